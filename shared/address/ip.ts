@@ -1,0 +1,104 @@
+// IPv4 and IPv6 addresses: canonical text (RFC 5952 for IPv6) and octets in network order.
+// No scopes or zones: a zone is a property of an interface, not of an address.
+
+import type { Brand } from "./brand.ts";
+
+/** An IPv4 address in dotted decimal without leading zeros. */
+export type Ipv4 = Brand<string, "Ipv4">;
+/** An IPv6 address in the canonical form of RFC 5952. */
+export type Ipv6 = Brand<string, "Ipv6">;
+/** Either family; `isIpv4` tells which. */
+export type IpAddress = Ipv4 | Ipv6;
+
+const OCTET = /^(0|[1-9]\d{0,2})$/;
+
+/** Parses dotted decimal of four octets; leading zeros are refused, since some tools read them as octal. */
+export function parseIpv4(text: string): Ipv4 | undefined {
+  const octets = text.split(".");
+  const valid = octets.length === 4 && octets.every((octet) => OCTET.test(octet) && Number(octet) <= 255);
+  return valid ? (text as Ipv4) : undefined;
+}
+
+/** Parses any textual form of RFC 4291 2.2 (also with a dotted tail) to the form of RFC 5952. */
+export function parseIpv6(text: string): Ipv6 | undefined {
+  const groups = ipv6Groups(text);
+  return groups ? formatIpv6(groups) : undefined;
+}
+
+/** Parses either family. */
+export function parseIp(text: string): IpAddress | undefined {
+  return text.includes(":") ? parseIpv6(text) : parseIpv4(text);
+}
+
+export function isIpv4(ip: IpAddress): ip is Ipv4 {
+  return !ip.includes(":");
+}
+
+/** The 4 or 16 octets of `ip`. */
+export function ipToOctets(ip: IpAddress): Uint8Array {
+  if (isIpv4(ip)) return Uint8Array.from(ip.split("."), Number);
+  const groups = ipv6Groups(ip);
+  if (!groups) throw new RangeError(`not an IPv6 address: ${ip}`);
+  return Uint8Array.from(groups.flatMap((group) => [group >> 8, group & 0xff]));
+}
+
+/** Reads 4 or 16 octets; throws RangeError for any other length. */
+export function ipFromOctets(octets: Uint8Array): IpAddress {
+  if (octets.length === 4) return octets.join(".") as Ipv4;
+  if (octets.length !== 16) throw new RangeError(`an IP address has 4 or 16 octets, not ${octets.length}`);
+  const groups: number[] = [];
+  for (let i = 0; i < 16; i += 2) groups.push(((octets[i] as number) << 8) | (octets[i + 1] as number));
+  return formatIpv6(groups);
+}
+
+/** 0.0.0.0/8, loopback, multicast, broadcast, `::`: no host or VTEP can own these. */
+export function isUnicastIp(ip: IpAddress): boolean {
+  const octets = ipToOctets(ip);
+  const first = octets[0] as number;
+  if (octets.length === 4) return first !== 0 && first !== 127 && first < 224;
+  const loopbackOrZero = octets.subarray(0, 15).every((octet) => octet === 0) && (octets[15] as number) < 2;
+  return !loopbackOrZero && first !== 0xff;
+}
+
+function ipv6Groups(text: string): number[] | undefined {
+  const dotted = /^(.*:)([^:]*\.[^:]*)$/.exec(text);
+  let hex = text;
+  if (dotted) {
+    const tail = parseIpv4(dotted[2] as string);
+    if (!tail) return undefined;
+    const [a, b, c, d] = ipToOctets(tail) as unknown as [number, number, number, number];
+    hex = `${dotted[1]}${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`;
+  }
+  const halves = hex.split("::");
+  if (halves.length > 2) return undefined;
+  const parsed = halves.map((half) => (half === "" ? [] : half.split(":").map(parseGroup)));
+  const head = parsed[0] ?? [];
+  const tail = parsed[1];
+  const all = [...head, ...(tail ?? [])];
+  if (all.includes(-1)) return undefined;
+  if (!tail) return head.length === 8 ? head : undefined;
+  if (all.length > 7) return undefined;
+  return [...head, ...Array.from({ length: 8 - all.length }, () => 0), ...tail];
+}
+
+function parseGroup(text: string): number {
+  return /^[0-9a-f]{1,4}$/i.test(text) ? Number.parseInt(text, 16) : -1;
+}
+
+/** RFC 5952: lower case, no leading zeros, the first longest run of two or more zero groups as `::`. */
+function formatIpv6(groups: readonly number[]): Ipv6 {
+  let start = -1;
+  let length = 1;
+  for (let i = 0; i < 8; ) {
+    let end = i;
+    while (end < 8 && groups[end] === 0) end++;
+    if (end - i > length) {
+      start = i;
+      length = end - i;
+    }
+    i = end === i ? i + 1 : end;
+  }
+  const hex = groups.map((group) => group.toString(16));
+  if (start < 0) return hex.join(":") as Ipv6;
+  return `${hex.slice(0, start).join(":")}::${hex.slice(start + length).join(":")}` as Ipv6;
+}
