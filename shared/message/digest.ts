@@ -1,0 +1,55 @@
+// Digests: an order-independent sum (mod 2^64) of a 64-bit hash of each member, so that one record's change costs one
+// subtraction and one addition, on both sides. They find divergence; they are no defence against a forger.
+
+import { createHash } from "node:crypto";
+import type { Brand } from "../address/brand.ts";
+
+/** Sixteen lower-case hex digits. */
+export type Digest = Brand<string, "Digest">;
+
+/** The digest of nothing. */
+export const EMPTY_DIGEST = "0000000000000000" as Digest;
+
+const MASK = (1n << 64n) - 1n;
+
+export function parseDigest(text: string): Digest | undefined {
+  return /^[0-9a-f]{16}$/.test(text) ? (text as Digest) : undefined;
+}
+
+export function digestAdd(a: Digest, b: Digest): Digest {
+  return format((BigInt(`0x${a}`) + BigInt(`0x${b}`)) & MASK);
+}
+
+export function digestSubtract(a: Digest, b: Digest): Digest {
+  return format((BigInt(`0x${a}`) - BigInt(`0x${b}`)) & MASK);
+}
+
+/** The sum of `parts`. */
+export function digestSum(parts: Iterable<Digest>): Digest {
+  let sum = 0n;
+  for (const part of parts) sum += BigInt(`0x${part}`);
+  return format(sum & MASK);
+}
+
+/** The first 64 bits of the SHA-256 of `text`. */
+export function hashText(text: string): Digest {
+  return createHash("sha256").update(text).digest("hex").slice(0, 16) as Digest;
+}
+
+/** The hash of one live record in canonical form. */
+export function hashRecord(record: { key: string; version: number; body: unknown }): Digest {
+  return hashText(`${record.key}\n${record.version}\n${canonicalJson(record.body)}`);
+}
+
+/** JSON with sorted keys and without undefined members: the same text for equal values. */
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  const members = Object.entries(value).filter(([, member]) => member !== undefined);
+  members.sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${members.map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member)}`).join(",")}}`;
+}
+
+function format(sum: bigint): Digest {
+  return sum.toString(16).padStart(16, "0") as Digest;
+}

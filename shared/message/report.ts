@@ -1,0 +1,46 @@
+// What a host tells the cloud, after reading its kernel back: per channel what is applied and what the kernel holds.
+// Status is a second lane; nothing in it ever changes intent.
+
+import { z } from "zod";
+import { ChannelField, DigestField } from "./inbox.ts";
+import { PROTOCOL_VERSION } from "./version.ts";
+
+/** `kernel` is the digest of the forwarding form of what the kernel holds; absent where there is none (host channels). */
+export const ChannelReport = z.object({
+  channel: ChannelField,
+  seq: z.number().int().min(0),
+  digest: DigestField,
+  kernel: DigestField.optional(),
+  /** Why the kernel is not as intent wants it, in words for an operator. */
+  problems: z.array(z.string().max(300)).max(20).default([]),
+});
+export type ChannelReport = z.infer<typeof ChannelReport>;
+
+export const PeerReport = z.object({
+  peer: z.string().max(64),
+  asn: z.number(),
+  state: z.string().max(32),
+  sinceMs: z.number(),
+  routesIn: z.number(),
+  routesOut: z.number(),
+});
+export type PeerReport = z.infer<typeof PeerReport>;
+
+/** A noteworthy thing that happened, such as a malformed message. */
+export const ReportedEvent = z.object({ atMs: z.number(), kind: z.string().max(64), detail: z.string().max(500) });
+export type ReportedEvent = z.infer<typeof ReportedEvent>;
+
+export const Report = z.object({
+  v: z.literal(PROTOCOL_VERSION),
+  /** Host clock, ms since the epoch. */
+  atMs: z.number(),
+  /** Grows with every report of one agent process. */
+  number: z.number().int().min(1),
+  agent: z.object({ version: z.string().max(32), startedAtMs: z.number(), kernel: z.string().max(64) }),
+  inSync: z.boolean(),
+  channels: z.array(ChannelReport).max(5000),
+  bgp: z.array(PeerReport).max(16),
+  counters: z.record(z.string().max(64), z.number()),
+  events: z.array(ReportedEvent).max(50),
+});
+export type Report = z.infer<typeof Report>;

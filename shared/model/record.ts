@@ -1,0 +1,106 @@
+// The records of the channels: what a host needs to know of each resource, and nothing more.
+//
+//   net:<id>    network                the segment itself
+//               vtep/<host>            a host that has an endpoint here
+//               endpoint/<id>          one MAC and where it is
+//   host:<id>   host                   this host's own settings and BGP peers
+//               network/<id>           this host carries that network
+
+import { z } from "zod";
+import { AsnField, InterfaceName, IpField, MacField, MtuBytes, PrefixField, Slug, VniField } from "./fields.ts";
+import { HostBgp, RouteTargets } from "./resource.ts";
+
+export const NetworkRecord = z.object({
+  tenant: Slug,
+  name: z.string(),
+  vni: VniField,
+  subnets: z.array(PrefixField),
+  mtuBytes: MtuBytes.optional(),
+  routeTargets: RouteTargets.optional(),
+});
+export type NetworkRecord = z.infer<typeof NetworkRecord>;
+
+/** `asns`: the AS numbers of the host and its ToRs, of which the default route targets are made. */
+export const VtepRecord = z.object({ site: Slug, address: IpField, asns: z.array(AsnField) });
+export type VtepRecord = z.infer<typeof VtepRecord>;
+
+export const EndpointRecord = z.object({
+  host: Slug,
+  mac: MacField,
+  ips: z.array(IpField),
+  port: InterfaceName,
+  mobility: z.number().int().min(0).max(0xffffffff),
+});
+export type EndpointRecord = z.infer<typeof EndpointRecord>;
+
+export const HostRecord = z.object({ site: Slug, vtep: IpField, bgp: HostBgp.optional() });
+export type HostRecord = z.infer<typeof HostRecord>;
+
+export const CarriedNetworkRecord = z.object({});
+export type CarriedNetworkRecord = z.infer<typeof CarriedNetworkRecord>;
+
+/** A live record's content; which of the five it is follows from its channel and key. */
+export type RecordBody = NetworkRecord | VtepRecord | EndpointRecord | HostRecord | CarriedNetworkRecord;
+
+/** Which kind of record a key names, with the id in it. */
+export type RecordKey =
+  | { kind: "network" }
+  | { kind: "vtep"; host: string }
+  | { kind: "endpoint"; id: string }
+  | { kind: "host" }
+  | { kind: "carried-network"; network: string };
+
+/** Parses a key in its channel; undefined if no such record can be there. */
+export function parseRecordKey(channel: Channel, key: string): RecordKey | undefined {
+  const slash = key.indexOf("/");
+  const head = slash < 0 ? key : key.slice(0, slash);
+  const id = slash < 0 ? undefined : key.slice(slash + 1);
+  if (id !== undefined && !Slug.safeParse(id).success) return undefined;
+  if (channel.startsWith("net:")) {
+    if (head === "network" && id === undefined) return { kind: "network" };
+    if (head === "vtep" && id !== undefined) return { kind: "vtep", host: id };
+    if (head === "endpoint" && id !== undefined) return { kind: "endpoint", id };
+    return undefined;
+  }
+  if (head === "host" && id === undefined) return { kind: "host" };
+  if (head === "network" && id !== undefined) return { kind: "carried-network", network: id };
+  return undefined;
+}
+
+/** The schema of a record's body. */
+export function recordSchema(key: RecordKey): z.ZodType<RecordBody> {
+  switch (key.kind) {
+    case "network":
+      return NetworkRecord;
+    case "vtep":
+      return VtepRecord;
+    case "endpoint":
+      return EndpointRecord;
+    case "host":
+      return HostRecord;
+    case "carried-network":
+      return CarriedNetworkRecord;
+  }
+}
+
+/** An ordered log of record changes. */
+export type Channel = `net:${string}` | `host:${string}`;
+
+/** Parses `net:<id>` or `host:<id>`. */
+export function parseChannel(text: string): Channel | undefined {
+  const parts = /^(net|host):(.*)$/.exec(text);
+  return parts && Slug.safeParse(parts[2]).success ? (text as Channel) : undefined;
+}
+
+export function networkChannel(network: string): Channel {
+  return `net:${network}`;
+}
+
+export function hostChannel(host: string): Channel {
+  return `host:${host}`;
+}
+
+/** The network of a `net:` channel. */
+export function channelNetwork(channel: Channel): string | undefined {
+  return channel.startsWith("net:") ? channel.slice(4) : undefined;
+}

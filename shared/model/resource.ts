@@ -1,0 +1,127 @@
+// The resources of the API, in the field's terms. `New…` is what a client sends; the resource adds what the store keeps.
+// Rules that need other records (uniqueness, an IP inside its subnet) are not here: they are functions/domain.
+
+import { z } from "zod";
+import {
+  AsnField,
+  DisplayName,
+  HoldTimeSec,
+  InterfaceName,
+  IpField,
+  Ipv4Field,
+  MacField,
+  MtuBytes,
+  PrefixField,
+  RouteTargetField,
+  Slug,
+  VniField,
+} from "./fields.ts";
+
+/** What every stored resource carries. `version` only grows, also over a deletion and re-creation of the same id. */
+export const Stored = z.object({
+  version: z.number().int().min(1),
+  createdAt: z.iso.datetime(),
+  updatedAt: z.iso.datetime(),
+  /** The change that wrote this version: `GET /v1/changes/{id}` is its receipt. */
+  change: z.string(),
+});
+export type Stored = z.infer<typeof Stored>;
+
+/** An owner of networks. */
+export const NewTenant = z.strictObject({ id: Slug.optional(), name: DisplayName });
+/** A data centre: hosts that share a fabric. */
+export const NewSite = z.strictObject({ id: Slug.optional(), name: DisplayName });
+
+/** A BGP neighbour of a host: a ToR. */
+export const BgpPeer = z.strictObject({
+  address: IpField,
+  asn: AsnField,
+  holdTimeSec: HoldTimeSec.optional(),
+  port: z.number().int().min(1).max(65535).optional(),
+});
+export type BgpPeer = z.infer<typeof BgpPeer>;
+
+/** A host's BGP speaker. `routerId` defaults to an IPv4 VTEP address. */
+export const HostBgp = z.strictObject({
+  asn: AsnField,
+  routerId: Ipv4Field.optional(),
+  peers: z.array(BgpPeer).max(8, "must be at most 8 peers"),
+});
+export type HostBgp = z.infer<typeof HostBgp>;
+
+/** A hypervisor. `vtep` is the underlay address of its VXLAN tunnels, unique, and fixed for its life. */
+export const NewHost = z.strictObject({
+  id: Slug.optional(),
+  site: Slug,
+  name: DisplayName.optional(),
+  vtep: IpField,
+  bgp: HostBgp.optional(),
+});
+
+export const RouteTargets = z.strictObject({
+  import: z.array(RouteTargetField).max(16, "must be at most 16"),
+  export: z.array(RouteTargetField).max(16, "must be at most 16"),
+});
+
+/** A tenant's L2 segment: one VNI, stretched over every host that has an endpoint of it. */
+export const NewNetwork = z.strictObject({
+  id: Slug.optional(),
+  tenant: Slug,
+  name: DisplayName,
+  vni: VniField,
+  /** Endpoints' addresses must be inside one of these. Empty: any address. */
+  subnets: z.array(PrefixField).max(8, "must be at most 8 subnets").default([]),
+  /** Overlay MTU; the default follows from the underlay of each host. */
+  mtuBytes: MtuBytes.optional(),
+  /** Default: `ASN:VNI` of the ASNs of the member hosts and their ToRs. */
+  routeTargets: RouteTargets.optional(),
+});
+
+/** One MAC on a network, at a port of a host. */
+export const NewEndpoint = z.strictObject({
+  id: Slug.optional(),
+  host: Slug,
+  mac: MacField,
+  ips: z.array(IpField).max(16, "must be at most 16 addresses").default([]),
+  port: InterfaceName,
+  name: DisplayName.optional(),
+});
+
+/** Changes as JSON merge patches (RFC 7396): absent = keep, null = remove where the field is optional. */
+export const TenantPatch = z.strictObject({ name: DisplayName.optional() });
+export const SitePatch = z.strictObject({ name: DisplayName.optional() });
+export const HostPatch = z.strictObject({
+  name: DisplayName.nullable().optional(),
+  bgp: HostBgp.nullable().optional(),
+});
+export const NetworkPatch = z.strictObject({
+  name: DisplayName.optional(),
+  subnets: z.array(PrefixField).max(8, "must be at most 8 subnets").optional(),
+  mtuBytes: MtuBytes.nullable().optional(),
+  routeTargets: RouteTargets.nullable().optional(),
+});
+export const EndpointPatch = z.strictObject({
+  ips: z.array(IpField).max(16, "must be at most 16 addresses").optional(),
+  port: InterfaceName.optional(),
+  name: DisplayName.nullable().optional(),
+});
+/** A move to another host: the port there, default the same name. */
+export const EndpointMove = z.strictObject({ host: Slug, port: InterfaceName.optional() });
+
+export const Tenant = z.object({ ...NewTenant.shape, id: Slug, ...Stored.shape });
+export type Tenant = z.infer<typeof Tenant>;
+export const Site = z.object({ ...NewSite.shape, id: Slug, ...Stored.shape });
+export type Site = z.infer<typeof Site>;
+export const Host = z.object({ ...NewHost.shape, id: Slug, ...Stored.shape });
+export type Host = z.infer<typeof Host>;
+export const Network = z.object({ ...NewNetwork.shape, id: Slug, ...Stored.shape });
+export type Network = z.infer<typeof Network>;
+export const Endpoint = z.object({
+  ...NewEndpoint.shape,
+  id: Slug,
+  network: Slug,
+  /** Raised by every move: the sequence number of the MAC mobility community (RFC 7432 section 15). */
+  mobility: z.number().int().min(0).max(0xffffffff),
+  ...Stored.shape,
+});
+export type Endpoint = z.infer<typeof Endpoint>;
