@@ -1,0 +1,68 @@
+// What the kernel of one host should hold for each network, in the words of the overlay. The same type says what was
+// read back (`readBack` in read-back.ts), so that a receipt compares like with like. Pure data; no netlink, no BGP.
+// How a network becomes devices and entries is in diff.ts; how the kernel shows them is `ActualState` in kernel.ts.
+
+import type { IpAddress } from "../../shared/address/ip.ts";
+import { isIpv4 } from "../../shared/address/ip.ts";
+import type { Mac } from "../../shared/address/mac.ts";
+import type { Vni } from "../../shared/address/vni.ts";
+
+/** An endpoint on this host: a static bridge entry on its port. */
+export type LocalEntry = { readonly mac: Mac; readonly port: string };
+/** An endpoint behind another VTEP: a vxlan entry and a bridge entry, both `extern_learn`. */
+export type RemoteEntry = { readonly mac: Mac; readonly vtep: IpAddress };
+/** A permanent neighbour on the bridge, from which the kernel answers ARP and ND for remote machines. */
+export type NeighbourEntry = { readonly ip: IpAddress; readonly mac: Mac };
+
+/** One network (one VNI) on one host. The order of the lists means nothing. */
+export type NetworkState = {
+  readonly vni: Vni;
+  /** Goes into IFLA_IFALIAS and marks the devices as ours; made by `ownerMark`. */
+  readonly owner: string;
+  /** This host's VTEP, the outer source address. */
+  readonly vtep: IpAddress;
+  /** What the tenants may send; absent: the underlay's MTU less the encapsulation. */
+  readonly mtuBytes?: number | undefined;
+  /** Interfaces to be enslaved to the bridge; one that does not exist yet is attached when it appears. */
+  readonly ports: readonly { readonly name: string }[];
+  readonly local: readonly LocalEntry[];
+  readonly remote: readonly RemoteEntry[];
+  /** The other VTEPs of the network: broadcast, unknown and multicast frames are copied to each. */
+  readonly flood: readonly IpAddress[];
+  readonly neighbours: readonly NeighbourEntry[];
+};
+
+export type DesiredState = { readonly networks: readonly NetworkState[] };
+
+/** VXLAN's UDP port (RFC 7348 section 5; IANA). */
+export const VXLAN_PORT = 4789;
+
+/** NDA_PROTOCOL of our neighbour entries, shown as `proto 79`: unassigned in rtnetlink.h, the letter O. */
+export const NEIGHBOUR_PROTOCOL = 79;
+
+const OWNER_PREFIX = "overspan ";
+
+/** The alias that makes a device ours, readable in `ip link`: `overspan net=blue tenant=acme`. */
+export function ownerMark(network: string, tenant: string): string {
+  return `${OWNER_PREFIX}net=${network} tenant=${tenant}`;
+}
+
+/** True if a device with this alias is ours; the text after the prefix is for people. */
+export function isOwnerMark(alias: string | undefined): boolean {
+  return alias?.startsWith(OWNER_PREFIX) ?? false;
+}
+
+/** `ovbr100`: at most 12 of an interface name's 15 characters. */
+export function bridgeName(vni: Vni): string {
+  return `ovbr${vni}`;
+}
+
+/** `ovx100`. */
+export function vxlanName(vni: Vni): string {
+  return `ovx${vni}`;
+}
+
+/** Octets that VXLAN adds: Ethernet 14, VXLAN 8, UDP 8, and IPv4 20 or IPv6 40 (RFC 7348 section 5). */
+export function encapsulationBytes(vtep: IpAddress): number {
+  return isIpv4(vtep) ? 50 : 70;
+}
