@@ -1,0 +1,154 @@
+// Drives intent.ts over a connection to the broker: syncs after every connect, asks again until the answer is complete,
+// writes the replica behind each change, and tells the listener. A malformed message is counted, reported, skipped, and
+// followed by a sync, so that nothing it may have carried is lost.
+
+import { assertNever } from "../../shared/assert.ts";
+import { decodeInbox } from "../../shared/message/inbox.ts";
+import type { Channel } from "../../shared/model/record.ts";
+import { type Clock, debounce, type Random } from "../clock.ts";
+import type { Log } from "../log.ts";
+import { createIntent, type IntentEffect, type IntentState, receive, syncRequest } from "./intent.ts";
+import type { ReplicaStore } from "./replica-files.ts";
+
+/** The connection to the broker, as mqtt.ts makes it. */
+export type Connection = {
+  readonly connected: boolean;
+  publish(lane: "sync" | "report", payload: string): void;
+};
+
+export type IntentSession = {
+  readonly state: IntentState;
+  onConnected(): void;
+  onDisconnected(): void;
+  onInbox(payload: Uint8Array): void;
+  /** Waits until what was received is on disk. */
+  flush(): Promise<void>;
+  close(): Promise<void>;
+};
+
+/** How long an unanswered sync waits before it is asked again: 5 s, doubling to 60 s, with jitter. */
+const ASK_AGAIN_MS = { first: 5_000, most: 60_000 };
+/** Channels that change often are written at most so often. */
+const SAVE_AFTER_MS = 200;
+/** Several doubts within this time become one sync, and two syncs are at least so far apart. */
+const SYNC_AFTER_MS = 20;
+const SYNC_APART_MS = 500;
+
+/** Loads the replica and starts; `onChange` runs after every change of what is held. */
+export async function openIntent(options: {
+  host: string;
+  store: ReplicaStore;
+  connection: Connection;
+  clock: Clock;
+  random: Random;
+  log: Log;
+  onChange: () => void;
+}): Promise<IntentSession> {
+  const { store, connection, clock, random, log, onChange } = options;
+  const { replicas, setAside } = await store.load();
+  for (const { file, reason } of setAside) log.warn("replica-set-aside", `${file}: ${reason}`);
+  const state = createIntent(options.host, replicas);
+  const writer = createWriter(state, store, clock, log);
+  let askedTimes = 0;
+  let askedAtMs = Number.NEGATIVE_INFINITY;
+  let cancelAsk: (() => void) | undefined;
+  let cancelAskAgain: (() => void) | undefined;
+
+  function ask(): void {
+    cancelAsk ??= clock.after(Math.max(SYNC_AFTER_MS, askedAtMs + SYNC_APART_MS - clock.now()), () => {
+      cancelAsk = undefined;
+      if (!connection.connected) return;
+      connection.publish("sync", JSON.stringify(syncRequest(state)));
+      askedAtMs = clock.now();
+      const waitMs = Math.min(ASK_AGAIN_MS.first * 2 ** askedTimes, ASK_AGAIN_MS.most) * (0.75 + random() / 2);
+      askedTimes++;
+      cancelAskAgain?.();
+      cancelAskAgain = clock.after(waitMs, ask);
+    });
+  }
+
+  function settle(): void {
+    askedTimes = 0;
+    cancelAskAgain?.();
+    cancelAskAgain = undefined;
+  }
+
+  function run(effects: readonly IntentEffect[]): void {
+    for (const effect of effects) {
+      switch (effect.kind) {
+        case "changed":
+        case "dropped":
+          writer.touch(effect.channel);
+          break;
+        case "sync":
+          log.warn(`sync-${effect.reason}`, effect.detail);
+          ask();
+          break;
+        case "in-sync":
+          settle();
+          break;
+        default:
+          assertNever(effect);
+      }
+    }
+    if (effects.some((effect) => effect.kind !== "sync")) onChange();
+  }
+
+  return {
+    state,
+    onConnected() {
+      askedTimes = 0;
+      askedAtMs = Number.NEGATIVE_INFINITY;
+      ask();
+    },
+    onDisconnected: () => settle(),
+    onInbox(payload) {
+      const message = decodeInbox(payload);
+      if (message.kind === "malformed") {
+        log.warn("inbox-malformed", message.reason);
+        ask();
+        return;
+      }
+      run(receive(state, message));
+    },
+    flush: () => writer.flush(),
+    async close() {
+      settle();
+      cancelAsk?.();
+      await writer.flush();
+    },
+  };
+}
+
+/** Writes touched channels one after the other; a failed write is reported and tried again with the next change. */
+function createWriter(state: IntentState, store: ReplicaStore, clock: Clock, log: Log) {
+  const touched = new Set<Channel>();
+  let tail: Promise<void> = Promise.resolve();
+  const write = () => {
+    const channels = [...touched];
+    touched.clear();
+    tail = tail.then(async () => {
+      for (const channel of channels) {
+        try {
+          const replica = state.channels.get(channel);
+          await (replica ? store.save(replica) : store.remove(channel));
+        } catch (error) {
+          touched.add(channel);
+          log.warn("replica-write-failed", `${channel}: ${(error as Error).message}`);
+        }
+      }
+    });
+  };
+  const soon = debounce(clock, SAVE_AFTER_MS, write);
+  return {
+    touch(channel: Channel) {
+      touched.add(channel);
+      soon.trigger();
+    },
+    flush() {
+      soon.cancel();
+      write();
+      return tail;
+    },
+  };
+}
