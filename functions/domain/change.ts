@@ -1,0 +1,35 @@
+// The change record: written in the transaction of every write, and the subject of its receipt.
+
+import { type Channel, hostChannel, networkChannel } from "../../shared/model/record.ts";
+import type { ResourceRef } from "./resource.ts";
+
+export type ChangeAction = "create" | "change" | "delete" | "move";
+
+export type ChangeRecord = {
+  id: string;
+  resource: ResourceRef;
+  action: ChangeAction;
+  /** The channels it appears in, besides what the publisher derives of it (members, carried networks). */
+  channels: Channel[];
+  /** The record's key in those channels; absent where there are none. */
+  key?: string;
+  /** The resource's version that this change wrote. */
+  version: number;
+  /** When it was stored, ISO 8601 in UTC. */
+  at: string;
+};
+
+/** Where a resource's changes appear: its channels, and its record's key there. */
+export function placeOf(ref: ResourceRef): { channels: Channel[]; key?: string } {
+  switch (ref.kind) {
+    case "endpoint":
+      return { channels: [networkChannel(ref.network)], key: `endpoint/${ref.id}` };
+    case "network":
+      return { channels: [networkChannel(ref.id)], key: "network" };
+    case "host":
+      return { channels: [hostChannel(ref.id)], key: "host" };
+    case "tenant":
+    case "site":
+      return { channels: [] };
+  }
+}
