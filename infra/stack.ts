@@ -1,0 +1,112 @@
+// The stack: the table, the four functions and what calls them. Nothing here is a server that somebody keeps alive.
+//
+//   HTTP API -> api        stream -> publish        IoT rules -> sync, report        publish, sync, report -> inboxes
+//
+// It looks nothing up while synthesising, so that it synthesises offline and the same for every account.
+
+import { type App, CfnCondition, CfnOutput, CfnParameter, Duration, Fn, Stack } from "aws-cdk-lib";
+import { HttpApi } from "aws-cdk-lib/aws-apigatewayv2";
+import { HttpIamAuthorizer } from "aws-cdk-lib/aws-apigatewayv2-authorizers";
+import { HttpLambdaIntegration } from "aws-cdk-lib/aws-apigatewayv2-integrations";
+import type { Table } from "aws-cdk-lib/aws-dynamodb";
+import { PolicyStatement } from "aws-cdk-lib/aws-iam";
+import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
+import type { BundleFolders } from "./bundle.ts";
+import { addFunction } from "./function.ts";
+import { addHostPolicy, addHostRule, addRuleErrors, inboxTopics } from "./iot.ts";
+import { addTable, READ_ACTIONS, WRITE_ACTIONS } from "./store.ts";
+import { addStreamConsumer } from "./stream-consumer.ts";
+
+export const STACK_NAME = "Overspan";
+
+/** Builds the stack around the given bundles. */
+export function addStack(app: App, bundles: BundleFolders): Stack {
+  const stack = new Stack(app, STACK_NAME, {
+    description: "Overspan: tenant networks stretched over data centres (HTTP API, store, publisher, host channels)",
+  });
+  const table = addTable(stack);
+  const functions = addFunctions(stack, bundles, table);
+  grantWhatEachNeeds(stack, functions, table);
+
+  const api = new HttpApi(stack, "HttpApi", {
+    description: "Overspan's API: tenants, sites, hosts, networks, endpoints, changes",
+    defaultIntegration: new HttpLambdaIntegration("ApiIntegration", functions.api),
+    // Callers sign with SigV4 and need execute-api:Invoke: closed by default to everybody else.
+    defaultAuthorizer: new HttpIamAuthorizer(),
+  });
+  addStreamConsumer(stack, table, functions.publish);
+  const errors = addRuleErrors(stack);
+  addHostRule(stack, "sync", functions.sync, errors);
+  addHostRule(stack, "report", functions.report, errors);
+  const policy = addHostPolicy(stack);
+
+  new CfnOutput(stack, "ApiUrl", { value: api.apiEndpoint, description: "Base URL of the API" });
+  new CfnOutput(stack, "TableName", { value: table.tableName, description: "The DynamoDB table" });
+  new CfnOutput(stack, "HostPolicyName", { value: policy.ref, description: "IoT policy for hosts' certificates" });
+  return stack;
+}
+
+type Functions = { api: LambdaFunction; publish: LambdaFunction; sync: LambdaFunction; report: LambdaFunction };
+
+function addFunctions(stack: Stack, bundles: BundleFolders, table: Table): Functions {
+  const withTable = { OVERSPAN_TABLE: table.tableName };
+  const withInboxes = { ...withTable, OVERSPAN_IOT_ENDPOINT: iotEndpoint(stack) };
+  const functions = {
+    api: addFunction(stack, "ApiFunction", {
+      bundle: bundles.api,
+      description: "HTTP API: parses, decides, writes one conditional transaction",
+      timeoutSec: 15,
+      memoryMb: 512,
+      environment: withTable,
+    }),
+    publish: addFunction(stack, "PublishFunction", {
+      bundle: bundles.publish,
+      description: "Stream records -> channel logs -> hosts' inboxes",
+      timeoutSec: 60,
+      memoryMb: 1024,
+      environment: withInboxes,
+    }),
+    sync: addFunction(stack, "SyncFunction", {
+      bundle: bundles.sync,
+      description: "Answers a host that says what it holds with what it lacks",
+      timeoutSec: 60,
+      memoryMb: 1024,
+      environment: withInboxes,
+    }),
+    report: addFunction(stack, "ReportFunction", {
+      bundle: bundles.report,
+      description: "Keeps what hosts report as applied, and answers a host that is behind",
+      timeoutSec: 30,
+      memoryMb: 512,
+      environment: withInboxes,
+    }),
+  };
+  // IoT rules invoke asynchronously; a host asks and reports again by itself, so an old message is worth nothing.
+  for (const fn of [functions.sync, functions.report])
+    fn.configureAsyncInvoke({ retryAttempts: 2, maxEventAge: Duration.minutes(5) });
+  return functions;
+}
+
+/** A parameter, not a look-up by a custom resource: docs/decisions/0002-the-template.md. */
+function iotEndpoint(stack: Stack): string {
+  const parameter = new CfnParameter(stack, "IotDataEndpoint", {
+    type: "String",
+    default: "",
+    allowedPattern: "^$|^[a-z0-9.-]+$",
+    description:
+      "Host name of the account's IoT data endpoint (aws iot describe-endpoint --endpoint-type iot:Data-ATS). Empty: the region's endpoint, as the SDK resolves it.",
+  });
+  const given = new CfnCondition(stack, "IotDataEndpointGiven", {
+    expression: Fn.conditionNot(Fn.conditionEquals(parameter.valueAsString, "")),
+  });
+  return Fn.conditionIf(given.logicalId, parameter.valueAsString, Fn.ref("AWS::NoValue")).toString();
+}
+
+function grantWhatEachNeeds(stack: Stack, functions: Functions, table: Table): void {
+  table.grant(functions.api, ...READ_ACTIONS, ...WRITE_ACTIONS);
+  table.grant(functions.publish, ...READ_ACTIONS, ...WRITE_ACTIONS);
+  table.grant(functions.sync, ...READ_ACTIONS);
+  table.grant(functions.report, ...READ_ACTIONS, "dynamodb:PutItem", "dynamodb:UpdateItem");
+  const toInboxes = () => new PolicyStatement({ actions: ["iot:Publish"], resources: [inboxTopics(stack)] });
+  for (const fn of [functions.publish, functions.sync, functions.report]) fn.addToRolePolicy(toInboxes());
+}

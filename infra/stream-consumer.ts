@@ -1,0 +1,49 @@
+// The table's stream drives the publisher. Only intent passes the filter: the publisher's own writes (log, head,
+// record, published) and the hosts' reports would otherwise wake it for nothing, and for ever.
+// A poison record is bisected out, retried a bounded number of times, and then leaves a trace in the dead-letter queue
+// with an alarm, so that it does not hold its shard for the day that the stream keeps records.
+
+import { Duration } from "aws-cdk-lib";
+import { ComparisonOperator, TreatMissingData } from "aws-cdk-lib/aws-cloudwatch";
+import type { ITable, Table } from "aws-cdk-lib/aws-dynamodb";
+import { FilterCriteria, FilterRule, type Function as LambdaFunction, StartingPosition } from "aws-cdk-lib/aws-lambda";
+import { DynamoEventSource, SqsDlq } from "aws-cdk-lib/aws-lambda-event-sources";
+import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
+import type { Construct } from "constructs";
+
+/** The entities whose changes hosts must learn. A change or a guard moves nothing by itself. */
+export const PUBLISHED_TYPES = ["host", "network", "endpoint"] as const;
+
+/** Feeds `publisher` from the table's stream, from its oldest record on. */
+export function addStreamConsumer(scope: Construct, table: Table, publisher: LambdaFunction): Queue {
+  const deadLetters = new Queue(scope, "PublishDeadLetters", {
+    encryption: QueueEncryption.SQS_MANAGED,
+    enforceSSL: true,
+    retentionPeriod: Duration.days(14),
+  });
+  publisher.addEventSource(
+    // The cast: the CDK's Table has `T | undefined` members where ITable has optional ones (exactOptionalPropertyTypes).
+    new DynamoEventSource(table as ITable, {
+      startingPosition: StartingPosition.TRIM_HORIZON,
+      batchSize: 100,
+      // One batch a shard at a time: the publisher is the only writer of logs, and rivals of it only conflict.
+      parallelizationFactor: 1,
+      reportBatchItemFailures: true,
+      bisectBatchOnError: true,
+      retryAttempts: 10,
+      onFailure: new SqsDlq(deadLetters),
+      filters: [FilterCriteria.filter({ dynamodb: { NewImage: { type: { S: FilterRule.or(...PUBLISHED_TYPES) } } } })],
+    }),
+  );
+  deadLetters
+    .metricApproximateNumberOfMessagesVisible({ period: Duration.minutes(1), statistic: "Maximum" })
+    .createAlarm(scope, "PublishDeadLettersAlarm", {
+      alarmDescription:
+        "Changes that the publisher gave up on: hosts learn of them only by their next sync. Read the queue, mend, redrive.",
+      threshold: 1,
+      evaluationPeriods: 1,
+      comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+      treatMissingData: TreatMissingData.NOT_BREACHING,
+    });
+  return deadLetters;
+}
