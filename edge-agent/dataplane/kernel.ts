@@ -104,6 +104,15 @@ export type Op =
       readonly mtuBytes: number;
       readonly vtep: IpAddress;
     }
+  /** Deletes a vxlan device of ours that cannot be changed in place and makes it anew, in one step. */
+  | {
+      readonly kind: "rebuild-vxlan";
+      readonly vni: Vni;
+      readonly name: string;
+      readonly owner: string;
+      readonly mtuBytes: number;
+      readonly vtep: IpAddress;
+    }
   /** Changes what is given, of a device of ours or an attached port. */
   | {
       readonly kind: "set-link";

@@ -1,0 +1,169 @@
+// Netlink's framing (netlink(7), RFC 3549 section 2.3): headers, attributes, error replies. Pure; knows no message type.
+//
+//   0        4      6       8       12      16
+//   | length | type | flags | seq   | port  | payload ... pad to 4 |     header, then attributes:
+//   | length:2 | type:2 | value ... pad to 4 |
+//
+// Host byte order is little-endian on every architecture that the transport is built for (x64, arm64, arm, ia32).
+
+import * as k from "./constants.ts";
+
+const HEADER_BYTES = 16;
+const ATTRIBUTE_HEADER_BYTES = 4;
+
+export type NetlinkMessage = {
+  readonly type: number;
+  readonly flags: number;
+  readonly seq: number;
+  /** Port of the socket whose request caused the message; 0 where the kernel does not say. */
+  readonly port: number;
+  /** A view of the receive buffer. */
+  readonly payload: Buffer;
+};
+
+/** The answer to a request: errno 0 is an acknowledgement. */
+export type ErrorReply = { readonly errno: number; readonly text: string | undefined };
+
+/** Appends messages to one buffer that grows, so that many of them go out with one send. */
+export class MessageWriter {
+  #buffer: Buffer;
+  #length = 0;
+  #start = 0;
+
+  constructor(capacityBytes = 16_384) {
+    this.#buffer = Buffer.alloc(capacityBytes);
+  }
+
+  /** Starts a message; `end` completes it. */
+  begin(type: number, flags: number, seq: number): void {
+    this.#start = this.#length;
+    const at = this.#grow(HEADER_BYTES);
+    this.#buffer.writeUInt16LE(type, at + 4);
+    this.#buffer.writeUInt16LE(flags, at + 6);
+    this.#buffer.writeUInt32LE(seq, at + 8);
+  }
+
+  /** The fixed part after the header; returns the buffer and the offset of `bytes` zeroed octets to be filled. */
+  fixed(bytes: number): { readonly buffer: Buffer; readonly at: number } {
+    const at = this.#grow(bytes);
+    return { buffer: this.#buffer, at };
+  }
+
+  octets(type: number, value: Uint8Array): void {
+    this.#buffer.set(value, this.#attribute(type, value.length));
+  }
+
+  u8(type: number, value: number): void {
+    const at = this.#attribute(type, 1);
+    this.#buffer.writeUInt8(value, at);
+  }
+
+  u16be(type: number, value: number): void {
+    const at = this.#attribute(type, 2);
+    this.#buffer.writeUInt16BE(value, at);
+  }
+
+  u32(type: number, value: number): void {
+    const at = this.#attribute(type, 4);
+    this.#buffer.writeUInt32LE(value, at);
+  }
+
+  /** A string with its terminating zero, as the kernel wants names. */
+  text(type: number, value: string): void {
+    this.octets(type, Buffer.from(`${value}\0`));
+  }
+
+  /** An attribute of attributes, which `body` writes. */
+  nest(type: number, body: () => void): void {
+    const at = this.#attribute(type | k.NLA_F_NESTED, 0) - ATTRIBUTE_HEADER_BYTES;
+    body();
+    this.#buffer.writeUInt16LE(this.#length - at, at);
+  }
+
+  end(): void {
+    this.#buffer.writeUInt32LE(this.#length - this.#start, this.#start);
+  }
+
+  /** A copy of all messages so far, which empties the writer. */
+  take(): Buffer {
+    const out = Buffer.from(this.#buffer.subarray(0, this.#length));
+    this.#length = 0;
+    return out;
+  }
+
+  #attribute(type: number, valueBytes: number): number {
+    const at = this.#grow(align(ATTRIBUTE_HEADER_BYTES + valueBytes));
+    this.#buffer.writeUInt16LE(ATTRIBUTE_HEADER_BYTES + valueBytes, at);
+    this.#buffer.writeUInt16LE(type, at + 2);
+    return at + ATTRIBUTE_HEADER_BYTES;
+  }
+
+  #grow(bytes: number): number {
+    const at = this.#length;
+    const need = at + bytes;
+    if (need > this.#buffer.length) {
+      const larger = Buffer.alloc(Math.max(need, this.#buffer.length * 2));
+      this.#buffer.copy(larger, 0, 0, at);
+      this.#buffer = larger;
+    }
+    this.#buffer.fill(0, at, need);
+    this.#length = need;
+    return at;
+  }
+}
+
+/** Splits one received datagram; throws RangeError if a length points outside of it. */
+export function parseMessages(datagram: Buffer): NetlinkMessage[] {
+  const messages: NetlinkMessage[] = [];
+  for (let at = 0; at < datagram.length; ) {
+    const length = at + HEADER_BYTES <= datagram.length ? datagram.readUInt32LE(at) : 0;
+    if (length < HEADER_BYTES || at + length > datagram.length) throw new RangeError("malformed netlink message");
+    messages.push({
+      type: datagram.readUInt16LE(at + 4),
+      flags: datagram.readUInt16LE(at + 6),
+      seq: datagram.readUInt32LE(at + 8),
+      port: datagram.readUInt32LE(at + 12),
+      payload: datagram.subarray(at + HEADER_BYTES, at + length),
+    });
+    at += align(length);
+  }
+  return messages;
+}
+
+/** The attributes from `at` to the end, by type; of a repeated one the last counts. */
+export function parseAttributes(buffer: Buffer, at = 0): Map<number, Buffer> {
+  const attributes = new Map<number, Buffer>();
+  while (at + ATTRIBUTE_HEADER_BYTES <= buffer.length) {
+    const length = buffer.readUInt16LE(at);
+    if (length < ATTRIBUTE_HEADER_BYTES || at + length > buffer.length) {
+      throw new RangeError("malformed netlink attribute");
+    }
+    const type = buffer.readUInt16LE(at + 2) & k.NLA_TYPE_MASK;
+    attributes.set(type, buffer.subarray(at + ATTRIBUTE_HEADER_BYTES, at + length));
+    at += align(length);
+  }
+  return attributes;
+}
+
+/** Reads the payload of NLMSG_ERROR or NLMSG_DONE, with the kernel's own words when NETLINK_EXT_ACK is on. */
+export function parseErrorReply(message: NetlinkMessage): ErrorReply {
+  const { payload, flags, type } = message;
+  if (payload.length < 4) return { errno: 0, text: undefined };
+  const errno = -payload.readInt32LE(0);
+  if (!(flags & k.NLM_F_ACK_TLVS)) return { errno, text: undefined };
+  let at = 4;
+  if (type === k.NLMSG_ERROR) {
+    at += flags & k.NLM_F_CAPPED ? HEADER_BYTES : align(payload.readUInt32LE(4));
+  }
+  const words = parseAttributes(payload, at).get(k.NLMSGERR_ATTR_MSG);
+  return { errno, text: words && attributeText(words) };
+}
+
+export function attributeText(value: Buffer): string {
+  const end = value.indexOf(0);
+  return value.toString("utf8", 0, end < 0 ? value.length : end);
+}
+
+function align(bytes: number): number {
+  return (bytes + 3) & ~3;
+}
