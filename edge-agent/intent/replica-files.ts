@@ -1,8 +1,9 @@
 // The replica on disk: one file per channel, so that a change writes one network and not all. A file is replaced whole
 // (write, fsync, rename, fsync of the folder) and carries a checksum; one that does not check is set aside, never used.
 //
-//   line 1   {"format":1,"channel":"net:blue","seq":7,"digest":"…","forwarding":"…","sha256":"…"}
-//   line 2   the records as one JSON array of {key, version, body}
+//   line 1   SHA-256 of the rest, in hex
+//   line 2   {"format":1,"channel":"net:blue","seq":7,"digest":"…","forwarding":"…"}
+//   line 3   the records as one JSON array of {key, version, body}
 
 import { createHash } from "node:crypto";
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
@@ -61,18 +62,18 @@ export function encodeReplica(replica: ChannelReplica): string {
   }
   const body = JSON.stringify(records);
   const { channel, seq, digest, forwarding } = replica;
-  return `${JSON.stringify({ format: FORMAT, channel, seq, digest, forwarding, sha256: sha256(body) })}\n${body}`;
+  const header = JSON.stringify({ format: FORMAT, channel, seq, digest, forwarding });
+  return `${sha256(`${header}\n${body}`)}\n${header}\n${body}`;
 }
 
 /** The replica in a file's text, or why it is not fit to use. */
 export function decodeReplica(text: string): ChannelReplica | string {
-  const newline = text.indexOf("\n");
-  if (newline < 0) return "cut short";
+  const [checksum, headerText, ...rest] = text.split("\n");
+  const body = rest.join("\n");
+  if (checksum !== sha256(`${headerText}\n${body}`)) return "checksum differs";
   try {
-    const header = JSON.parse(text.slice(0, newline)) as Record<string, unknown>;
-    const body = text.slice(newline + 1);
+    const header = JSON.parse(headerText ?? "") as Record<string, unknown>;
     if (header["format"] !== FORMAT) return `format ${String(header["format"])}, this agent reads ${FORMAT}`;
-    if (header["sha256"] !== sha256(body)) return "checksum differs";
     const channel = parseChannel(String(header["channel"]));
     const digest = parseDigest(String(header["digest"]));
     const forwarding = parseDigest(String(header["forwarding"]));

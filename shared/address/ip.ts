@@ -60,6 +60,16 @@ export function isUnicastIp(ip: IpAddress): boolean {
   return !loopbackOrZero && first !== 0xff;
 }
 
+/** Orders addresses by number, IPv4 before IPv6: "lowest VTEP wins" must mean the same on every host. */
+export function compareIps(a: IpAddress, b: IpAddress): number {
+  if (a === b) return 0;
+  const left = ipToOctets(a);
+  const right = ipToOctets(b);
+  if (left.length !== right.length) return left.length - right.length;
+  const at = left.findIndex((octet, index) => octet !== right[index]);
+  return (left[at] as number) - (right[at] as number);
+}
+
 function ipv6Groups(text: string): number[] | undefined {
   const dotted = /^(.*:)([^:]*\.[^:]*)$/.exec(text);
   let hex = text;

@@ -1,0 +1,46 @@
+// Which routes belong to which network: route targets and route distinguishers of each MAC-VRF (RFC 7432 7.9, 7.10,
+// RFC 8365 5.1.2). Imports are always a list of route targets; VNIs repeat across sites, so there is no wildcard.
+
+import type { Ipv4 } from "../../shared/address/ip.ts";
+import type { RouteDistinguisher } from "../../shared/address/rd.ts";
+import { autoRouteTarget, type RouteTarget } from "../../shared/address/rt.ts";
+import type { Asn, Vni } from "../../shared/address/vni.ts";
+import type { HostBgp } from "../../shared/model/resource.ts";
+
+/** What the route targets of one network follow from. */
+type Membership = {
+  readonly vni: Vni;
+  readonly routeTargets?:
+    | { readonly import: readonly RouteTarget[]; readonly export: readonly RouteTarget[] }
+    | undefined;
+  /** The ASNs of the member hosts and their ToRs. */
+  readonly asns: Iterable<Asn>;
+};
+
+/** The route targets a network imports: those given, else `ASN:VNI` for each ASN a member or its ToR has. */
+export function importTargets(network: Membership, bgp: HostBgp): ReadonlySet<RouteTarget> {
+  if (network.routeTargets) return new Set(network.routeTargets.import);
+  const asns = new Set([...network.asns, bgp.asn, ...bgp.peers.map((peer) => peer.asn)]);
+  return new Set(Array.from(asns, (asn) => autoRouteTarget(asn, network.vni)));
+}
+
+/** The route targets a network exports: those given, else `ASN:VNI` with this host's ASN. */
+export function exportTargets(network: Membership, bgp: HostBgp): readonly RouteTarget[] {
+  return network.routeTargets?.export ?? [autoRouteTarget(bgp.asn, network.vni)];
+}
+
+/**
+ * A route distinguisher `router-id:number` (type 1) for each VNI of this host. The number is the VNI's low 16 bits, which
+ * is the VNI itself up to 65535; of VNIs that collide, the lowest has it and the others take the next free numbers.
+ */
+export function routeDistinguishers(vnis: Iterable<Vni>, routerId: Ipv4): ReadonlyMap<Vni, RouteDistinguisher> {
+  const taken = new Set<number>();
+  const rds = new Map<Vni, RouteDistinguisher>();
+  for (const vni of [...vnis].sort((a, b) => a - b)) {
+    let number = vni & 0xffff;
+    while (number === 0 || taken.has(number)) number = (number + 1) & 0xffff;
+    taken.add(number);
+    rds.set(vni, `${routerId}:${number}` as RouteDistinguisher);
+  }
+  return rds;
+}

@@ -1,0 +1,93 @@
+// The agent's unix socket: one JSON request a line, one JSON answer a line. Only the owner may open it (mode 0600).
+// It shows; it changes nothing.
+
+import { chmodSync, rmSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { createConnection, createServer, type Socket } from "node:net";
+import { dirname } from "node:path";
+import { createInterface } from "node:readline";
+
+export type LocalRequest = { readonly command: readonly string[]; readonly json: boolean };
+/** `text` is what to print; `error` what went wrong and what to do. */
+export type LocalAnswer = { readonly text: string } | { readonly error: string };
+
+const LONGEST_REQUEST = 10_000;
+
+/** Serves `answer` at `path`. A stale socket file of a killed agent is replaced; a live agent's is not. */
+export async function serveSocket(
+  path: string,
+  answer: (request: LocalRequest) => LocalAnswer,
+): Promise<{ close(): Promise<void> }> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  if (await isAnswered(path)) throw new Error(`another agent answers at ${path}: stop it first`);
+  rmSync(path, { force: true });
+  const open = new Set<Socket>();
+  const server = createServer((socket) => {
+    open.add(socket);
+    socket.on("close", () => open.delete(socket));
+    socket.on("error", () => socket.destroy());
+    const lines = createInterface({ input: socket });
+    lines.on("line", (line) => socket.write(`${JSON.stringify(handle(line, answer))}\n`));
+    lines.on("error", () => socket.destroy());
+  });
+  const previousMask = process.umask(0o177);
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(path, resolve);
+  }).finally(() => process.umask(previousMask));
+  chmodSync(path, 0o600);
+  return {
+    close: () =>
+      new Promise((resolve) => {
+        for (const socket of open) socket.destroy();
+        server.close(() => resolve());
+      }),
+  };
+}
+
+/** Asks the agent at `path`; rejects with what to do if none is there. */
+export function askSocket(path: string, request: LocalRequest, timeoutMs = 5_000): Promise<LocalAnswer> {
+  return new Promise((resolve, reject) => {
+    const socket = createConnection(path);
+    socket.setTimeout(timeoutMs, () => {
+      socket.destroy();
+      reject(new Error(`the agent at ${path} did not answer in ${timeoutMs} ms`));
+    });
+    socket.once("error", (cause) =>
+      reject(
+        new Error(`no agent answers at ${path} (${cause.message}): is it running? --socket names another`, { cause }),
+      ),
+    );
+    socket.once("connect", () => socket.write(`${JSON.stringify(request)}\n`));
+    createInterface({ input: socket }).once("line", (line) => {
+      socket.destroy();
+      resolve(JSON.parse(line) as LocalAnswer);
+    });
+  });
+}
+
+function handle(line: string, answer: (request: LocalRequest) => LocalAnswer): LocalAnswer {
+  if (line.length > LONGEST_REQUEST) return { error: "the request is too long" };
+  try {
+    const request = JSON.parse(line) as Partial<LocalRequest>;
+    const command = request.command;
+    if (!Array.isArray(command) || !command.every((word) => typeof word === "string")) {
+      return { error: 'expected {"command": ["show", …], "json": false}' };
+    }
+    return answer({ command, json: request.json === true });
+  } catch (error) {
+    return { error: (error as Error).message };
+  }
+}
+
+function isAnswered(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection(path);
+    const settle = (answered: boolean) => {
+      socket.destroy();
+      resolve(answered);
+    };
+    socket.once("connect", () => settle(true));
+    socket.once("error", () => settle(false));
+  });
+}

@@ -1,0 +1,114 @@
+// Intent and fabric in, one picture out: what the kernel should hold, what BGP should announce and import, and where
+// the two sources disagree. The one place where intent, evpn and dataplane meet as data. Pure.
+
+import { type Ipv4, isIpv4 } from "../shared/address/ip.ts";
+import type { RouteTarget } from "../shared/address/rt.ts";
+import type { HostBgp } from "../shared/model/resource.ts";
+import type { ExportedRoute, ReceivedRoute } from "./bgp/route.ts";
+import { type DesiredState, type NetworkState, ownerMark } from "./dataplane/state.ts";
+import { buildMacTable, type Declared, type MacTable, routesOf } from "./evpn/mac-table.ts";
+import { exportTargets, importTargets, routeDistinguishers } from "./evpn/mac-vrf.ts";
+import { originate } from "./evpn/originate.ts";
+import type { HostIntent, NetworkIntent } from "./intent/view.ts";
+
+/** One network of the picture. */
+export type OverlayNetwork = {
+  readonly id: string;
+  readonly intent: NetworkIntent;
+  readonly imports: ReadonlySet<RouteTarget>;
+  readonly table: MacTable;
+  readonly state: NetworkState;
+};
+
+export type Overlay = {
+  readonly networks: readonly OverlayNetwork[];
+  readonly desired: DesiredState;
+  readonly exports: readonly ExportedRoute[];
+  /** The union of all networks' import route targets: a route with none of them never reaches a table. */
+  readonly imports: ReadonlySet<RouteTarget>;
+};
+
+export const EMPTY_OVERLAY: Overlay = { networks: [], desired: { networks: [] }, exports: [], imports: new Set() };
+
+/** The BGP identifier (RFC 6286): as configured, else the VTEP address if that is IPv4. */
+export function routerIdOf(host: { vtep: HostIntent["host"]["vtep"]; bgp?: HostBgp | undefined }): Ipv4 | undefined {
+  return host.bgp?.routerId ?? (isIpv4(host.vtep) ? host.vtep : undefined);
+}
+
+/** The route targets that this host's networks import, which decide what is kept of the fabric's routes at all. */
+export function importsOf(intent: HostIntent): ReadonlySet<RouteTarget> {
+  const all = new Set<RouteTarget>();
+  for (const network of intent.networks) for (const target of networkImports(intent, network)) all.add(target);
+  return all;
+}
+
+/** Builds the picture from what the cloud wants and what the fabric says. */
+export function buildOverlay(intent: HostIntent, fabric: readonly ReceivedRoute[]): Overlay {
+  const routerId = routerIdOf(intent.host);
+  const vnis = intent.networks.map((network) => network.definition.vni);
+  const rds = routerId ? routeDistinguishers(vnis, routerId) : undefined;
+  const networks = intent.networks.map((network) => buildNetwork(intent, network, fabric));
+  const exports = networks.flatMap(({ intent: network, table }) => {
+    const vni = network.definition.vni;
+    const rd = rds?.get(vni);
+    if (!rd || !intent.host.bgp) return [];
+    const routeTargets = exportTargets(membership(network), intent.host.bgp);
+    return originate({ vni, rd, vtep: intent.host.vtep, routeTargets, entries: table.entries });
+  });
+  return {
+    networks,
+    desired: { networks: networks.map((network) => network.state) },
+    exports,
+    imports: new Set(networks.flatMap((network) => [...network.imports])),
+  };
+}
+
+function buildNetwork(intent: HostIntent, network: NetworkIntent, fabric: readonly ReceivedRoute[]): OverlayNetwork {
+  const imports = networkImports(intent, network);
+  const ownVtep = intent.host.vtep;
+  const table = buildMacTable({
+    ownVtep,
+    declared: declaredOf(intent, network),
+    members: Array.from(network.vteps.values(), (vtep) => vtep.address),
+    fabric: routesOf(fabric, imports),
+  });
+  const local = table.entries.flatMap(({ mac, port }) => (port === undefined ? [] : [{ mac, port }]));
+  const state: NetworkState = {
+    vni: network.definition.vni,
+    owner: ownerMark(network.id, network.definition.tenant),
+    vtep: ownVtep,
+    mtuBytes: network.definition.mtuBytes,
+    ports: Array.from(new Set(local.map((entry) => entry.port)), (name) => ({ name })),
+    local,
+    remote: table.entries.filter((entry) => entry.source !== "local").map(({ mac, vtep }) => ({ mac, vtep })),
+    flood: table.flood.map((member) => member.vtep),
+    neighbours: uniqueNeighbours(table),
+  };
+  return { id: network.id, intent: network, imports, table, state };
+}
+
+/** An endpoint whose host's VTEP is not known is left out: there is nowhere to send its frames. */
+function declaredOf(intent: HostIntent, network: NetworkIntent): Declared[] {
+  return network.endpoints.flatMap(({ id, record }) => {
+    const { mac, ips, mobility, host, port } = record;
+    if (host === intent.id) return [{ id, mac, ips, mobility, vtep: intent.host.vtep, port }];
+    const vtep = network.vteps.get(host)?.address;
+    return vtep ? [{ id, mac, ips, mobility, vtep }] : [];
+  });
+}
+
+/** One MAC per IP: entries stand in the order of their rank, so the first one wins. */
+function uniqueNeighbours(table: MacTable): NetworkState["neighbours"] {
+  const byIp = new Map<string, NetworkState["neighbours"][number]>();
+  for (const { mac, ips } of table.entries) for (const ip of ips) if (!byIp.has(ip)) byIp.set(ip, { ip, mac });
+  return [...byIp.values()];
+}
+
+function networkImports(intent: HostIntent, network: NetworkIntent): ReadonlySet<RouteTarget> {
+  return intent.host.bgp ? importTargets(membership(network), intent.host.bgp) : new Set();
+}
+
+function membership(network: NetworkIntent) {
+  const { vni, routeTargets } = network.definition;
+  return { vni, routeTargets, asns: Array.from(network.vteps.values()).flatMap((vtep) => vtep.asns) };
+}

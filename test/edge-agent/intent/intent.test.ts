@@ -1,0 +1,156 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { createIntent, type IntentState, receive, syncRequest } from "../../../edge-agent/intent/intent.ts";
+import { viewIntent } from "../../../edge-agent/intent/view.ts";
+import { EMPTY_DIGEST } from "../../../shared/message/digest.ts";
+import type { InboxMessage } from "../../../shared/message/inbox.ts";
+import { createCloudModel, endpointBody, networkBody, vtepBody } from "./cloud-model.ts";
+
+const hostBody = { site: "s1", vtep: "192.0.2.1" };
+
+function carrying() {
+  const cloud = createCloudModel("h1");
+  const state = createIntent("h1", []);
+  const feed = (...messages: InboxMessage[]) => messages.flatMap((message) => receive(state, message));
+  feed(
+    cloud.delta(
+      cloud.commit("host:h1", [
+        { key: "host", body: hostBody },
+        { key: "network/blue", body: {} },
+      ]),
+    ),
+  );
+  feed(
+    cloud.delta(
+      cloud.commit("net:blue", [
+        { key: "network", body: networkBody },
+        { key: "vtep/h1", body: vtepBody("192.0.2.1") },
+        { key: "endpoint/e1", body: endpointBody(1) },
+      ]),
+    ),
+  );
+  return { cloud, state, feed };
+}
+
+const seqOf = (state: IntentState) => state.channels.get("net:blue")?.seq;
+
+describe("intent", () => {
+  it("intent: entries in order -> applied, and the view shows the network", () => {
+    const { state } = carrying();
+    const view = viewIntent(state);
+    expect(view?.host.vtep).toBe("192.0.2.1");
+    expect(view?.networks.map((network) => [network.id, network.endpoints.map((endpoint) => endpoint.id)])).toEqual([
+      ["blue", ["e1"]],
+    ]);
+  });
+
+  it("intent: an entry twice -> nothing the second time", () => {
+    const { cloud, feed, state } = carrying();
+    const entry = cloud.commit("net:blue", [{ key: "endpoint/e2", body: endpointBody(2) }]);
+    expect(feed(cloud.delta(entry))).toEqual([{ kind: "changed", channel: "net:blue" }]);
+    expect(feed(cloud.delta(entry))).toEqual([]);
+    expect(seqOf(state)).toBe(2);
+  });
+
+  it("intent: a lost entry -> the next one asks for a sync and changes nothing", () => {
+    const { cloud, feed, state } = carrying();
+    cloud.commit("net:blue", [{ key: "endpoint/e2", body: endpointBody(2) }]);
+    const effects = feed(cloud.delta(cloud.commit("net:blue", [{ key: "endpoint/e3", body: endpointBody(3) }])));
+    expect(effects).toMatchObject([{ kind: "sync", reason: "gap" }]);
+    expect(seqOf(state)).toBe(1);
+  });
+
+  it("intent: digest does not come out -> held state stays in use, and a whole snapshot is asked for", () => {
+    const { cloud, feed, state } = carrying();
+    const entry = cloud.commit("net:blue", [{ key: "endpoint/e2", body: endpointBody(2) }]);
+    const effects = feed(
+      cloud.delta({ ...entry, changes: [{ key: "endpoint/e2", version: 1, body: endpointBody(9) }] }),
+    );
+    expect(effects).toMatchObject([{ kind: "sync", reason: "diverged" }]);
+    expect(viewIntent(state)?.networks[0]?.endpoints).toHaveLength(1);
+    expect(syncRequest(state).have).toContainEqual({ channel: "net:blue", seq: 1, digest: EMPTY_DIGEST });
+    feed(...cloud.answer(syncRequest(state)));
+    expect(viewIntent(state)?.networks[0]?.endpoints).toHaveLength(2);
+    expect(state.inSync).toBe(true);
+  });
+
+  it("intent: an older version of a record in a newer entry -> the newer version stays", () => {
+    const { cloud, state } = carrying();
+    const record = state.channels.get("net:blue")?.records.get("endpoint/e1");
+    const entry = cloud.commit("net:blue", []);
+    const stale = { key: "endpoint/e1", version: 1, body: endpointBody(7) };
+    expect(receive(state, cloud.delta({ ...entry, changes: [stale] }))).toMatchObject([{ kind: "changed" }]);
+    expect(state.channels.get("net:blue")?.records.get("endpoint/e1")).toBe(record);
+  });
+
+  it("intent: host channel drops a network -> its channel goes too", () => {
+    const { cloud, feed, state } = carrying();
+    const effects = feed(cloud.delta(cloud.commit("host:h1", [{ key: "network/blue", body: null }])));
+    expect(effects).toContainEqual({ kind: "dropped", channel: "net:blue" });
+    expect([...state.channels.keys()]).toEqual(["host:h1"]);
+  });
+
+  it("intent: host channel names a network that is not held -> asks for it", () => {
+    const { cloud, feed } = carrying();
+    const effects = feed(cloud.delta(cloud.commit("host:h1", [{ key: "network/red", body: {} }])));
+    expect(effects).toContainEqual({ kind: "sync", reason: "missing-channel", detail: "red" });
+  });
+
+  it("intent: snapshot in parts, in any order -> applied when whole", () => {
+    const { cloud, feed, state } = carrying();
+    for (let i = 2; i < 8; i++) cloud.commit("net:blue", [{ key: `endpoint/e${i}`, body: endpointBody(i) }]);
+    const [first, second, third] = cloud.snapshot("net:blue", 3) as [InboxMessage, InboxMessage, InboxMessage];
+    expect(feed(third, first)).toEqual([]);
+    expect(feed(second)).toEqual([{ kind: "changed", channel: "net:blue" }]);
+    expect(seqOf(state)).toBe(7);
+  });
+
+  it("intent: a message for another host, or another host's channel -> refused", () => {
+    const { cloud, state } = carrying();
+    const entry = createCloudModel("h2").commit("host:h2", [{ key: "host", body: hostBody }]);
+    expect(receive(state, { v: 1, host: "h2", kind: "delta", entries: [] })).toMatchObject([{ reason: "foreign" }]);
+    expect(receive(state, cloud.delta(entry))).toMatchObject([{ kind: "sync", reason: "foreign" }]);
+    expect(state.channels.has("host:h2")).toBe(false);
+  });
+
+  it("intent: in-sync older than what the host channel says by now -> nothing is dropped", () => {
+    const { cloud, feed, state } = carrying();
+    const outdated = cloud.answer(syncRequest(state)).at(-1) as InboxMessage;
+    feed(cloud.delta(cloud.commit("host:h1", [{ key: "network/red", body: {} }])));
+    feed(cloud.delta(cloud.commit("net:red", [{ key: "network", body: { ...networkBody, vni: 200 } }])));
+    feed(outdated);
+    expect(state.channels.has("net:red")).toBe(true);
+  });
+
+  it("intent: deleted host is told to leave everything -> nothing is held", () => {
+    const { feed, state } = carrying();
+    feed({ v: 1, host: "h1", kind: "leave", channels: ["host:h1", "net:blue"] });
+    expect(state.channels.size).toBe(0);
+  });
+
+  it("intent: any loss, duplication and reordering, then one sync -> equal to the cloud", () => {
+    const step = fc.record({
+      key: fc.integer({ min: 1, max: 6 }),
+      remove: fc.boolean(),
+      fate: fc.constantFrom("deliver", "drop", "twice", "late"),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+        const { cloud, feed, state } = carrying();
+        const late: InboxMessage[] = [];
+        for (const { key, remove, fate } of steps) {
+          const body = remove ? null : endpointBody(key);
+          const message = cloud.delta(cloud.commit("net:blue", [{ key: `endpoint/e${key}`, body }]));
+          if (fate === "late") late.unshift(message);
+          if (fate === "deliver" || fate === "twice") feed(message);
+          if (fate === "twice") feed(message);
+        }
+        feed(...late);
+        feed(...cloud.answer(syncRequest(state)));
+        expect(state.inSync).toBe(true);
+        expect(state.channels.get("net:blue")?.digest).toBe(cloud.channels.get("net:blue")?.digest);
+        expect(syncRequest(state).have.map((item) => item.digest)).not.toContain(EMPTY_DIGEST);
+      }),
+    );
+  });
+});
