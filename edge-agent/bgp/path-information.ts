@@ -1,0 +1,28 @@
+// From the attributes of an UPDATE to what a RIB keeps with each of its routes. Pure; made once per UPDATE.
+
+import type { PathInformation } from "./route.ts";
+import { mergeAs4Path } from "./wire/as-path.ts";
+import type { PathAttributes } from "./wire/attribute-table.ts";
+
+/** Undefined without an EVPN MP_REACH_NLRI. With several mobility communities the first counts (RFC 7432 15.1). */
+export function pathInformation(attributes: PathAttributes): PathInformation | undefined {
+  const { mpReach, extCommunities = [], asPath = [], as4Path } = attributes;
+  if (mpReach?.family !== "evpn") return undefined;
+  const path = as4Path ? mergeAs4Path(asPath, as4Path) : asPath;
+  const mobility = extCommunities.find((it) => it.kind === "mac-mobility");
+  const routerMac = extCommunities.find((it) => it.kind === "router-mac");
+  return {
+    nextHop: mpReach.nextHop,
+    routeTargets: extCommunities.flatMap((it) => (it.kind === "route-target" ? [it.target] : [])),
+    ...(mobility && { mobility: { sequence: mobility.sequence, sticky: mobility.sticky } }),
+    encapsulations: extCommunities.flatMap((it) => (it.kind === "encapsulation" ? [it.tunnelType] : [])),
+    ...(routerMac && { routerMac: routerMac.mac }),
+    defaultGateway: extCommunities.some((it) => it.kind === "default-gateway"),
+    ...(attributes.pmsi && { pmsi: attributes.pmsi }),
+    asPath: path.flatMap((segment) => segment.asns),
+    origin: attributes.origin ?? "incomplete",
+    ...(attributes.localPref !== undefined && { localPref: attributes.localPref }),
+    ...(attributes.med !== undefined && { med: attributes.med }),
+    ...(attributes.originatorId && { originatorId: attributes.originatorId }),
+  };
+}

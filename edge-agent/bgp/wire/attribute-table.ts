@@ -1,0 +1,311 @@
+// Path attributes, a row each: code, key, flags, what an error does (RFC 7606 7), decode, encode. The loop that owns
+// framing, duplicates, flags, unknown codes and severity is in attributes.ts. Nothing of a received buffer is kept.
+
+import { type IpAddress, type Ipv4, ipFromOctets, ipToOctets } from "../../../shared/address/ip.ts";
+import { AS_TRANS } from "../../../shared/address/vni.ts";
+import type { EvpnRoute, Pmsi } from "../route.ts";
+import { type AsPathSegment, decodeAsPath, encodeAsPath } from "./as-path.ts";
+import { decodeEvpnNlri, type EvpnNlri, encodeEvpnRoute } from "./evpn-nlri.ts";
+import { decodeExtCommunity, type ExtCommunity, encodeExtCommunity } from "./ext-community.ts";
+import { Afi, AttributeCode, AttributeFlag, Safi, UpdateSubcode } from "./iana.ts";
+import { decodePmsi, encodePmsi } from "./pmsi-tunnel.ts";
+import type { Reader } from "./reader.ts";
+import type { Writer } from "./writer.ts";
+
+/** What was agreed with the peer, as far as UPDATEs depend on it. */
+export type UpdateContext = {
+  /** 4 if both sides sent the 4-octet AS capability (RFC 6793). */
+  readonly asOctets: 2 | 4;
+  /** The peer is in our AS. */
+  readonly internal: boolean;
+};
+
+/** NLRI of EVPN, or of a family that was not agreed and is ignored. */
+export type MpReach =
+  | ({ readonly family: "evpn"; readonly nextHop: IpAddress } & EvpnNlri)
+  | { readonly family: "other"; readonly afi: number; readonly safi: number };
+export type MpUnreach =
+  | ({ readonly family: "evpn" } & EvpnNlri)
+  | { readonly family: "other"; readonly afi: number; readonly safi: number };
+
+export type UnknownAttribute = { readonly code: number; readonly flags: number; readonly value: Uint8Array };
+
+/** The attributes of one UPDATE by key. */
+export type PathAttributes = {
+  readonly origin?: "igp" | "egp" | "incomplete";
+  readonly asPath?: readonly AsPathSegment[];
+  readonly nextHop?: Ipv4;
+  readonly med?: number;
+  readonly localPref?: number;
+  readonly atomicAggregate?: true;
+  readonly aggregator?: { readonly asn: number; readonly address: Ipv4 };
+  /** 32-bit values (RFC 1997). */
+  readonly communities?: readonly number[];
+  readonly originatorId?: Ipv4;
+  readonly clusterList?: readonly Ipv4[];
+  readonly mpReach?: MpReach;
+  readonly mpUnreach?: MpUnreach;
+  readonly extCommunities?: readonly ExtCommunity[];
+  readonly as4Path?: readonly AsPathSegment[];
+  readonly pmsi?: Pmsi;
+  /** Unknown optional transitive attributes, for display; this speaker propagates nothing. */
+  readonly unknown?: readonly UnknownAttribute[];
+};
+
+export type AttributeKey = Exclude<keyof PathAttributes, "unknown">;
+
+/** A value, or why the octets are not one. */
+type Decoded<V> = { readonly value: V } | { readonly fault: string };
+
+/** What RFC 7606 asks for, mildest first. */
+export type Severity = "attribute-discard" | "treat-as-withdraw" | "session-reset";
+
+export type Row<K extends AttributeKey = AttributeKey> = {
+  readonly code: number;
+  readonly key: K;
+  /** Required values of the Optional and Transitive bits. */
+  readonly flags: number;
+  readonly onFault: Severity;
+  /** The subcode that names the fault. */
+  readonly subcode: UpdateSubcode;
+  /** From an external peer the attribute is discarded unread (RFC 7606 7.5, 7.9, 7.10). */
+  readonly internalOnly?: true;
+  /** From a peer with 4-octet AS numbers the attribute is discarded unread (RFC 6793 6). */
+  readonly twoOctetAsOnly?: true;
+  decode(reader: Reader, context: UpdateContext): Decoded<NonNullable<PathAttributes[K]>>;
+  encode(value: NonNullable<PathAttributes[K]>, writer: Writer, context: UpdateContext): void;
+};
+
+const WELL_KNOWN = AttributeFlag.TRANSITIVE;
+const OPTIONAL_TRANSITIVE = AttributeFlag.OPTIONAL | AttributeFlag.TRANSITIVE;
+const OPTIONAL = AttributeFlag.OPTIONAL;
+const ORIGINS = ["igp", "egp", "incomplete"] as const;
+
+const ROWS: { readonly [K in AttributeKey]: Row<K> } = {
+  // RFC 7606 5.1: the multiprotocol attributes come first, so that a receiver finds the routes whatever follows.
+  mpUnreach: {
+    code: AttributeCode.MP_UNREACH_NLRI,
+    key: "mpUnreach",
+    flags: OPTIONAL,
+    onFault: "session-reset",
+    subcode: UpdateSubcode.OPTIONAL_ATTRIBUTE,
+    decode(reader) {
+      const afi = reader.u16();
+      const safi = reader.u8();
+      if (reader.overrun) return { fault: "MP_UNREACH_NLRI is shorter than a family" };
+      if (afi !== Afi.L2VPN || safi !== Safi.EVPN) return ignoreFamily(reader, afi, safi);
+      const nlri = decodeEvpnNlri(reader);
+      return "error" in nlri ? { fault: nlri.error } : { value: { family: "evpn", ...nlri } };
+    },
+    encode: (value, writer) => writeNlri(value, writeFamily(value, writer)),
+  },
+  mpReach: {
+    code: AttributeCode.MP_REACH_NLRI,
+    key: "mpReach",
+    flags: OPTIONAL,
+    onFault: "session-reset",
+    subcode: UpdateSubcode.OPTIONAL_ATTRIBUTE,
+    decode(reader) {
+      const afi = reader.u16();
+      const safi = reader.u8();
+      if (reader.overrun) return { fault: "MP_REACH_NLRI is shorter than a family" };
+      if (afi !== Afi.L2VPN || safi !== Safi.EVPN) return ignoreFamily(reader, afi, safi);
+      const nextHop = reader.view(reader.u8());
+      reader.u8();
+      // 32 octets: a global and a link-local address (RFC 2545 3); the global one is the VTEP.
+      const size = nextHop.length === 32 ? 16 : nextHop.length;
+      if (reader.overrun || (size !== 4 && size !== 16)) return { fault: "next hop length in MP_REACH_NLRI" };
+      const nlri = decodeEvpnNlri(reader);
+      if ("error" in nlri) return { fault: nlri.error };
+      return { value: { family: "evpn", nextHop: ipFromOctets(nextHop.subarray(0, size)), ...nlri } };
+    },
+    encode(value, writer) {
+      writeFamily(value, writer);
+      const nextHop = value.family === "evpn" ? ipToOctets(value.nextHop) : new Uint8Array(0);
+      writer.u8(nextHop.length).octets(nextHop).u8(0);
+      writeNlri(value, writer);
+    },
+  },
+  origin: {
+    code: AttributeCode.ORIGIN,
+    key: "origin",
+    flags: WELL_KNOWN,
+    onFault: "treat-as-withdraw",
+    subcode: UpdateSubcode.INVALID_ORIGIN,
+    decode(reader) {
+      const value = reader.remaining === 1 ? ORIGINS[reader.u8()] : undefined;
+      return value ? { value } : { fault: "ORIGIN is not one octet of 0..2" };
+    },
+    encode: (value, writer) => writer.u8(ORIGINS.indexOf(value)),
+  },
+  asPath: {
+    code: AttributeCode.AS_PATH,
+    key: "asPath",
+    flags: WELL_KNOWN,
+    onFault: "treat-as-withdraw",
+    subcode: UpdateSubcode.MALFORMED_AS_PATH,
+    decode: (reader, { asOctets }) =>
+      known(decodeAsPath(reader, asOctets), "AS_PATH with an unknown, empty or overrunning segment"),
+    encode: (value, writer, { asOctets }) => encodeAsPath(value, writer, asOctets),
+  },
+  nextHop: {
+    code: AttributeCode.NEXT_HOP,
+    key: "nextHop",
+    flags: WELL_KNOWN,
+    onFault: "treat-as-withdraw",
+    subcode: UpdateSubcode.INVALID_NEXT_HOP,
+    decode: (reader) => exactly(reader, 4, ipv4),
+    encode: (value, writer) => writer.octets(ipToOctets(value)),
+  },
+  med: {
+    code: AttributeCode.MULTI_EXIT_DISC,
+    key: "med",
+    flags: OPTIONAL,
+    onFault: "treat-as-withdraw",
+    subcode: UpdateSubcode.ATTRIBUTE_LENGTH,
+    decode: (reader) => exactly(reader, 4, (it) => it.u32()),
+    encode: (value, writer) => writer.u32(value),
+  },
+  localPref: {
+    code: AttributeCode.LOCAL_PREF,
+    key: "localPref",
+    flags: WELL_KNOWN,
+    onFault: "treat-as-withdraw",
+    subcode: UpdateSubcode.ATTRIBUTE_LENGTH,
+    internalOnly: true,
+    decode: (reader) => exactly(reader, 4, (it) => it.u32()),
+    encode: (value, writer) => writer.u32(value),
+  },
+  atomicAggregate: {
+    code: AttributeCode.ATOMIC_AGGREGATE,
+    key: "atomicAggregate",
+    flags: WELL_KNOWN,
+    onFault: "attribute-discard",
+    subcode: UpdateSubcode.ATTRIBUTE_LENGTH,
+    decode: (reader) => exactly(reader, 0, () => true as const),
+    encode: () => undefined,
+  },
+  aggregator: {
+    code: AttributeCode.AGGREGATOR,
+    key: "aggregator",
+    flags: OPTIONAL_TRANSITIVE,
+    onFault: "attribute-discard",
+    subcode: UpdateSubcode.ATTRIBUTE_LENGTH,
+    decode: (reader, { asOctets }) =>
+      exactly(reader, asOctets + 4, (it) => ({ asn: asOctets === 4 ? it.u32() : it.u16(), address: ipv4(it) })),
+    encode(value, writer, { asOctets }) {
+      if (asOctets === 4) writer.u32(value.asn);
+      else writer.u16(value.asn > 0xffff ? AS_TRANS : value.asn);
+      writer.octets(ipToOctets(value.address));
+    },
+  },
+  communities: {
+    code: AttributeCode.COMMUNITIES,
+    key: "communities",
+    flags: OPTIONAL_TRANSITIVE,
+    onFault: "treat-as-withdraw",
+    subcode: UpdateSubcode.OPTIONAL_ATTRIBUTE,
+    decode: (reader) => multiple(reader, 4, (it) => it.u32()),
+    encode: (value, writer) => value.forEach((community) => writer.u32(community)),
+  },
+  originatorId: {
+    code: AttributeCode.ORIGINATOR_ID,
+    key: "originatorId",
+    flags: OPTIONAL,
+    onFault: "treat-as-withdraw",
+    subcode: UpdateSubcode.OPTIONAL_ATTRIBUTE,
+    internalOnly: true,
+    decode: (reader) => exactly(reader, 4, ipv4),
+    encode: (value, writer) => writer.octets(ipToOctets(value)),
+  },
+  clusterList: {
+    code: AttributeCode.CLUSTER_LIST,
+    key: "clusterList",
+    flags: OPTIONAL,
+    onFault: "treat-as-withdraw",
+    subcode: UpdateSubcode.OPTIONAL_ATTRIBUTE,
+    internalOnly: true,
+    decode: (reader) => multiple(reader, 4, ipv4),
+    encode: (value, writer) => value.forEach((id) => writer.octets(ipToOctets(id))),
+  },
+  extCommunities: {
+    code: AttributeCode.EXTENDED_COMMUNITIES,
+    key: "extCommunities",
+    flags: OPTIONAL_TRANSITIVE,
+    onFault: "treat-as-withdraw",
+    subcode: UpdateSubcode.OPTIONAL_ATTRIBUTE,
+    decode: (reader) => multiple(reader, 8, (it) => decodeExtCommunity(it.view(8))),
+    encode: (value, writer) => value.forEach((community) => writer.octets(encodeExtCommunity(community))),
+  },
+  as4Path: {
+    code: AttributeCode.AS4_PATH,
+    key: "as4Path",
+    flags: OPTIONAL_TRANSITIVE,
+    onFault: "attribute-discard", // RFC 6793 6
+    subcode: UpdateSubcode.OPTIONAL_ATTRIBUTE,
+    twoOctetAsOnly: true,
+    decode: (reader) => known(decodeAsPath(reader, 4), "AS4_PATH with an unknown, empty or overrunning segment"),
+    encode: (value, writer) => encodeAsPath(value, writer, 4),
+  },
+  pmsi: {
+    code: AttributeCode.PMSI_TUNNEL,
+    key: "pmsi",
+    flags: OPTIONAL_TRANSITIVE,
+    onFault: "treat-as-withdraw", // RFC 6514 5
+    subcode: UpdateSubcode.OPTIONAL_ATTRIBUTE,
+    decode: (reader) => known(decodePmsi(reader), "PMSI_TUNNEL that is too short or has no address as its endpoint"),
+    encode: encodePmsi,
+  },
+};
+
+/** In the order of sending: the multiprotocol ones, then by code. */
+export const ATTRIBUTE_ROWS: readonly Row[] = (Object.values(ROWS) as unknown as Row[]).toSorted(
+  (a, b) => sendingRank(a.code) - sendingRank(b.code),
+);
+
+const ROW_BY_CODE: readonly (Row | undefined)[] = Array.from({ length: 256 }, (_, code) =>
+  ATTRIBUTE_ROWS.find((row) => row.code === code),
+);
+
+/** The row of an attribute code 0..255, if known. */
+export function attributeRow(code: number): Row | undefined {
+  return ROW_BY_CODE[code];
+}
+
+function sendingRank(code: number): number {
+  return code === AttributeCode.MP_REACH_NLRI || code === AttributeCode.MP_UNREACH_NLRI ? code - 256 : code;
+}
+
+function exactly<V>(reader: Reader, length: number, read: (reader: Reader) => V): Decoded<V> {
+  return reader.remaining === length ? { value: read(reader) } : { fault: `${reader.remaining} octets, not ${length}` };
+}
+
+/** RFC 7606 7.8, 7.10, 7.14: a non-zero multiple of the element's size. */
+function multiple<V>(reader: Reader, size: number, read: (reader: Reader) => V): Decoded<V[]> {
+  const length = reader.remaining;
+  if (length === 0 || length % size !== 0) return { fault: `${length} octets, not a non-zero multiple of ${size}` };
+  return { value: Array.from({ length: length / size }, () => read(reader)) };
+}
+
+function known<V>(value: V | undefined, fault: string): Decoded<V> {
+  return value === undefined ? { fault } : { value };
+}
+
+function ipv4(reader: Reader): Ipv4 {
+  return ipFromOctets(reader.view(4)) as Ipv4;
+}
+
+function ignoreFamily(reader: Reader, afi: number, safi: number): Decoded<MpReach & MpUnreach> {
+  reader.view(reader.remaining);
+  return { value: { family: "other", afi, safi } };
+}
+
+function writeFamily(value: MpReach | MpUnreach, writer: Writer): Writer {
+  if (value.family === "evpn") return writer.u16(Afi.L2VPN).u8(Safi.EVPN);
+  return writer.u16(value.afi).u8(value.safi);
+}
+
+function writeNlri(value: MpReach | MpUnreach, writer: Writer): void {
+  const routes: readonly EvpnRoute[] = value.family === "evpn" ? value.routes : [];
+  for (const route of routes) writer.octets(encodeEvpnRoute(route));
+}

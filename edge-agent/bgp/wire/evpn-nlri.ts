@@ -1,0 +1,223 @@
+// EVPN NLRI (RFC 7432 7, RFC 9136 3.1): a list of frames, each `type(1) length(1) value(length)`, one row per route type.
+//
+//   2  RD(8) ESI(10) tag(4) 48(1) MAC(6) 0|32|128(1) IP(0|4|16) label(3) [label(3)]
+//   3  RD(8) tag(4) 32|128(1) IP(4|16)
+//   1  RD(8) ESI(10) tag(4) label(3)          4  RD(8) ESI(10) 32|128(1) IP(4|16)
+//   5  RD(8) ESI(10) tag(4) len(1) prefix(4|16) gateway(4|16) label(3)
+//
+// A frame or an inner length that does not fit makes the whole field syntactically incorrect (RFC 7606 5.3: the caller
+// resets the session). A frame that fits and names an impossible route is `invalid`: its key is known, so that route
+// alone is withdrawn (RFC 4271 6.3). Unknown types are skipped by their length (RFC 7606 5.4).
+
+import { type IpAddress, ipFromOctets, ipToOctets, isUnicastIp } from "../../../shared/address/ip.ts";
+import { isMulticastMac, macFromOctets, macToOctets, ZERO_MAC } from "../../../shared/address/mac.ts";
+import { type Prefix, prefixAddress, prefixLength } from "../../../shared/address/prefix.ts";
+import { type RouteDistinguisher, rdFromOctets, rdToOctets } from "../../../shared/address/rd.ts";
+import { type Esi, type EvpnRoute, type Label, ZERO_ESI } from "../route.ts";
+import { EvpnRouteType } from "./iana.ts";
+import type { Reader } from "./reader.ts";
+import { Writer } from "./writer.ts";
+
+/** Routes of one NLRI field, in order; `skipped` counts frames of unknown type. */
+export type EvpnNlri = {
+  readonly routes: readonly EvpnRoute[];
+  readonly invalid: readonly { readonly route: EvpnRoute; readonly reason: string }[];
+  readonly skipped: number;
+};
+
+type RouteOf<T extends EvpnRoute["type"]> = Extract<EvpnRoute, { type: T }>;
+
+type Row<T extends EvpnRoute["type"]> = {
+  readonly code: number;
+  readonly type: T;
+  /** Reads what follows the RD; undefined if a length octet does not fit the layout. */
+  decode(rd: RouteDistinguisher, reader: Reader): RouteOf<T> | undefined;
+  encode(route: RouteOf<T>, writer: Writer): void;
+  /** Why the route cannot be meant, if so. */
+  invalid?(route: RouteOf<T>): string | undefined;
+};
+
+const ROWS: { readonly [T in EvpnRoute["type"]]: Row<T> } = {
+  "ethernet-ad": {
+    code: EvpnRouteType.ETHERNET_AUTO_DISCOVERY,
+    type: "ethernet-ad",
+    decode: (rd, reader) => ({
+      type: "ethernet-ad",
+      rd,
+      esi: esi(reader),
+      ethernetTag: reader.u32(),
+      vni: label(reader),
+    }),
+    encode: (route, writer) => writeEsi(route.esi, writer).u32(route.ethernetTag).u24(route.vni),
+  },
+  "mac-ip": {
+    code: EvpnRouteType.MAC_IP_ADVERTISEMENT,
+    type: "mac-ip",
+    decode(rd, reader) {
+      const segment = esi(reader);
+      const ethernetTag = reader.u32();
+      if (reader.u8() !== 48) return undefined;
+      const macOctets = reader.view(6);
+      const ipBits = reader.u8();
+      if (reader.overrun || (ipBits !== 0 && ipBits !== 32 && ipBits !== 128)) return undefined;
+      const ipOctets = reader.view(ipBits >> 3);
+      const vni = label(reader);
+      if (reader.overrun) return undefined;
+      return {
+        type: "mac-ip",
+        rd,
+        esi: segment,
+        ethernetTag,
+        mac: macFromOctets(macOctets),
+        ...(ipBits > 0 && { ip: ipFromOctets(ipOctets) }),
+        vni,
+        ...(reader.remaining > 0 && { l3Vni: label(reader) }),
+      };
+    },
+    encode(route, writer) {
+      writeEsi(route.esi, writer).u32(route.ethernetTag).u8(48).octets(macToOctets(route.mac));
+      if (route.ip) writeIp(route.ip, writer);
+      else writer.u8(0);
+      writer.u24(route.vni);
+      if (route.l3Vni !== undefined) writer.u24(route.l3Vni);
+    },
+    invalid(route) {
+      if (route.mac === ZERO_MAC || isMulticastMac(route.mac)) return `${route.mac} is not a unicast MAC address`;
+      return route.ip && !isUnicastIp(route.ip) ? `${route.ip} is not a unicast address` : undefined;
+    },
+  },
+  imet: {
+    code: EvpnRouteType.INCLUSIVE_MULTICAST_ETHERNET_TAG,
+    type: "imet",
+    decode(rd, reader) {
+      const ethernetTag = reader.u32();
+      const originator = ip(reader);
+      return originator && { type: "imet", rd, ethernetTag, originator };
+    },
+    encode: (route, writer) => writeIp(route.originator, writer.u32(route.ethernetTag)),
+    invalid: (route) =>
+      isUnicastIp(route.originator) ? undefined : `originator ${route.originator} is not a unicast address`,
+  },
+  "ethernet-segment": {
+    code: EvpnRouteType.ETHERNET_SEGMENT,
+    type: "ethernet-segment",
+    decode(rd, reader) {
+      const segment = esi(reader);
+      const originator = ip(reader);
+      return originator && { type: "ethernet-segment", rd, esi: segment, originator };
+    },
+    encode: (route, writer) => writeIp(route.originator, writeEsi(route.esi, writer)),
+  },
+  "ip-prefix": {
+    code: EvpnRouteType.IP_PREFIX,
+    type: "ip-prefix",
+    decode(rd, reader) {
+      const segment = esi(reader);
+      const ethernetTag = reader.u32();
+      const length = reader.u8();
+      const size = reader.remaining === 11 ? 4 : reader.remaining === 35 ? 16 : 0;
+      if (size === 0 || length > size * 8) return undefined;
+      const prefix = prefixFrom(reader.view(size), length);
+      const gateway = ipFromOctets(reader.view(size));
+      return { type: "ip-prefix", rd, esi: segment, ethernetTag, prefix, gateway, vni: label(reader) };
+    },
+    encode(route, writer) {
+      writeEsi(route.esi, writer).u32(route.ethernetTag).u8(prefixLength(route.prefix));
+      writer
+        .octets(ipToOctets(prefixAddress(route.prefix)))
+        .octets(ipToOctets(route.gateway))
+        .u24(route.vni);
+    },
+  },
+};
+
+const ROW_BY_CODE: ReadonlyMap<number, Row<EvpnRoute["type"]>> = new Map(
+  Object.values(ROWS).map((row) => [row.code, row as unknown as Row<EvpnRoute["type"]>]),
+);
+
+/** Reads frames to the end of `reader`. The error is a reason for the log. */
+export function decodeEvpnNlri(reader: Reader): EvpnNlri | { readonly error: string } {
+  const routes: EvpnRoute[] = [];
+  const invalid: { route: EvpnRoute; reason: string }[] = [];
+  let skipped = 0;
+  const rds = new RdMemo();
+  while (reader.remaining > 0) {
+    const code = reader.u8();
+    const frame = reader.sub(reader.u8());
+    if (reader.overrun) return { error: `EVPN route of type ${code} is longer than its field` };
+    const row = ROW_BY_CODE.get(code);
+    if (!row) {
+      skipped++;
+      continue;
+    }
+    const route = row.decode(rds.read(frame), frame);
+    if (!route || !frame.finished) return { error: `EVPN ${row.type} route with lengths that do not fit its layout` };
+    const reason = row.invalid?.(route);
+    if (reason === undefined) routes.push(route);
+    else invalid.push({ route, reason });
+  }
+  return { routes, invalid, skipped };
+}
+
+/** One frame: `type length value`. */
+export function encodeEvpnRoute(route: EvpnRoute): Uint8Array {
+  const row = ROWS[route.type] as unknown as Row<EvpnRoute["type"]>;
+  const writer = new Writer(64).u8(row.code);
+  writer.withLength(1, () => {
+    writer.octets(rdToOctets(route.rd));
+    row.encode(route, writer);
+  });
+  return writer.finish();
+}
+
+/** Neighbouring routes mostly share their RD; its text is made once. */
+class RdMemo {
+  #octets: Uint8Array | undefined;
+  #rd: RouteDistinguisher | undefined;
+
+  read(reader: Reader): RouteDistinguisher {
+    const octets = reader.view(8);
+    const known = this.#octets;
+    if (this.#rd !== undefined && known && octets.length === 8 && octets.every((octet, i) => octet === known[i])) {
+      return this.#rd;
+    }
+    if (octets.length !== 8) return "" as RouteDistinguisher; // overrun: the frame is refused by the caller
+    this.#octets = octets;
+    this.#rd = rdFromOctets(octets);
+    return this.#rd;
+  }
+}
+
+function esi(reader: Reader): Esi {
+  const octets = reader.view(10);
+  if (octets.every((octet) => octet === 0)) return ZERO_ESI;
+  return Array.from(octets, (octet) => octet.toString(16).padStart(2, "0")).join("") as Esi;
+}
+
+function writeEsi(value: Esi, writer: Writer): Writer {
+  for (let i = 0; i < 20; i += 2) writer.u8(Number.parseInt(value.slice(i, i + 2), 16));
+  return writer;
+}
+
+function label(reader: Reader): Label {
+  return reader.u24() as Label;
+}
+
+/** A length in bits and an address of that length. */
+function ip(reader: Reader): IpAddress | undefined {
+  const bits = reader.u8();
+  if (bits !== 32 && bits !== 128) return undefined;
+  const octets = reader.view(bits >> 3);
+  return octets.length > 0 ? ipFromOctets(octets) : undefined;
+}
+
+function writeIp(value: IpAddress, writer: Writer): Writer {
+  const octets = ipToOctets(value);
+  return writer.u8(octets.length * 8).octets(octets);
+}
+
+/** Bits beyond the length are irrelevant (RFC 4271 4.3) and cleared, so that equal prefixes are equal text. */
+function prefixFrom(octets: Uint8Array, length: number): Prefix {
+  const masked = octets.map((octet, i) => octet & (0xff << (8 - Math.min(8, Math.max(0, length - i * 8)))) & 0xff);
+  return `${ipFromOctets(masked)}/${length}` as Prefix;
+}

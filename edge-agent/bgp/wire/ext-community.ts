@@ -1,0 +1,68 @@
+// Extended communities (RFC 4360; RFC 7432 7.5-7.8; RFC 9135 8.1; RFC 9012 4.1): eight octets each. What is not known
+// is kept as octets. The order is preserved and means nothing: route reflectors sort them.
+
+import type { Mac } from "../../../shared/address/mac.ts";
+import { macFromOctets, macToOctets } from "../../../shared/address/mac.ts";
+import { type RouteTarget, rtFromOctets, rtToOctets } from "../../../shared/address/rt.ts";
+import { ExtCommunityType } from "./iana.ts";
+import { Reader } from "./reader.ts";
+import { Writer } from "./writer.ts";
+
+export type ExtCommunity =
+  | { readonly kind: "route-target"; readonly target: RouteTarget }
+  | { readonly kind: "encapsulation"; readonly tunnelType: number }
+  | { readonly kind: "mac-mobility"; readonly sequence: number; readonly sticky: boolean }
+  | { readonly kind: "router-mac"; readonly mac: Mac }
+  | { readonly kind: "default-gateway" }
+  | { readonly kind: "esi-label"; readonly singleActive: boolean; readonly label: number }
+  | { readonly kind: "raw"; readonly octets: Uint8Array };
+
+/** Reads eight octets; any octets are an extended community. */
+export function decodeExtCommunity(octets: Uint8Array): ExtCommunity {
+  const target = rtFromOctets(octets);
+  if (target !== undefined) return { kind: "route-target", target };
+  const reader = new Reader(octets);
+  switch (reader.u16()) {
+    case ExtCommunityType.ENCAPSULATION:
+      reader.view(4);
+      return { kind: "encapsulation", tunnelType: reader.u16() };
+    case ExtCommunityType.MAC_MOBILITY: {
+      const flags = reader.u8();
+      reader.u8();
+      return { kind: "mac-mobility", sequence: reader.u32(), sticky: (flags & 1) === 1 };
+    }
+    case ExtCommunityType.ROUTER_MAC:
+      return { kind: "router-mac", mac: macFromOctets(octets, 2) };
+    case ExtCommunityType.DEFAULT_GATEWAY:
+      return { kind: "default-gateway" };
+    case ExtCommunityType.ESI_LABEL: {
+      const flags = reader.u8();
+      reader.u16();
+      return { kind: "esi-label", singleActive: (flags & 1) === 1, label: reader.u24() };
+    }
+    default:
+      return { kind: "raw", octets: octets.slice() };
+  }
+}
+
+export function encodeExtCommunity(community: ExtCommunity): Uint8Array {
+  const writer = new Writer(8);
+  switch (community.kind) {
+    case "route-target":
+      return rtToOctets(community.target);
+    case "encapsulation":
+      return writer.u16(ExtCommunityType.ENCAPSULATION).u32(0).u16(community.tunnelType).finish();
+    case "mac-mobility":
+      writer.u16(ExtCommunityType.MAC_MOBILITY).u8(community.sticky ? 1 : 0);
+      return writer.u8(0).u32(community.sequence).finish();
+    case "router-mac":
+      return writer.u16(ExtCommunityType.ROUTER_MAC).octets(macToOctets(community.mac)).finish();
+    case "default-gateway":
+      return writer.u16(ExtCommunityType.DEFAULT_GATEWAY).u16(0).u32(0).finish();
+    case "esi-label":
+      writer.u16(ExtCommunityType.ESI_LABEL).u8(community.singleActive ? 1 : 0);
+      return writer.u16(0).u24(community.label).finish();
+    case "raw":
+      return community.octets.slice();
+  }
+}
