@@ -1,0 +1,34 @@
+// Sites: data centres, each with hosts that share a fabric.
+
+import type { Site } from "../../shared/model/resource.ts";
+import type { ChangeSite, CreateSite } from "./command.ts";
+import { type Children, planChange, planCreate, planDeleteOfParent, planNothing, requireLive } from "./plan.ts";
+import type { Held } from "./resource.ts";
+import { type Context, type Decision, refuse } from "./write.ts";
+
+type Facts = { site: Held<Site> };
+
+export function createSite(facts: Facts, command: CreateSite, context: Context): Decision<Site> {
+  const ref = { kind: "site", id: command.id } as const;
+  if (facts.site.state === "live") return refuse({ kind: "id-taken", ref });
+  return planCreate({ ref, held: facts.site, content: command }, [], context);
+}
+
+export function changeSite(facts: Facts, command: ChangeSite, context: Context): Decision<Site> {
+  const ref = { kind: "site", id: command.id } as const;
+  const live = requireLive(ref, facts.site);
+  if ("refusals" in live) return live;
+  const { name = live.resource.name } = command.patch;
+  if (name === live.resource.name) return planNothing(live.resource);
+  return planChange({ ref, live, content: { ...live.resource, name } }, [], context);
+}
+
+/** Refused while it has hosts. */
+export function deleteSite(
+  facts: Facts & { children: Children },
+  command: { id: string },
+  context: Context,
+): Decision<Site> {
+  const ref = { kind: "site", id: command.id } as const;
+  return planDeleteOfParent({ ref, held: facts.site, children: facts.children }, () => [], context);
+}
