@@ -1,0 +1,170 @@
+// Drives a channel through its changes: read facts, step, commit, again until all are in the log. What the log had
+// already (a batch that is delivered again) is read from it, so that it can be published again.
+
+import type { LogEntry } from "../../shared/message/inbox.ts";
+import { type Channel, hostChannel } from "../../shared/model/record.ts";
+import { advanceHost, isMarked, marksOf, type NetworkFacts } from "./advance.ts";
+import { logKey, type Mark, markItem, parseLog, vtepRecordKey } from "./channel-items.ts";
+import { readHostLane, readNetworkFacts } from "./facts.ts";
+import { changedKey, type HostChange, type NetworkChange } from "./resource-change.ts";
+import { hostStepWrites, largestStep, MAX_STEP_CHANGES, networkStepWrites } from "./step-items.ts";
+import { batchGet, putItem, type Table, transact } from "./table.ts";
+
+export type DriveDeps = {
+  readonly table: Table;
+  /** ms since the epoch. */
+  readonly now: () => number;
+  /** Waits before the `attempt`-th retry (from 1) of a commit that met another writer. */
+  readonly pause: (attempt: number) => Promise<void>;
+};
+
+/** An entry of a network's log, with those of the hosts that joined or left by it. */
+export type NetworkCommit = {
+  readonly entry: LogEntry;
+  readonly memberships: readonly { readonly host: string; readonly joined: boolean; readonly entry: LogEntry }[];
+};
+
+export type NetworkOutcome = {
+  /** In the log, newly or since an earlier delivery, in order. */
+  readonly commits: readonly NetworkCommit[];
+  /** Endpoints on hosts of which nothing is known: no log can have them. */
+  readonly orphans: readonly NetworkChange[];
+};
+
+const MAX_CONFLICTS = 10;
+
+/** Brings `changes` (collapsed) into a network's log. @throws if the store fails or other writers keep moving the log. */
+export async function driveNetwork(
+  deps: DriveDeps,
+  channel: Channel,
+  changes: readonly NetworkChange[],
+): Promise<NetworkOutcome> {
+  const commits: NetworkCommit[] = [];
+  const orphans: NetworkChange[] = [];
+  let remaining = changes;
+  let conflicts = 0;
+  while (remaining.length > 0) {
+    const window = remaining.slice(0, MAX_STEP_CHANGES);
+    const facts = await readNetworkFacts(deps.table, channel, window, Math.floor(deps.now() / 1000));
+    const { marked, lost, fresh } = sift(facts, window);
+    const { taken, step } = fresh.length > 0 ? largestStep(facts, fresh) : { taken: fresh, step: undefined };
+    if (step) {
+      const outcome = await transact(deps.table, networkStepWrites(step, deps.now()));
+      if (outcome === "conflict") {
+        if (++conflicts > MAX_CONFLICTS) throw new Error(`${channel} was moved by others ${conflicts} times in a row`);
+        await deps.pause(conflicts);
+        continue;
+      }
+    }
+    conflicts = 0;
+    commits.push(...(await recall(deps, facts, marked)));
+    if (step) {
+      const memberships = step.memberships.map(({ host, joined, step: own }) => ({ host, joined, entry: own.entry }));
+      commits.push({ entry: step.entry, memberships });
+    }
+    orphans.push(...lost);
+    const done = new Set([...marked, ...lost, ...taken]);
+    remaining = remaining.filter((change) => !done.has(change));
+  }
+  return { commits: inOrder(commits), orphans };
+}
+
+/** Brings a host's own record into its log. Its mark is left to `markHost`, after the host's networks followed. */
+export async function driveHost(deps: DriveDeps, change: HostChange): Promise<LogEntry[]> {
+  const channel = hostChannel(change.id);
+  for (let conflicts = 0; conflicts <= MAX_CONFLICTS; conflicts++) {
+    if (conflicts > 0) await deps.pause(conflicts);
+    const lane = await readHostLane(deps.table, channel, Math.floor(deps.now() / 1000));
+    if (lane.host && isMarked(lane.host, change)) return readEntries(deps.table, [{ channel, seq: lane.host.seq }]);
+    const step = advanceHost(channel, lane, change);
+    if ((await transact(deps.table, hostStepWrites(step, deps.now()))) === "committed") return [step.entry];
+  }
+  throw new Error(`${channel} was moved by others more than ${MAX_CONFLICTS} times in a row`);
+}
+
+/** Marks a host's changes as published, once all its networks have them. */
+export async function markHost(deps: DriveDeps, change: HostChange): Promise<void> {
+  const channel = hostChannel(change.id);
+  const { host } = await readHostLane(deps.table, channel, Math.floor(deps.now() / 1000));
+  if (!host) return;
+  const place = { channel, seq: host.seq, key: "host", deleted: change.body === null };
+  await ensureMarks(deps, marksOf(change.origins, place));
+}
+
+type Sifted = {
+  readonly marked: readonly NetworkChange[];
+  readonly lost: readonly NetworkChange[];
+  readonly fresh: readonly NetworkChange[];
+};
+
+function sift(facts: NetworkFacts, changes: readonly NetworkChange[]): Sifted {
+  const marked: NetworkChange[] = [];
+  const lost: NetworkChange[] = [];
+  const fresh: NetworkChange[] = [];
+  for (const change of changes) {
+    if (isMarked(facts.records.get(changedKey(change)), change)) marked.push(change);
+    else if (isOrphan(facts, change)) lost.push(change);
+    else fresh.push(change);
+  }
+  return { marked, lost, fresh };
+}
+
+function isOrphan(facts: NetworkFacts, change: NetworkChange): boolean {
+  if (change.kind !== "endpoint" || !change.body) return false;
+  const { host } = change.body;
+  return !facts.hosts.has(host) && !facts.records.has(vtepRecordKey(host));
+}
+
+/** The commits that brought what is marked. Marks are made good where a newer version overtook an older one. */
+async function recall(
+  deps: DriveDeps,
+  facts: NetworkFacts,
+  marked: readonly NetworkChange[],
+): Promise<NetworkCommit[]> {
+  const { channel } = facts;
+  const places = marked.flatMap((change) => {
+    const record = facts.records.get(changedKey(change));
+    return record ? [{ change, record }] : [];
+  });
+  for (const { change, record } of places) {
+    const place = { channel, seq: record.seq, key: record.key, deleted: record.body === null };
+    await ensureMarks(deps, marksOf(change.origins, place));
+  }
+  const seqs = [...new Set(places.map(({ record }) => record.seq))];
+  const logs = [
+    ...(
+      await batchGet(
+        deps.table,
+        seqs.map((seq) => logKey(channel, seq)),
+      )
+    ).values(),
+  ].map(parseLog);
+  const commits: NetworkCommit[] = [];
+  for (const { entry, memberships } of logs) {
+    const members = memberships.map(async ({ host, joined, seq }) => {
+      const [own] = await readEntries(deps.table, [{ channel: hostChannel(host), seq }]);
+      return own ? [{ host, joined, entry: own }] : [];
+    });
+    commits.push({ entry, memberships: (await Promise.all(members)).flat() });
+  }
+  return commits;
+}
+
+async function readEntries(table: Table, places: readonly { channel: Channel; seq: number }[]): Promise<LogEntry[]> {
+  const items = await batchGet(
+    table,
+    places.map(({ channel, seq }) => logKey(channel, seq)),
+  );
+  return [...items.values()].map((item) => parseLog(item).entry);
+}
+
+async function ensureMarks(deps: DriveDeps, marks: readonly Mark[]): Promise<void> {
+  for (const mark of marks) {
+    await putItem(deps.table, markItem(mark, deps.now()), { expression: "attribute_not_exists(pk)" });
+  }
+}
+
+function inOrder(commits: readonly NetworkCommit[]): NetworkCommit[] {
+  const bySeq = new Map(commits.map((commit) => [commit.entry.seq, commit]));
+  return [...bySeq.values()].sort((a, b) => a.entry.seq - b.entry.seq);
+}

@@ -1,0 +1,137 @@
+// Reads what a step needs. The order of reads is what makes the facts consistent: a HEAD before its records, so that a
+// commit in between moves the HEAD and fails ours; a host's HEAD before its resource, so that a host that changes after
+// our read finds the network among those it carries, or fails ours as well.
+
+import {
+  channelNetwork,
+  type Channel,
+  type EndpointRecord,
+  hostChannel,
+  type VtepRecord,
+} from "../../shared/model/record.ts";
+import type { HostLane, HostSource, NetworkFacts } from "./advance.ts";
+import {
+  channelPk,
+  headKey,
+  parseHead,
+  parseRecord,
+  recordKey,
+  type StoredRecord,
+  vtepRecordKey,
+} from "./channel-items.ts";
+import { changedKey, type NetworkChange, vtepBody } from "./resource-change.ts";
+import { parseResource } from "./resource-image.ts";
+import { batchGet, getItem, type Item, keyText, queryAll, type Table } from "./table.ts";
+
+/** The facts of a network's step by `changes`. */
+export async function readNetworkFacts(
+  table: Table,
+  channel: Channel,
+  changes: readonly NetworkChange[],
+  nowSec: number,
+): Promise<NetworkFacts> {
+  const record = (items: Map<string, Item>, of: Channel, key: string) =>
+    parseRecord(items.get(keyText(recordKey(of, key))), nowSec);
+
+  const head = parseHead(await getItem(table, headKey(channel)));
+  const keys = changes.map(changedKey);
+  const changed = await batchGet(
+    table,
+    keys.map((key) => recordKey(channel, key)),
+  );
+  const hosts = concernedHosts(
+    changes,
+    keys.map((key) => record(changed, channel, key)),
+  );
+
+  const members = await batchGet(
+    table,
+    hosts.flatMap((host) => [recordKey(channel, vtepRecordKey(host)), headKey(hostChannel(host))]),
+  );
+  const carriedKey = `network/${channelNetwork(channel)}`;
+  const own = await batchGet(
+    table,
+    hosts.flatMap((host) => [recordKey(hostChannel(host), carriedKey), { pk: "HOSTS", sk: host }]),
+  );
+
+  const records = new Map<string, StoredRecord>();
+  for (const [items, recordKeys] of [
+    [changed, keys],
+    [members, hosts.map(vtepRecordKey)],
+  ] as const) {
+    for (const key of recordKeys) {
+      const found = record(items, channel, key);
+      if (found) records.set(key, found);
+    }
+  }
+  const sources = new Map<string, HostSource>();
+  const lanes = new Map<string, HostLane>();
+  for (const host of hosts) {
+    const source = hostSource(own.get(keyText({ pk: "HOSTS", sk: host })));
+    if (source) sources.set(host, source);
+    const laneHead = parseHead(members.get(keyText(headKey(hostChannel(host)))));
+    lanes.set(host, { head: laneHead, carried: record(own, hostChannel(host), carriedKey) });
+  }
+  const residents = await readResidents(table, { channel, records, sources, nowSec });
+  return { channel, head, records, hosts: sources, lanes, residents };
+}
+
+/** A host's lane for its own record. */
+export async function readHostLane(table: Table, channel: Channel, nowSec: number) {
+  const head = parseHead(await getItem(table, headKey(channel)));
+  const host = parseRecord(await getItem(table, recordKey(channel, "host")), nowSec);
+  return { head, host };
+}
+
+/** The networks that a host carries. */
+export async function readCarriedNetworks(table: Table, host: string): Promise<string[]> {
+  const items = await queryAll(table, channelPk(hostChannel(host)), { prefix: "REC#network/" });
+  return items.map((item) => (item["key"] as string).slice("network/".length));
+}
+
+/** The member hosts of a network, with the entry that made each one. */
+export async function readMembers(table: Table, channel: Channel): Promise<Map<string, { since: number }>> {
+  const items = await queryAll(table, channelPk(channel), { prefix: "REC#vtep/" });
+  const vteps = items.map((item) => [item["key"] as string, item["vtep"] as { since: number }] as const);
+  return new Map(vteps.map(([key, { since }]) => [key.slice("vtep/".length), { since }]));
+}
+
+/** Every host that a change is about: where its endpoint is, where it was, or whose own data changed. */
+function concernedHosts(changes: readonly NetworkChange[], before: readonly (StoredRecord | undefined)[]): string[] {
+  const hosts = new Set<string>();
+  changes.forEach((change, index) => {
+    if (change.kind === "vtep") hosts.add(change.host);
+    if (change.kind !== "endpoint") return;
+    const old = before[index]?.body as EndpointRecord | null | undefined;
+    if (old) hosts.add(old.host);
+    if (change.body) hosts.add(change.body.host);
+  });
+  return [...hosts];
+}
+
+/** A deleted host's tombstone still says what its endpoints, whose own tombstones are on the way, were behind. */
+function hostSource(item: Item | undefined): HostSource | undefined {
+  if (!item) return undefined;
+  const image = parseResource("host", item);
+  if (typeof image === "string" || image.kind !== "host") return undefined;
+  return { version: image.resource.version, body: vtepBody(image.resource) };
+}
+
+async function readResidents(
+  table: Table,
+  facts: { channel: Channel; records: Map<string, StoredRecord>; sources: Map<string, HostSource>; nowSec: number },
+): Promise<Map<string, StoredRecord[]>> {
+  const { channel, records, sources, nowSec } = facts;
+  const moved = [...sources].filter(([host, source]) => {
+    const body = records.get(vtepRecordKey(host))?.body as VtepRecord | null | undefined;
+    return body && body.address !== source.body.address;
+  });
+  const residents = new Map<string, StoredRecord[]>(moved.map(([host]) => [host, []]));
+  if (moved.length === 0) return residents;
+  for (const item of await queryAll(table, channelPk(channel), { prefix: "REC#endpoint/" })) {
+    const endpoint = parseRecord(item, nowSec);
+    const host = (endpoint?.body as EndpointRecord | null | undefined)?.host;
+    if (endpoint && host !== undefined) residents.get(host)?.push(endpoint);
+  }
+  return residents;
+}

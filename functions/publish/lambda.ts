@@ -1,0 +1,30 @@
+// The Lambda of the table's stream. Its event source mapping needs ReportBatchItemFailures, new images of the types
+// host, network and endpoint (old ones too), and both INSERT and MODIFY.
+//
+// Environment: OVERSPAN_TABLE; OVERSPAN_IOT_ENDPOINT, the host name of the account's IoT data endpoint (else the SDK's
+// default, or AWS_ENDPOINT_URL_IOT_DATA_PLANE).
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { IoTDataPlaneClient } from "@aws-sdk/client-iot-data-plane";
+import type { DynamoDBBatchResponse, DynamoDBStreamEvent } from "aws-lambda";
+import { consume } from "./consumer.ts";
+import { iotPublisher } from "./iot-publisher.ts";
+import { readEnvironment } from "./environment.ts";
+import { lineTelemetry } from "./telemetry.ts";
+
+const { table, iotEndpoint } = readEnvironment(process.env);
+
+const deps = {
+  table: { client: new DynamoDBClient({}), name: table },
+  publisher: iotPublisher(new IoTDataPlaneClient(iotEndpoint ? { endpoint: iotEndpoint } : {})),
+  telemetry: lineTelemetry(console.log, Date.now),
+  now: Date.now,
+  /** Full jitter over 20 ms, 40 ms ... 1 s: two consumers at one channel part ways. */
+  pause: (attempt: number) => sleep(Math.random() * Math.min(1000, 10 * 2 ** attempt)),
+};
+
+export const handler = async (event: DynamoDBStreamEvent): Promise<DynamoDBBatchResponse> => {
+  const failed = await consume(deps, event.Records);
+  return { batchItemFailures: failed.map((itemIdentifier) => ({ itemIdentifier })) };
+};

@@ -1,0 +1,156 @@
+// The few DynamoDB calls that the channels need, on plain items: consistent reads whole (paged, unprocessed keys asked
+// again) and writes. No retry policy beyond the SDK's: what still fails is thrown, and the caller's event comes again.
+
+import {
+  BatchGetItemCommand,
+  ConditionalCheckFailedException,
+  type DynamoDBClient,
+  GetItemCommand,
+  PutItemCommand,
+  QueryCommand,
+  TransactionCanceledException,
+  type TransactWriteItem,
+  TransactWriteItemsCommand,
+} from "@aws-sdk/client-dynamodb";
+import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
+
+export type Table = { readonly client: DynamoDBClient; readonly name: string };
+export type Key = { readonly pk: string; readonly sk: string };
+export type Item = Key & Record<string, unknown>;
+
+/** A condition of a write, in DynamoDB's expression language; names `#n` and values `:v` are given here. */
+export type Condition = {
+  readonly expression: string;
+  readonly names?: Record<string, string>;
+  readonly values?: Record<string, unknown>;
+};
+
+/** One write of a transaction. */
+export type Write =
+  | { readonly put: Item; readonly condition?: Condition }
+  | { readonly delete: Key; readonly condition?: Condition };
+
+/** DynamoDB's limits of one transaction. */
+export const MAX_TRANSACTION_ITEMS = 100;
+export const MAX_TRANSACTION_BYTES = 4_000_000;
+
+const BATCH_KEYS = 100;
+const BATCH_ATTEMPTS = 12;
+
+/** Map key of an item in the answer of `batchGet`. */
+export function keyText(key: Key): string {
+  return `${key.pk}\n${key.sk}`;
+}
+
+/** Reads one item consistently. */
+export async function getItem(table: Table, key: Key): Promise<Item | undefined> {
+  const answer = await table.client.send(
+    new GetItemCommand({ TableName: table.name, Key: marshall({ pk: key.pk, sk: key.sk }), ConsistentRead: true }),
+  );
+  return answer.Item ? (unmarshall(answer.Item) as Item) : undefined;
+}
+
+/** Reads the items of `keys` consistently (not as one transaction), by `keyText`; absent ones are absent. */
+export async function batchGet(table: Table, keys: readonly Key[]): Promise<Map<string, Item>> {
+  const wanted = [...new Map(keys.map((key) => [keyText(key), { pk: key.pk, sk: key.sk }])).values()];
+  const found = new Map<string, Item>();
+  let attempts = BATCH_ATTEMPTS + Math.ceil(wanted.length / BATCH_KEYS);
+  let pending = wanted.map((key) => marshall(key));
+  while (pending.length > 0) {
+    if (attempts-- === 0) throw new Error(`${pending.length} keys of a batch stay unprocessed`);
+    const asked = pending.slice(0, BATCH_KEYS);
+    const answer = await table.client.send(
+      new BatchGetItemCommand({ RequestItems: { [table.name]: { Keys: asked, ConsistentRead: true } } }),
+    );
+    for (const raw of answer.Responses?.[table.name] ?? []) {
+      const item = unmarshall(raw) as Item;
+      found.set(keyText(item), item);
+    }
+    pending = [...pending.slice(BATCH_KEYS), ...(answer.UnprocessedKeys?.[table.name]?.Keys ?? [])];
+  }
+  return found;
+}
+
+/** Which sort keys a query takes: those with a prefix, or those from `from` to `to`, both included. */
+export type SortRange = { readonly prefix: string } | { readonly from: string; readonly to: string };
+
+/** Reads all items of a partition in a range of sort keys, in their order, consistently. */
+export async function queryAll(table: Table, pk: string, range: SortRange): Promise<Item[]> {
+  const byPrefix = "prefix" in range;
+  const items: Item[] = [];
+  let start: QueryCommand["input"]["ExclusiveStartKey"];
+  do {
+    const answer = await table.client.send(
+      new QueryCommand({
+        TableName: table.name,
+        ConsistentRead: true,
+        KeyConditionExpression: byPrefix ? "pk = :pk AND begins_with(sk, :a)" : "pk = :pk AND sk BETWEEN :a AND :b",
+        ExpressionAttributeValues: marshall(
+          byPrefix ? { ":pk": pk, ":a": range.prefix } : { ":pk": pk, ":a": range.from, ":b": range.to },
+        ),
+        ExclusiveStartKey: start,
+      }),
+    );
+    for (const raw of answer.Items ?? []) items.push(unmarshall(raw) as Item);
+    start = answer.LastEvaluatedKey;
+  } while (start);
+  return items;
+}
+
+/** Puts an item; false if `condition` did not hold. */
+export async function putItem(table: Table, item: Item, condition?: Condition): Promise<boolean> {
+  try {
+    await table.client.send(
+      new PutItemCommand({ TableName: table.name, Item: marshallItem(item), ...conditionFields(condition) }),
+    );
+    return true;
+  } catch (error) {
+    if (error instanceof ConditionalCheckFailedException) return false;
+    throw error;
+  }
+}
+
+/** Writes all or nothing. "conflict": a condition did not hold, or another transaction was at the same items. */
+export async function transact(table: Table, writes: readonly Write[]): Promise<"committed" | "conflict"> {
+  try {
+    await table.client.send(
+      new TransactWriteItemsCommand({ TransactItems: writes.map((write) => transactItem(table, write)) }),
+    );
+    return "committed";
+  } catch (error) {
+    if (isConflict(error)) return "conflict";
+    throw error;
+  }
+}
+
+/** The octets of an item, about as DynamoDB counts them (never fewer for text, numbers as their digits). */
+export function itemBytes(item: Item | Key): number {
+  return Buffer.byteLength(JSON.stringify(item));
+}
+
+function isConflict(error: unknown): boolean {
+  if (!(error instanceof TransactionCanceledException)) return false;
+  const codes = (error.CancellationReasons ?? [])
+    .map((reason) => reason.Code ?? "None")
+    .filter((code) => code !== "None");
+  return codes.length > 0 && codes.every((code) => code === "ConditionalCheckFailed" || code === "TransactionConflict");
+}
+
+function transactItem(table: Table, write: Write): TransactWriteItem {
+  const fields = { TableName: table.name, ...conditionFields(write.condition) };
+  if ("put" in write) return { Put: { ...fields, Item: marshallItem(write.put) } };
+  return { Delete: { ...fields, Key: marshall({ pk: write.delete.pk, sk: write.delete.sk }) } };
+}
+
+function marshallItem(item: Item) {
+  return marshall(item, { removeUndefinedValues: true });
+}
+
+function conditionFields(condition: Condition | undefined) {
+  if (!condition) return {};
+  return {
+    ConditionExpression: condition.expression,
+    ...(condition.names ? { ExpressionAttributeNames: condition.names } : {}),
+    ...(condition.values ? { ExpressionAttributeValues: marshall(condition.values) } : {}),
+  };
+}
