@@ -1,21 +1,27 @@
 // Time and chance as parameters: only main.ts makes the real ones.
 
-/** Wall time in ms since the epoch, and one-shot timers. */
 export type Clock = {
-  now(): number;
-  /** Runs `act` once after `ms`; the answer cancels it. */
-  after(ms: number, act: () => void): () => void;
+  /** Monotonic milliseconds; only differences mean something. */
+  readonly nowMs: () => number;
+  /** Milliseconds since the epoch, for people and reports. */
+  readonly wallMs: () => number;
+  /** Calls back once after `afterMs`; the returned function cancels it. */
+  readonly setTimer: (afterMs: number, callback: () => void) => () => void;
 };
 
 /** A number in [0, 1). */
 export type Random = () => number;
 
 /** Gathers triggers: `act` runs once, `ms` after the first of a group. */
-export function debounce(clock: Clock, ms: number, act: () => void): { trigger(): void; cancel(): void } {
+export function debounce(
+  clock: Pick<Clock, "setTimer">,
+  ms: number,
+  act: () => void,
+): { trigger(): void; cancel(): void } {
   let cancel: (() => void) | undefined;
   return {
     trigger() {
-      cancel ??= clock.after(ms, () => {
+      cancel ??= clock.setTimer(ms, () => {
         cancel = undefined;
         act();
       });

@@ -20,12 +20,12 @@ export type Diary = Log & {
 const KEEP = 50;
 
 /** Makes a diary that writes lines to `write`. */
-export function createDiary(now: () => number, write: (line: string) => void): Diary {
+export function createDiary(wallMs: () => number, write: (line: string) => void): Diary {
   const counters = new Map<string, number>();
   const events: DiaryEvent[] = [];
   let listener: (() => void) | undefined;
   const line = (level: string, kind: string, detail: string) =>
-    write(`${new Date(now()).toISOString()} ${level} ${kind}: ${detail}`);
+    write(`${new Date(wallMs()).toISOString()} ${level} ${kind}: ${detail}`);
   const count = (kind: string, by = 1) => void counters.set(kind, (counters.get(kind) ?? 0) + by);
   return {
     counters,
@@ -37,7 +37,7 @@ export function createDiary(now: () => number, write: (line: string) => void): D
     info: (kind, detail) => line("info", kind, detail),
     warn(kind, detail) {
       count(kind);
-      events.push({ atMs: now(), kind, detail: detail.slice(0, 500) });
+      events.push({ atMs: wallMs(), kind, detail: detail.slice(0, 500) });
       if (events.length > KEEP) events.shift();
       line("warn", kind, detail);
       listener?.();

@@ -55,15 +55,15 @@ export async function openIntent(options: {
   let cancelAskAgain: (() => void) | undefined;
 
   function ask(): void {
-    cancelAsk ??= clock.after(Math.max(SYNC_AFTER_MS, askedAtMs + SYNC_APART_MS - clock.now()), () => {
+    cancelAsk ??= clock.setTimer(Math.max(SYNC_AFTER_MS, askedAtMs + SYNC_APART_MS - clock.nowMs()), () => {
       cancelAsk = undefined;
       if (!connection.connected) return;
       connection.publish("sync", JSON.stringify(syncRequest(state)));
-      askedAtMs = clock.now();
+      askedAtMs = clock.nowMs();
       const waitMs = Math.min(ASK_AGAIN_MS.first * 2 ** askedTimes, ASK_AGAIN_MS.most) * (0.75 + random() / 2);
       askedTimes++;
       cancelAskAgain?.();
-      cancelAskAgain = clock.after(waitMs, ask);
+      cancelAskAgain = clock.setTimer(waitMs, ask);
     });
   }
 

@@ -53,13 +53,16 @@ export function askSocket(path: string, request: LocalRequest, timeoutMs = 5_000
       socket.destroy();
       reject(new Error(`the agent at ${path} did not answer in ${timeoutMs} ms`));
     });
-    socket.once("error", (cause) =>
+    const lines = createInterface({ input: socket });
+    // readline passes the socket's errors on; each needs its listener, and the first one settles the promise.
+    const refuse = (cause: Error) =>
       reject(
         new Error(`no agent answers at ${path} (${cause.message}): is it running? --socket names another`, { cause }),
-      ),
-    );
+      );
+    lines.once("error", refuse);
+    socket.once("error", refuse);
     socket.once("connect", () => socket.write(`${JSON.stringify(request)}\n`));
-    createInterface({ input: socket }).once("line", (line) => {
+    lines.once("line", (line) => {
       socket.destroy();
       resolve(JSON.parse(line) as LocalAnswer);
     });

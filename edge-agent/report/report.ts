@@ -61,7 +61,7 @@ export function startReports(options: {
     const { counters, events, ...content } = options.content();
     const message: Report = {
       v: PROTOCOL_VERSION,
-      atMs: clock.now(),
+      atMs: clock.wallMs(),
       number,
       agent,
       ...content,
@@ -70,7 +70,7 @@ export function startReports(options: {
     };
     options.send(JSON.stringify(message));
     cancelNext();
-    cancelNext = clock.after(EVERY_MS * (0.8 + random() * 0.4), report);
+    cancelNext = clock.setTimer(EVERY_MS * (0.8 + random() * 0.4), report);
   }
   const soon = debounce(clock, AFTER_CHANGE_MS, report);
   return {

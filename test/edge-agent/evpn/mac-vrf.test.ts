@@ -1,0 +1,94 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { MacEntry } from "../../../edge-agent/evpn/mac-table.ts";
+import { exportTargets, importTargets, routeDistinguishers } from "../../../edge-agent/evpn/mac-vrf.ts";
+import { originate } from "../../../edge-agent/evpn/originate.ts";
+import type { IpAddress, Ipv4 } from "../../../shared/address/ip.ts";
+import type { Mac } from "../../../shared/address/mac.ts";
+import { parseRouteDistinguisher, type RouteDistinguisher } from "../../../shared/address/rd.ts";
+import type { RouteTarget } from "../../../shared/address/rt.ts";
+import type { Asn, Vni } from "../../../shared/address/vni.ts";
+import type { HostBgp } from "../../../shared/model/resource.ts";
+
+const routerId = "192.0.2.1" as Ipv4;
+const bgp: HostBgp = { asn: 65021 as Asn, peers: [{ address: "192.0.2.254" as IpAddress, asn: 65002 as Asn }] };
+
+describe("route targets", () => {
+  it("route targets: none given -> ASN:VNI of the members and their ToRs, never a wildcard (RFC 8365 5.1.2)", () => {
+    const network = { vni: 100 as Vni, asns: [65001 as Asn, 65002 as Asn] };
+    expect([...importTargets(network, bgp)].sort()).toEqual(["65001:100", "65002:100", "65021:100"]);
+    expect(exportTargets(network, bgp)).toEqual(["65021:100"]);
+  });
+
+  it("route targets: given -> those and no others", () => {
+    const given = { import: ["1:1" as RouteTarget], export: ["2:2" as RouteTarget] };
+    const network = { vni: 100 as Vni, asns: [65001 as Asn], routeTargets: given };
+    expect([...importTargets(network, bgp)]).toEqual(["1:1"]);
+    expect(exportTargets(network, bgp)).toEqual(["2:2"]);
+  });
+});
+
+describe("route distinguishers", () => {
+  it("route distinguishers: VNIs up to 65535 -> router-id:VNI (RFC 7432 7.9)", () => {
+    const rds = routeDistinguishers(
+      [100, 65535].map((vni) => vni as Vni),
+      routerId,
+    );
+    expect([...rds]).toEqual([
+      [100, "192.0.2.1:100"],
+      [65535, "192.0.2.1:65535"],
+    ]);
+  });
+
+  it("route distinguishers: any VNIs -> valid and all different, whatever the order", () => {
+    const vnis = fc.uniqueArray(
+      fc.integer({ min: 1, max: 0xffffff }).map((vni) => (vni & 0x3) | (vni & 0xff0000) || 1),
+    );
+    fc.assert(
+      fc.property(vnis, (list) => {
+        const rds = routeDistinguishers(list as Vni[], routerId);
+        expect(new Set(rds.values()).size).toBe(list.length);
+        for (const rd of rds.values()) expect(parseRouteDistinguisher(rd)).toBe(rd);
+        expect(new Map(routeDistinguishers(list.toReversed() as Vni[], routerId))).toEqual(new Map(rds));
+      }),
+    );
+  });
+});
+
+describe("originate", () => {
+  const network = {
+    vni: 100 as Vni,
+    rd: "192.0.2.1:100" as RouteDistinguisher,
+    vtep: routerId,
+    routeTargets: ["65021:100" as RouteTarget],
+  };
+  const entry = (extra: Partial<MacEntry>): MacEntry => ({
+    mac: "02:00:00:00:00:01" as Mac,
+    source: "local",
+    vtep: routerId,
+    ips: [],
+    mobility: 0,
+    confirmed: false,
+    ...extra,
+  });
+
+  it("originate: a network without local endpoints -> its flood membership alone (RFC 7432 7.3)", () => {
+    const routes = originate({ ...network, entries: [entry({ source: "intent" }), entry({ source: "fabric" })] });
+    expect(routes.map((route) => route.nlri.type)).toEqual(["imet"]);
+  });
+
+  it("originate: a local endpoint with IPs -> its MAC, and its MAC with each IP, one sequence", () => {
+    const ips = ["10.0.0.1", "2001:db8::1"] as IpAddress[];
+    const routes = originate({ ...network, entries: [entry({ ips, mobility: 3 })] });
+    expect(routes.map(({ nlri }) => (nlri.type === "mac-ip" ? (nlri.ip ?? "mac only") : nlri.type))).toEqual([
+      "imet",
+      "mac only",
+      ...ips,
+    ]);
+    expect(routes.slice(1).every((route) => route.mobility?.sequence === 3 && route.nextHop === routerId)).toBe(true);
+  });
+
+  it("originate: never moved -> no mobility community (RFC 7432 section 15)", () => {
+    expect(originate({ ...network, entries: [entry({})] })[1]?.mobility).toBeUndefined();
+  });
+});

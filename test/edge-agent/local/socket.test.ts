@@ -1,0 +1,61 @@
+import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { createConnection } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { askSocket, serveSocket } from "../../../edge-agent/local/socket.ts";
+
+describe("local socket", () => {
+  let dir: string;
+  let path: string;
+  let server: { close(): Promise<void> } | undefined;
+  const echo = (request: { command: readonly string[]; json: boolean }) => ({ text: JSON.stringify(request) });
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), "overspan-socket-"));
+    path = join(dir, "agent.sock");
+  });
+  afterEach(async () => {
+    await server?.close();
+    server = undefined;
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  it("local socket: a request -> its answer, and only the owner may open it", async () => {
+    server = await serveSocket(path, echo);
+    expect(await askSocket(path, { command: ["show", "summary"], json: true })).toEqual({
+      text: '{"command":["show","summary"],"json":true}',
+    });
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+  });
+
+  it("local socket: an error in the view -> an answer that says so, and the next request is served", async () => {
+    server = await serveSocket(path, () => {
+      throw new Error("no such thing");
+    });
+    expect(await askSocket(path, { command: [], json: false })).toEqual({ error: "no such thing" });
+    expect(await askSocket(path, { command: [], json: false })).toEqual({ error: "no such thing" });
+  });
+
+  it("local socket: no JSON -> an answer that says what is expected", async () => {
+    server = await serveSocket(path, echo);
+    const answer = await new Promise<string>((resolve) => {
+      const socket = createConnection(path, () => socket.write("hello\n"));
+      socket.once("data", (data) => {
+        socket.destroy();
+        resolve(data.toString());
+      });
+    });
+    expect(JSON.parse(answer)).toHaveProperty("error");
+  });
+
+  it("local socket: nobody there -> says to start the agent", async () => {
+    await expect(askSocket(path, { command: [], json: false })).rejects.toThrow(/is it running/);
+  });
+
+  it("local socket: a file left by a killed agent -> replaced; a live agent's -> refused", async () => {
+    await writeFile(path, "");
+    server = await serveSocket(path, echo);
+    await expect(serveSocket(path, echo)).rejects.toThrow(/another agent answers/);
+    expect(await askSocket(path, { command: ["x"], json: false })).toHaveProperty("text");
+  });
+});
