@@ -1,0 +1,89 @@
+// One host's report on one channel against the channel's log: is it live, behind or diverged, is there anything to write,
+// does the host need an answer. Pure. When in doubt a host is not live.
+
+import type { LogEntry } from "../../shared/message/inbox.ts";
+import type { ChannelReport } from "../../shared/message/report.ts";
+import { type Channel, channelNetwork } from "../../shared/model/record.ts";
+import { EMPTY_HEAD, type Head } from "../publish/channel-items.ts";
+import type { ChannelRow } from "./report-items.ts";
+
+/** A row that says the same is written again after this, to show that it still holds. */
+export const REWRITE_AFTER_MS = 5 * 60_000;
+/** A host that lacks an entry is given this long before it is sent again: its delta may be on the way. */
+export const GRACE_MS = 5_000;
+
+/** The log as far as a report on one channel needs it. */
+export type ChannelFacts = {
+  readonly head: Head;
+  /** The entry that the host is at, if it is not the head and the log still has it. */
+  readonly applied?: LogEntry;
+  /** When the first entry that the host lacks was committed, ms since the epoch; undefined if it is no longer known. */
+  readonly lackingSinceMs?: number;
+};
+
+/** Where a report comes from and when it came. */
+export type Received = { readonly startedAtMs: number; readonly number: number; readonly nowMs: number };
+
+/** The row that a report makes; `previous` is the one before it. */
+export function assessChannel(
+  report: ChannelReport,
+  facts: ChannelFacts,
+  received: Received,
+  previous: ChannelRow | undefined,
+): ChannelRow {
+  const state = stateAt(report.seq, facts);
+  const faithful = state !== undefined && state.digest === report.digest;
+  const held = faithful && kernelHolds(report, state);
+  return {
+    appliedSeq: report.seq,
+    digest: report.digest,
+    ...(report.kernel === undefined ? {} : { kernel: report.kernel }),
+    faithful,
+    live: held && report.seq === facts.head.seq,
+    liveSeq: Math.max(previous?.liveSeq ?? 0, held ? report.seq : 0),
+    problems: report.problems,
+    atMs: received.nowMs,
+    startedAtMs: received.startedAtMs,
+    number: received.number,
+  };
+}
+
+/** True if the row says something new, or the old one is old. */
+export function isWorthWriting(row: ChannelRow, previous: ChannelRow | undefined): boolean {
+  if (!previous || row.atMs - previous.atMs >= REWRITE_AFTER_MS) return true;
+  return (
+    row.appliedSeq !== previous.appliedSeq ||
+    row.digest !== previous.digest ||
+    row.kernel !== previous.kernel ||
+    row.faithful !== previous.faithful ||
+    row.live !== previous.live ||
+    row.liveSeq !== previous.liveSeq ||
+    JSON.stringify(row.problems) !== JSON.stringify(previous.problems)
+  );
+}
+
+/** True if the host has to be sent what it lacks: it diverged, or has lacked an entry for longer than a delta takes. */
+export function needsAnswer(row: ChannelRow, facts: ChannelFacts, nowMs: number): boolean {
+  if (row.appliedSeq >= facts.head.seq) return !row.faithful;
+  if (facts.lackingSinceMs === undefined) return true;
+  // A log that no longer has the host's entry cannot tell whether it diverged; catching up will.
+  const diverged = facts.applied !== undefined && !row.faithful;
+  return diverged || nowMs - facts.lackingSinceMs > GRACE_MS;
+}
+
+/** The state that the log says a replica at `seq` has; undefined if the log does not say. */
+function stateAt(seq: number, facts: ChannelFacts): Pick<Head, "digest" | "forwarding"> | undefined {
+  if (seq === facts.head.seq) return facts.head;
+  if (seq === 0) return EMPTY_HEAD;
+  return facts.applied?.seq === seq ? facts.applied : undefined;
+}
+
+/** A network's kernel is proven by its digest. A host channel has none: that it is applied, without a problem, must do. */
+function kernelHolds(report: ChannelReport, state: Pick<Head, "forwarding">): boolean {
+  if (isNetwork(report.channel)) return report.kernel === state.forwarding;
+  return report.problems.length === 0;
+}
+
+function isNetwork(channel: Channel): boolean {
+  return channelNetwork(channel) !== undefined;
+}

@@ -1,0 +1,161 @@
+// One report of a host: rows for the receipts, a sign of life, and an answer if the host is behind or has diverged.
+//
+// The host is the one of the topic, whatever the payload says, and only channels that the host's own log names get rows:
+// nobody can speak for another, or about a network that is not his.
+
+import { decodeJson } from "../../shared/message/inbox.ts";
+import { type ChannelReport, Report } from "../../shared/message/report.ts";
+import { type Channel, hostChannel, networkChannel } from "../../shared/model/record.ts";
+import { headKey, logKey, parseHead, parseLog } from "../publish/channel-items.ts";
+import { readCarriedNetworks } from "../publish/facts.ts";
+import { batchGet, type Condition, getItem, keyText, putItem } from "../publish/table.ts";
+import { type SyncDeps, sendAnswer } from "../sync/handler.ts";
+import { parseRuleEvent } from "../sync/rule-event.ts";
+import { assessChannel, type ChannelFacts, GRACE_MS, isWorthWriting, needsAnswer, type Received } from "./assess.ts";
+import {
+  type ChannelRow,
+  channelRowItem,
+  channelRowKey,
+  type HostRow,
+  hostRowItem,
+  hostRowKey,
+  parseChannelRow,
+  parseHostRow,
+} from "./report-items.ts";
+
+/** Events kept of a host, over its reports. */
+const KEPT_EVENTS = 20;
+
+/** Handles the event of the rule on `report`. @throws if the store or broker fails: the invocation is tried again. */
+export async function handleReport(deps: SyncDeps, event: unknown): Promise<void> {
+  const parsed = parseRuleEvent(event);
+  if (typeof parsed === "string") {
+    deps.telemetry.count("MalformedReports");
+    deps.telemetry.warn("not an event of the report rule", { reason: parsed });
+    return;
+  }
+  const { host, payload } = parsed;
+  const report = decodeJson<Report>(payload, Report);
+  if ("kind" in report) {
+    deps.telemetry.count("MalformedReports");
+    deps.telemetry.warn("malformed report", { host, reason: report.reason });
+    return;
+  }
+  await takeReport(deps, host, report);
+}
+
+async function takeReport(deps: SyncDeps, host: string, report: Report): Promise<void> {
+  const before = parseHostRow(await getItem(deps.table, hostRowKey(host)));
+  if (before && before.startedAtMs === report.agent.startedAtMs && report.number < before.number) {
+    deps.telemetry.count("StaleReports");
+    return;
+  }
+  const expected = await expectedChannels(deps, host);
+  if (expected.size === 0) {
+    deps.telemetry.count("ReportsOfUnknownHosts");
+    deps.telemetry.warn("a report of a host that no log speaks of", { host });
+    return;
+  }
+  const byChannel = new Map(report.channels.map((each) => [each.channel, each]));
+  const own = [...byChannel.values()].filter((each) => expected.has(each.channel));
+  const foreign = [...byChannel.keys()].filter((channel) => !expected.has(channel));
+  if (foreign.length > 0) deps.telemetry.count("ForeignChannelsReported", foreign.length);
+
+  const nowMs = deps.now();
+  const received: Received = { startedAtMs: report.agent.startedAtMs, number: report.number, nowMs };
+  const facts = await readFacts(deps, host, own);
+  let lagging = false;
+  for (const each of own) {
+    const channelFacts = facts.channels.get(each.channel);
+    if (!channelFacts) continue;
+    const previous = facts.rows.get(each.channel);
+    const row = assessChannel(each, channelFacts, received, previous);
+    if (isWorthWriting(row, previous)) await writeRow(deps, host, each.channel, row);
+    lagging ||= needsAnswer(row, channelFacts, nowMs);
+  }
+  await writeHostRow(deps, host, hostRow(report, before, nowMs));
+
+  const otherSet = foreign.length > 0 || own.length < expected.size;
+  if (lagging || (otherSet && nowMs - facts.membershipSinceMs > GRACE_MS)) {
+    deps.telemetry.count("ReportsAnswered");
+    await sendAnswer(deps, host, report.channels);
+  }
+}
+
+/** The channels that a host is to hold; none if no log speaks of it. */
+async function expectedChannels(deps: SyncDeps, host: string): Promise<Set<Channel>> {
+  const own = hostChannel(host);
+  if (parseHead(await getItem(deps.table, headKey(own))).seq === 0) return new Set();
+  const networks = await readCarriedNetworks(deps.table, host);
+  return new Set([own, ...networks.map(networkChannel)]);
+}
+
+type ReportFacts = {
+  readonly channels: ReadonlyMap<Channel, ChannelFacts>;
+  readonly rows: ReadonlyMap<Channel, ChannelRow>;
+  /** When the host's own log moved last; long ago if the log has forgotten. */
+  readonly membershipSinceMs: number;
+};
+
+async function readFacts(deps: SyncDeps, host: string, reports: readonly ChannelReport[]): Promise<ReportFacts> {
+  const own = hostChannel(host);
+  const first = await batchGet(deps.table, [
+    headKey(own),
+    ...reports.flatMap(({ channel }) => [headKey(channel), channelRowKey(channel, host)]),
+  ]);
+  const headOf = (channel: Channel) => parseHead(first.get(keyText(headKey(channel))));
+  const behind = reports.filter(({ channel, seq }) => seq < headOf(channel).seq);
+  const logs = await batchGet(deps.table, [
+    logKey(own, headOf(own).seq),
+    ...behind.flatMap(({ channel, seq }) => [logKey(channel, seq), logKey(channel, seq + 1)]),
+  ]);
+  const logged = (channel: Channel, seq: number) => {
+    const item = logs.get(keyText(logKey(channel, seq)));
+    return item && parseLog(item);
+  };
+  const channels = new Map<Channel, ChannelFacts>();
+  const rows = new Map<Channel, ChannelRow>();
+  for (const { channel, seq } of reports) {
+    const applied = logged(channel, seq)?.entry;
+    const lackingSinceMs = logged(channel, seq + 1)?.atMs;
+    channels.set(channel, {
+      head: headOf(channel),
+      ...(applied ? { applied } : {}),
+      ...(lackingSinceMs === undefined ? {} : { lackingSinceMs }),
+    });
+    const row = parseChannelRow(first.get(keyText(channelRowKey(channel, host))));
+    if (row) rows.set(channel, row);
+  }
+  return { channels, rows, membershipSinceMs: logged(own, headOf(own).seq)?.atMs ?? 0 };
+}
+
+/** The named condition of every write here: the item there is of no later report of this agent process. */
+function notLaterThan({ startedAtMs, number }: { startedAtMs: number; number: number }): Condition {
+  return {
+    expression: "(attribute_not_exists(pk) OR startedAtMs <> :started OR #number <= :number)",
+    names: { "#number": "number" },
+    values: { ":started": startedAtMs, ":number": number },
+  };
+}
+
+/** A condition that fails means that a newer report is there already: then this one has nothing to add. */
+async function writeRow(deps: SyncDeps, host: string, channel: Channel, row: ChannelRow): Promise<void> {
+  const newest = notLaterThan(row);
+  await putItem(deps.table, channelRowItem(channel, host, row), {
+    ...newest,
+    expression: `${newest.expression} AND (attribute_not_exists(liveSeq) OR liveSeq <= :live)`,
+    values: { ...newest.values, ":live": row.liveSeq },
+  });
+}
+
+async function writeHostRow(deps: SyncDeps, host: string, row: HostRow): Promise<void> {
+  await putItem(deps.table, hostRowItem(host, row), notLaterThan(row));
+}
+
+function hostRow(report: Report, before: HostRow | undefined, nowMs: number): HostRow {
+  const { agent, inSync, bgp, counters, number } = report;
+  const { startedAtMs } = agent;
+  const isRepeated = before?.startedAtMs === startedAtMs && before.number === number;
+  const events = isRepeated ? before.events : [...(before?.events ?? []), ...report.events].slice(-KEPT_EVENTS);
+  return { lastSeenAt: new Date(nowMs).toISOString(), inSync, agent, bgp, counters, events, startedAtMs, number };
+}

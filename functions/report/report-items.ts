@@ -1,0 +1,75 @@
+// The items that hosts' reports leave in the table. They are of the second lane: the stream's consumer never sees them.
+//
+//   CH#<channel>   REPORT#<host>   what a member host has of the channel, written when it changes and every 5 minutes
+//   REPORTS        <host>          the host's last report: that it lives, its BGP sessions, counters and events
+
+import { z } from "zod";
+import { DigestField } from "../../shared/message/inbox.ts";
+import { PeerReport, Report, ReportedEvent } from "../../shared/message/report.ts";
+import type { Channel } from "../../shared/model/record.ts";
+import { channelPk } from "../publish/channel-items.ts";
+import type { Item, Key } from "../publish/table.ts";
+
+/** Which report of which agent process a row is of: reports may arrive out of order. */
+const Stamp = { startedAtMs: z.number(), number: z.number() };
+
+export const ChannelRow = z.object({
+  /** The seq that the host's replica is at. */
+  appliedSeq: z.number(),
+  digest: DigestField,
+  /** What the kernel held, by its digest; absent in host channels and before the first read-back. */
+  kernel: DigestField.optional(),
+  /** The replica is what the log says at `appliedSeq`. */
+  faithful: z.boolean(),
+  /** At the log's head, and the kernel holds it. */
+  live: z.boolean(),
+  /** The last seq of which the kernel was seen to hold all; it never falls. */
+  liveSeq: z.number(),
+  problems: z.array(z.string()),
+  /** Cloud clock, ms since the epoch. */
+  atMs: z.number(),
+  ...Stamp,
+});
+export type ChannelRow = z.infer<typeof ChannelRow>;
+
+export const HostRow = z.object({
+  /** Cloud clock, ISO 8601. */
+  lastSeenAt: z.iso.datetime(),
+  inSync: z.boolean(),
+  agent: Report.shape.agent,
+  bgp: z.array(PeerReport),
+  counters: z.record(z.string(), z.number()),
+  /** The newest last. */
+  events: z.array(ReportedEvent),
+  ...Stamp,
+});
+export type HostRow = z.infer<typeof HostRow>;
+
+const CHANNEL_ROW_TTL_SEC = 7 * 86400;
+const HOST_ROW_TTL_SEC = 30 * 86400;
+
+export function channelRowKey(channel: Channel, host: string): Key {
+  return { pk: channelPk(channel), sk: `REPORT#${host}` };
+}
+
+export function hostRowKey(host: string): Key {
+  return { pk: "REPORTS", sk: host };
+}
+
+export function channelRowItem(channel: Channel, host: string, row: ChannelRow): Item {
+  const ttl = Math.floor(row.atMs / 1000) + CHANNEL_ROW_TTL_SEC;
+  return { ...channelRowKey(channel, host), type: "report", channel, host, ...row, ttl };
+}
+
+export function hostRowItem(host: string, row: HostRow): Item {
+  const ttl = Math.floor(Date.parse(row.lastSeenAt) / 1000) + HOST_ROW_TTL_SEC;
+  return { ...hostRowKey(host), type: "host-report", host, ...row, ttl };
+}
+
+export function parseChannelRow(item: Item | undefined): ChannelRow | undefined {
+  return item && ChannelRow.parse(item);
+}
+
+export function parseHostRow(item: Item | undefined): HostRow | undefined {
+  return item && HostRow.parse(item);
+}
