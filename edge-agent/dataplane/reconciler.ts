@@ -5,7 +5,7 @@
 //                                                    left over or failed?  -> again after a growing delay
 
 import type { Vni } from "../../shared/address/vni.ts";
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../clock.ts";
 import { type Diff, diff, type NetworkDiff } from "./diff.ts";
 import type { ActualState, Kernel, KernelEvent, Op, OpFailure } from "./kernel.ts";
 import type { Problem } from "./problem.ts";
@@ -66,7 +66,7 @@ export type Reconciler = {
 
 export type ReconcilerOptions = {
   readonly kernel: Kernel;
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, "nowMs" | "setTimer">;
   readonly log: (level: "info" | "warn" | "error", text: string) => void;
   /** A full comparison at least this often; finds what events did not tell. Default 30,000. */
   readonly compareEveryMs?: number;

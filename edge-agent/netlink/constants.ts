@@ -59,6 +59,7 @@ export const IFLA_INET6_ADDR_GEN_MODE = 8;
 export const IN6_ADDR_GEN_MODE_NONE = 1;
 
 export const IFLA_BR_STP_STATE = 5;
+export const IFLA_BR_MCAST_SNOOPING = 23;
 export const IFLA_BRPORT_LEARNING = 8;
 export const IFLA_BRPORT_NEIGH_SUPPRESS = 32;
 

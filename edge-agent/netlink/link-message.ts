@@ -42,7 +42,7 @@ export type LinkChange = {
   readonly master?: number;
   /** IN6_ADDR_GEN_MODE_NONE: the device never speaks IPv6 by itself. */
   readonly quietIpv6?: boolean;
-  readonly bridge?: { readonly stp: boolean };
+  readonly bridge?: { readonly stp: boolean; readonly multicastSnooping: boolean };
   readonly vxlan?: {
     readonly vni: number;
     readonly local: IpAddress;
@@ -81,7 +81,12 @@ function writeLinkInfo(writer: MessageWriter, change: LinkChange): void {
   const { kind, bridge, vxlan, port } = change;
   writer.nest(k.IFLA_LINKINFO, () => {
     if (kind !== undefined) writer.text(k.IFLA_INFO_KIND, kind);
-    if (bridge) writer.nest(k.IFLA_INFO_DATA, () => writer.u32(k.IFLA_BR_STP_STATE, bridge.stp ? 1 : 0));
+    if (bridge) {
+      writer.nest(k.IFLA_INFO_DATA, () => {
+        writer.u32(k.IFLA_BR_STP_STATE, bridge.stp ? 1 : 0);
+        writer.u8(k.IFLA_BR_MCAST_SNOOPING, bridge.multicastSnooping ? 1 : 0);
+      });
+    }
     if (vxlan) {
       writer.nest(k.IFLA_INFO_DATA, () => {
         writer.u32(k.IFLA_VXLAN_ID, vxlan.vni);

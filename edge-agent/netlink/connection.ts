@@ -1,0 +1,138 @@
+// Requests and dumps over one socket, one exchange at a time. Many requests go out with one send and only the last asks
+// for an acknowledgement: errors of the others come back by sequence number all the same, and the kernel works in order.
+
+import type { Libc } from "./libc.ts";
+import * as k from "./constants.ts";
+import type { Request } from "./link-message.ts";
+import { type ErrorReply, MessageWriter, type NetlinkMessage, parseErrorReply } from "./message.ts";
+import type { ForwardingKey } from "./monitor.ts";
+import { openSocket } from "./socket.ts";
+
+/** One message to be sent; `write` must use the request's type, flags and seq. */
+export type WireRequest = {
+  readonly type: number;
+  readonly flags: number;
+  readonly write: (writer: MessageWriter, request: Request) => void;
+  /** The forwarding entry that it is about, if it is: its echo will be recognised by it. */
+  readonly forwarding?: ForwardingKey;
+};
+
+export type Connection = {
+  readonly port: number;
+  readonly guarded: boolean;
+  /**
+   * Sends all, 1 to `MAX_BATCH`, at once; the answer at each index is the refusal of that request, or undefined.
+   * Rejects if the kernel does not answer.
+   */
+  transact(requests: readonly WireRequest[]): Promise<readonly (ErrorReply | undefined)[]>;
+  /** Sends a request for a table and hands over every entry, in order; returns when all are there. */
+  dump(request: WireRequest, onEntry: (message: NetlinkMessage) => void): Promise<void>;
+  close(): void;
+};
+
+/** Messages a send: from 500 on the kernel's cost climbs, and this many answers fit the default receive buffer. */
+export const MAX_BATCH = 64;
+
+const ANSWER_TIMEOUT_MS = 10_000;
+
+type Exchange = {
+  readonly onMessage: (message: NetlinkMessage) => boolean;
+  readonly settle: (cause: Error | undefined) => void;
+};
+
+export function connect(libc: Libc | undefined, netns: string | undefined): Connection {
+  let exchange: Exchange | undefined;
+  let queue: Promise<unknown> = Promise.resolve();
+  let seq = 0;
+  let closed = false;
+  const socket = openSocket(libc, netns, {
+    onMessage: (message) => {
+      if (exchange?.onMessage(message)) exchange.settle(undefined);
+    },
+    onError: (cause) => exchange?.settle(cause),
+  });
+
+  /** Waits until `onMessage` says that the exchange is complete. */
+  const converse = (octets: Buffer, onMessage: Exchange["onMessage"]): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const timer = setTimeout(
+        () => settle(new Error(`the kernel did not answer within ${ANSWER_TIMEOUT_MS / 1000} s`)),
+        ANSWER_TIMEOUT_MS,
+      );
+      const settle = (cause: Error | undefined): void => {
+        clearTimeout(timer);
+        exchange = undefined;
+        if (cause) reject(cause);
+        else resolve();
+      };
+      exchange = { onMessage, settle };
+      socket.send(octets).catch((cause: unknown) => settle(new Error("netlink send failed", { cause })));
+    });
+
+  const serially = <T>(body: () => Promise<T>): Promise<T> => {
+    const result = queue.then(() => {
+      if (closed) throw new Error("the netlink connection is closed");
+      return body();
+    });
+    queue = result.catch(() => undefined);
+    return result;
+  };
+
+  const sendBatch = async (requests: readonly WireRequest[]): Promise<readonly (ErrorReply | undefined)[]> => {
+    const answers: (ErrorReply | undefined)[] = Array.from({ length: requests.length });
+    const first = seq + 1;
+    const last = seq + requests.length;
+    const writer = new MessageWriter();
+    for (const { type, flags, write } of requests) {
+      seq++;
+      const ack = seq === last ? k.NLM_F_ACK : 0;
+      write(writer, { type, flags: flags | k.NLM_F_REQUEST | ack, seq });
+    }
+    await converse(writer.take(), (message) => {
+      if (message.type !== k.NLMSG_ERROR || message.seq < first || message.seq > last) return false;
+      const reply = parseErrorReply(message);
+      if (reply.errno !== 0) answers[message.seq - first] = reply;
+      return message.seq === last;
+    });
+    return answers;
+  };
+
+  return {
+    port: socket.port,
+    guarded: socket.guarded,
+    transact: (requests) => serially(() => sendBatch(requests)),
+    dump: ({ type, flags, write }, onEntry) =>
+      serially(async () => {
+        const mine = ++seq;
+        const writer = new MessageWriter(256);
+        let interrupted = false;
+        let refusal: ErrorReply | undefined;
+        write(writer, { type, flags: flags | k.NLM_F_REQUEST | k.NLM_F_DUMP, seq: mine });
+        await converse(writer.take(), (message) => {
+          if (message.seq !== mine) return false;
+          interrupted ||= (message.flags & k.NLM_F_DUMP_INTR) !== 0;
+          if (message.type === k.NLMSG_DONE || message.type === k.NLMSG_ERROR) {
+            const reply = parseErrorReply(message);
+            if (reply.errno !== 0) refusal = reply;
+            return true;
+          }
+          onEntry(message);
+          return false;
+        });
+        if (refusal) throw new Error(`netlink dump ${type} refused: errno ${refusal.errno} ${refusal.text ?? ""}`);
+        if (interrupted) throw new InterruptedDump();
+      }),
+    close: () => {
+      closed = true;
+      exchange?.settle(new Error("the netlink connection is closed"));
+      socket.close();
+    },
+  };
+}
+
+/** The table changed while it was dumped (NLM_F_DUMP_INTR), so entries may be missing or doubled: dump again. */
+export class InterruptedDump extends Error {
+  constructor() {
+    super("the kernel's table changed during the dump");
+  }
+}

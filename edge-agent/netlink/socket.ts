@@ -1,0 +1,86 @@
+// One rtnetlink socket: the npm package `netlink` as the transport (its raw layer only), with the options that keep it
+// safe. Known of version 0.3.0: a receive overrun (ENOBUFS) or an exception in a listener aborts the process, so
+// NETLINK_NO_ENOBUFS is set wherever koffi works, and no listener here lets an exception out.
+
+import { RawNetlinkSocket } from "netlink";
+import * as k from "./constants.ts";
+import { type Libc, openDescriptors } from "./libc.ts";
+import { type NetlinkMessage, parseMessages } from "./message.ts";
+
+export type NetlinkSocket = {
+  /** Port that the socket is bound to, which the kernel names as the cause of some notifications. */
+  readonly port: number;
+  /** True if a receive overrun cannot abort the process. */
+  readonly guarded: boolean;
+  send(octets: Buffer): Promise<void>;
+  join(group: number): void;
+  /** Messages lost so far for want of buffer; 0 where that cannot be known. */
+  drops(): number;
+  close(): void;
+};
+
+export type SocketListener = {
+  readonly onMessage: (message: NetlinkMessage) => void;
+  /** The socket is of no use any more, or what it received cannot be read. */
+  readonly onError: (cause: Error) => void;
+};
+
+const RECEIVE_BUFFER_BYTES = 32 * 1024 * 1024;
+/** The kernel fills dumps up to this size a datagram; with the package's default of peeking it would be 4 KB. */
+const DATAGRAM_BYTES = 32_768;
+
+/** Opens a socket, in the namespace `netns` if given (which needs koffi). */
+export function openSocket(libc: Libc | undefined, netns: string | undefined, listener: SocketListener): NetlinkSocket {
+  const before = openDescriptors();
+  const raw = netns === undefined ? construct() : inNamespace(libc, netns, construct);
+  const { port } = raw.address();
+  const fd = libc && [...openDescriptors()].find((each) => !before.has(each) && libc.netlinkPort(each) === port);
+  const guarded = libc !== undefined && fd !== undefined && guard(libc, fd);
+  raw.on("message", (datagram) => {
+    try {
+      for (const message of parseMessages(datagram)) listener.onMessage(message);
+    } catch (cause) {
+      listener.onError(asError(cause));
+    }
+  });
+  raw.on("truncatedMessage", () => listener.onError(new Error("a netlink message was longer than the buffer")));
+  raw.on("error", (cause) => listener.onError(cause));
+  return {
+    port,
+    guarded,
+    send: (octets) =>
+      new Promise((resolve, reject) => {
+        raw.send(octets, {}, (cause) => (cause ? reject(cause) : resolve()));
+      }),
+    join: (group) => raw.addMembership(group),
+    drops: () => (libc && fd !== undefined ? libc.drops(fd) : 0),
+    close: () => raw.close(),
+  };
+}
+
+function construct(): RawNetlinkSocket {
+  const size = 1024 * 1024;
+  return new RawNetlinkSocket(k.NETLINK_ROUTE, {
+    messagePeeking: false,
+    msgBufferSize: DATAGRAM_BYTES,
+    recvBufferSize: size,
+    sendBufferSize: size,
+  });
+}
+
+function inNamespace<T>(libc: Libc | undefined, netns: string, body: () => T): T {
+  if (!libc) throw new Error(`namespace ${netns}: koffi is needed to enter it`);
+  return libc.inNamespace(netns, body);
+}
+
+/** False if the one option that matters could not be set; the others are comfort. */
+function guard(libc: Libc, fd: number): boolean {
+  libc.setOption(fd, k.SOL_SOCKET, k.SO_RCVBUFFORCE, RECEIVE_BUFFER_BYTES);
+  libc.setOption(fd, k.SOL_NETLINK, k.NETLINK_EXT_ACK, 1);
+  libc.setOption(fd, k.SOL_NETLINK, k.NETLINK_CAP_ACK, 1);
+  return libc.setOption(fd, k.SOL_NETLINK, k.NETLINK_NO_ENOBUFS, 1) === 0;
+}
+
+function asError(cause: unknown): Error {
+  return cause instanceof Error ? cause : new Error(String(cause));
+}
