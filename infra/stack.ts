@@ -40,9 +40,9 @@ export function addStack(app: App, bundles: BundleFolders): Stack {
   addHostRule(stack, "report", functions.report, errors);
   const policy = addHostPolicy(stack);
 
-  new CfnOutput(stack, "ApiUrl", { value: api.apiEndpoint, description: "Base URL of the API" });
-  new CfnOutput(stack, "TableName", { value: table.tableName, description: "The DynamoDB table" });
-  new CfnOutput(stack, "HostPolicyName", { value: policy.ref, description: "IoT policy for hosts' certificates" });
+  addOutput(stack, "ApiUrl", api.apiEndpoint, "Base URL of the API");
+  addOutput(stack, "TableName", table.tableName, "The DynamoDB table");
+  addOutput(stack, "HostPolicyName", policy.ref, "IoT policy for hosts' certificates");
   return stack;
 }
 
@@ -109,4 +109,8 @@ function grantWhatEachNeeds(stack: Stack, functions: Functions, table: Table): v
   table.grant(functions.report, ...READ_ACTIONS, "dynamodb:PutItem", "dynamodb:UpdateItem");
   const toInboxes = () => new PolicyStatement({ actions: ["iot:Publish"], resources: [inboxTopics(stack)] });
   for (const fn of [functions.publish, functions.sync, functions.report]) fn.addToRolePolicy(toInboxes());
+}
+
+function addOutput(stack: Stack, id: string, value: string, description: string): CfnOutput {
+  return new CfnOutput(stack, id, { value, description });
 }

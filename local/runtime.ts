@@ -1,0 +1,210 @@
+// The local runtime: the synthesised template on one machine. It synthesises, reads the plan and starts each part:
+//
+//   HTTP API --> functions (worker threads) --> DynamoDB's local engine --> stream pump --> functions
+//   MQTT broker <-- IoT data plane <-- functions            MQTT broker --> IoT rules --> functions
+
+import { type Broker, type BrokerLimits, mqttBroker } from "./broker.ts";
+import { type Credential, startControl } from "./control.ts";
+import { type DataFolder, openDataFolder } from "./data-folder.ts";
+import { type DynamodbEngine, startDynamodbEngine } from "./dynamodb-engine.ts";
+import { type LocalFunctions, localFunctions } from "./functions.ts";
+import { gatewayEvent } from "./gateway-event.ts";
+import { LOOPBACK } from "./http-server.ts";
+import { startHttpApi } from "./http-api.ts";
+import { startIotDataPlane } from "./iot-data-plane.ts";
+import { parseIotPolicy } from "./iot-policy.ts";
+import { startIotRules } from "./iot-rules.ts";
+import { type Plan, readPlan } from "./plan.ts";
+import { startPumps } from "./pumps.ts";
+import { hostSecrets } from "./secrets.ts";
+import type { Pump } from "./stream-pump.ts";
+
+export type LocalOptions = {
+  /** Where state survives a restart; absent: in memory. */
+  dataDir?: string;
+  /** 0: any free port. */
+  apiPort: number;
+  brokerPort: number;
+  /** The address that hosts reach the broker at; default 127.0.0.1. */
+  brokerHost?: string;
+  brokerLimits?: Partial<BrokerLimits>;
+  controlPort: number;
+  /** Other handlers than the repository's, for tests of the runtime itself: a folder with `<name>/lambda.ts`. */
+  functionsDir?: string;
+  environment?: NodeJS.ProcessEnv;
+  log: (line: string) => void;
+};
+
+export type LocalRuntime = {
+  apiUrl: string;
+  brokerUrl: string;
+  controlUrl: string;
+  /** The broker credential of a host that the API knows; rejects if it knows none of that name. */
+  enrol: (host: string) => Promise<Credential>;
+  broker: { stop: () => Promise<void>; start: () => Promise<void> };
+  /** Resolves when everything written so far has been through the stream, and hosts' messages through the rules. */
+  settled: () => Promise<void>;
+  /** Resolves with the reason if a part ends by itself; the runtime is of no use then, but close() still tidies up. */
+  failed: Promise<string>;
+  close: () => Promise<void>;
+};
+
+/** Starts everything; on failure ends what it had started. StartFailure if the user can mend the reason. */
+export async function startLocal(options: LocalOptions): Promise<LocalRuntime> {
+  const closers: (() => Promise<void>)[] = [];
+  let closing: Promise<void> | undefined;
+  const close = () => (closing ??= closeAll(closers));
+  try {
+    return await start(options, closers, close);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function closeAll(closers: (() => Promise<void>)[]): Promise<void> {
+  const failures: unknown[] = [];
+  // The last that was started is the first to go: nothing loses what it still needs.
+  for (const closer of closers.reverse()) await closer().catch((error: unknown) => failures.push(error));
+  if (failures.length > 0) throw new AggregateError(failures, "not everything could be ended");
+}
+
+async function start(
+  options: LocalOptions,
+  closers: (() => Promise<void>)[],
+  close: () => Promise<void>,
+): Promise<LocalRuntime> {
+  const { log } = options;
+  const nowMs = () => performance.now();
+  // The servers come up first, since a busy port is the most likely fault and Java takes seconds; until `parts` is
+  // there they answer 503.
+  let parts: { functions: LocalFunctions; plan: Plan; pumps: Pump[] } | undefined;
+  const invokeApi = (event: unknown) =>
+    parts ? parts.functions.invoke(parts.plan.apiFunction, event) : Promise.resolve(STARTING);
+  const wrote = () => parts?.pumps.forEach((pump) => pump.nudge());
+  const api = await startHttpApi({ port: options.apiPort, invoke: invokeApi, wrote, nowMs: Date.now, log });
+  closers.push(api.close);
+
+  const folder = await openDataFolder(options.dataDir);
+  closers.push(folder.close);
+  const secrets = hostSecrets(folder.secrets);
+  const lateBroker: { current?: Broker } = {};
+  const enrol = async (host: string): Promise<Credential | undefined> => {
+    if (!(await hostExists(host, invokeApi))) return undefined;
+    return { username: host, password: await secrets.enrol(host), brokerUrl: lateBroker.current?.url() ?? "" };
+  };
+  const control = await startControl({
+    port: options.controlPort,
+    enrol,
+    broker: {
+      start: async () => await lateBroker.current?.start(),
+      stop: async () => await lateBroker.current?.stop(),
+      running: () => lateBroker.current?.running() ?? false,
+    },
+    log,
+  });
+  closers.push(control.close);
+
+  const [plan, engine] = await startEngineAndSynthesize(options, folder, closers);
+  const broker = mqttBroker({
+    host: options.brokerHost ?? LOOPBACK,
+    port: options.brokerPort,
+    policy: parseIotPolicy(plan.hostPolicy),
+    verify: secrets.verify,
+    ...(options.brokerLimits ? { limits: options.brokerLimits } : {}),
+    nowMs,
+    log,
+  });
+  await broker.start();
+  lateBroker.current = broker;
+  closers.push(broker.stop);
+  const dataPlane = await startIotDataPlane({ broker, log });
+  closers.push(dataPlane.close);
+
+  const functions = localFunctions({
+    functions: plan.functions,
+    dynamodbUrl: engine.url,
+    iotDataPlaneUrl: dataPlane.url,
+    log,
+  });
+  closers.push(functions.close);
+  startIotRules(plan.rules, broker, functions.invokeAsync);
+  const pumps = await startPumps({ plan, engine, folder, functions, nowMs, log }, closers);
+  parts = { functions, plan, pumps };
+  log(`the template runs: ${plan.functions.length} functions, ${plan.rules.length} rules, ${pumps.length} stream`);
+
+  const failed = engine.died.then((reason) => `DynamoDB's local engine ended: ${reason}`);
+  return {
+    apiUrl: api.url,
+    brokerUrl: broker.url(),
+    controlUrl: control.url,
+    async enrol(host) {
+      const credential = await enrol(host);
+      if (!credential) throw new Error(`there is no host ${host}: create it through the API first`);
+      return credential;
+    },
+    broker: { start: broker.start, stop: broker.stop },
+    async settled() {
+      await functions.idle();
+      await Promise.all(pumps.map((pump) => pump.settled()));
+    },
+    failed,
+    close,
+  };
+}
+
+/** Both take seconds, and neither needs the other. */
+async function startEngineAndSynthesize(
+  options: LocalOptions,
+  folder: DataFolder,
+  closers: (() => Promise<void>)[],
+): Promise<[Plan, DynamodbEngine]> {
+  const { log } = options;
+  const starting = startDynamodbEngine({
+    databaseDir: folder.databaseDir,
+    environment: options.environment ?? process.env,
+  }).then((engine) => {
+    // Registered here, so that it is ended also if the synthesis fails.
+    closers.push(engine.close);
+    log(`DynamoDB's local engine answers at ${engine.url}, data ${folder.databaseDir ?? "in memory"}`);
+    return engine;
+  });
+  const synthesizing = synthesizePlan(options, folder.templateDir).then((plan) => {
+    log("the template is synthesised and the functions are bundled");
+    return plan;
+  });
+  const [engine, plan] = await Promise.allSettled([starting, synthesizing]);
+  if (engine.status === "rejected") throw engine.reason;
+  if (plan.status === "rejected") throw plan.reason;
+  return [plan.value, engine.value];
+}
+
+/** The CDK is loaded only here: it is by far the largest thing that this process loads. */
+async function synthesizePlan(options: LocalOptions, outDir: string): Promise<Plan> {
+  const { synthesize } = await import("../infra/synth.ts");
+  const { templateFile, assetManifestFile } = await synthesize({
+    outDir,
+    ...(options.functionsDir ? { functionsDir: options.functionsDir } : {}),
+  });
+  return await readPlan(templateFile, assetManifestFile);
+}
+
+const STARTING = { statusCode: 503, headers: { "retry-after": "1" }, body: '{"message":"starting"}\n' };
+
+/** Asks the API, which alone knows how hosts are stored. */
+async function hostExists(host: string, invokeApi: (event: unknown) => Promise<unknown>): Promise<boolean> {
+  const answer = await invokeApi(
+    gatewayEvent({
+      method: "GET",
+      target: `/v1/hosts/${encodeURIComponent(host)}`,
+      headers: { host: "localhost" },
+      body: new Uint8Array(),
+      sourceIp: LOOPBACK,
+      requestId: `enrol-${host}`,
+      timeMs: Date.now(),
+    }),
+  );
+  const status = (answer as { statusCode?: number } | null)?.statusCode;
+  if (status !== 200 && status !== 404) throw new Error(`cannot look up the host ${host}: status ${status}`);
+  return status === 200;
+}

@@ -1,0 +1,41 @@
+// What `npm start` prints when it is ready: the addresses, and commands to try that work as they stand. Pure.
+
+export type Addresses = { apiUrl: string; brokerUrl: string; controlUrl: string };
+
+/** Commands that make one tenant, site, host, network and endpoint, and read the receipt; a test runs them. */
+export function commandsToTry({ apiUrl, controlUrl }: Addresses): string[] {
+  const post = (path: string, body: object) =>
+    `curl -s ${apiUrl}${path} -H 'content-type: application/json' -d '${JSON.stringify(body)}'`;
+  return [
+    post("/v1/tenants", { id: "acme", name: "Acme" }),
+    post("/v1/sites", { id: "ams", name: "Amsterdam" }),
+    post("/v1/hosts", { id: "h1", site: "ams", vtep: "198.51.100.1" }),
+    post("/v1/networks", { id: "blue", tenant: "acme", name: "Blue", vni: 10100, subnets: ["10.0.0.0/24"] }),
+    post("/v1/networks/blue/endpoints", {
+      id: "web-1",
+      host: "h1",
+      mac: "02:00:00:00:00:01",
+      ips: ["10.0.0.11"],
+      port: "tap0",
+    }),
+    `curl -s ${apiUrl}/v1/networks/blue/endpoints`,
+    `curl -s -X POST ${controlUrl}/local/hosts/h1/credential`,
+  ];
+}
+
+/** The text after the progress lines. */
+export function whatNext(addresses: Addresses): string {
+  return `
+Overspan runs on this machine.
+  API, with its documentation   ${addresses.apiUrl}/docs
+  MQTT broker for the agents    ${addresses.brokerUrl}
+  Control                       ${addresses.controlUrl}
+
+Try, in another terminal:
+${commandsToTry(addresses)
+  .map((command) => `  ${command}`)
+  .join("\n")}
+
+Ctrl-C ends it.
+`;
+}
