@@ -1,0 +1,133 @@
+// The Adj-RIB-Out of one session (RFC 4271 3.2): what was sent, and what is still to be sent. The next UPDATE is built only
+// when the connection can take it, so a slow peer costs a map entry per route and no messages; a route that changes
+// twice meanwhile is sent once. Withdrawals go first. No MinRouteAdvertisementInterval: EVPN moves should be seen at once.
+
+import { encodeNextHop, encodePath, type ExportContext, type PreparedExport } from "./export.ts";
+import { Afi, AttributeCode, AttributeFlag, Safi } from "./wire/iana.ts";
+import { encodeMessage, HEADER_OCTETS } from "./wire/message.ts";
+import { encodeEndOfRib } from "./wire/update.ts";
+import { Writer } from "./wire/writer.ts";
+
+/** Flags, code and a two-octet length. */
+const ATTRIBUTE_HEADER_OCTETS = 4;
+/** The two length fields of an UPDATE. */
+const UPDATE_LENGTHS_OCTETS = 4;
+const EXTENDED_OPTIONAL = AttributeFlag.OPTIONAL | AttributeFlag.EXTENDED_LENGTH;
+
+export class AdjRibOut {
+  readonly #context: ExportContext;
+  readonly #maxMessageOctets: number;
+  readonly #sent = new Map<string, PreparedExport>();
+  readonly #withdrawals = new Map<string, PreparedExport>();
+  readonly #pending = new Map<string, PreparedExport>();
+  /** `#pending` by attributes: each group is packed together. */
+  readonly #groups = new Map<string, Set<PreparedExport>>();
+  #endOfRibDue = true;
+
+  constructor(context: ExportContext, maxMessageOctets: number) {
+    this.#context = context;
+    this.#maxMessageOctets = maxMessageOctets;
+  }
+
+  /** Routes that the peer was told. */
+  get size(): number {
+    return this.#sent.size;
+  }
+
+  routes(): IterableIterator<PreparedExport> {
+    return this.#sent.values();
+  }
+
+  announce(route: PreparedExport): void {
+    this.#unqueue(route.key);
+    this.#withdrawals.delete(route.key);
+    if (this.#sent.get(route.key) !== route) this.#queue(route);
+  }
+
+  withdraw(key: string): void {
+    this.#unqueue(key);
+    const sent = this.#sent.get(key);
+    if (sent) this.#withdrawals.set(key, sent);
+  }
+
+  /** The peer asked for everything again (RFC 2918 section 3). */
+  resendAll(): void {
+    for (const [key, route] of this.#sent)
+      if (!this.#withdrawals.has(key) && !this.#pending.has(key)) this.#queue(route);
+  }
+
+  /** The next UPDATE, which counts as sent; undefined when the peer knows everything. */
+  nextMessage(): Uint8Array | undefined {
+    if (this.#withdrawals.size > 0) return this.#nextWithdrawal();
+    for (const [key, group] of this.#groups) return this.#nextAnnouncement(key, group);
+    if (!this.#endOfRibDue) return undefined;
+    this.#endOfRibDue = false;
+    return encodeMessage({ type: "UPDATE", body: encodeEndOfRib() });
+  }
+
+  #nextWithdrawal(): Uint8Array {
+    const room = this.#maxMessageOctets - HEADER_OCTETS - UPDATE_LENGTHS_OCTETS - ATTRIBUTE_HEADER_OCTETS - 3;
+    const packed = take(this.#withdrawals.values(), room);
+    for (const { key } of packed) {
+      this.#withdrawals.delete(key);
+      this.#sent.delete(key);
+    }
+    const value = new Writer(4096).u16(Afi.L2VPN).u8(Safi.EVPN);
+    for (const { nlri } of packed) value.octets(nlri);
+    return update(AttributeCode.MP_UNREACH_NLRI, value.finish(), new Uint8Array(0));
+  }
+
+  #nextAnnouncement(attributesKey: string, group: Set<PreparedExport>): Uint8Array {
+    const [first] = group;
+    if (!first) throw new Error("an empty group of routes was left queued");
+    const path = encodePath(first, this.#context);
+    const nextHop = encodeNextHop(first);
+    const overhead = HEADER_OCTETS + UPDATE_LENGTHS_OCTETS + ATTRIBUTE_HEADER_OCTETS + 5 + nextHop.length + path.length;
+    const packed = take(group.values(), this.#maxMessageOctets - overhead);
+    const value = new Writer(4096).u16(Afi.L2VPN).u8(Safi.EVPN).u8(nextHop.length).octets(nextHop).u8(0);
+    for (const route of packed) {
+      value.octets(route.nlri);
+      group.delete(route);
+      this.#pending.delete(route.key);
+      this.#sent.set(route.key, route);
+    }
+    if (group.size === 0) this.#groups.delete(attributesKey);
+    return update(AttributeCode.MP_REACH_NLRI, value.finish(), path);
+  }
+
+  #queue(route: PreparedExport): void {
+    this.#pending.set(route.key, route);
+    const group = this.#groups.get(route.attributesKey);
+    if (group) group.add(route);
+    else this.#groups.set(route.attributesKey, new Set([route]));
+  }
+
+  #unqueue(key: string): void {
+    const queued = this.#pending.get(key);
+    if (!queued) return;
+    this.#pending.delete(key);
+    const group = this.#groups.get(queued.attributesKey);
+    group?.delete(queued);
+    if (group?.size === 0) this.#groups.delete(queued.attributesKey);
+  }
+}
+
+/** As many routes as fit, at least one: `isSendable` keeps out what would not fit alone. */
+function take(routes: Iterable<PreparedExport>, room: number): PreparedExport[] {
+  const taken: PreparedExport[] = [];
+  let octets = 0;
+  for (const route of routes) {
+    octets += route.nlri.length;
+    if (octets > room && taken.length > 0) break;
+    taken.push(route);
+  }
+  return taken;
+}
+
+/** RFC 7606 5.1: the multiprotocol attribute first. */
+function update(code: number, value: Uint8Array, path: Uint8Array): Uint8Array {
+  const length = ATTRIBUTE_HEADER_OCTETS + value.length + path.length;
+  const body = new Writer(length + UPDATE_LENGTHS_OCTETS).u16(0).u16(length);
+  body.u8(EXTENDED_OPTIONAL).u8(code).u16(value.length).octets(value).octets(path);
+  return encodeMessage({ type: "UPDATE", body: body.finish() });
+}

@@ -1,0 +1,300 @@
+// One connection to a peer: the loop that feeds octets and timers to the state machine and does what it says. Decisions of
+// the protocol are in fsm.ts, negotiation.ts and wire/; here is only their plumbing.
+
+import { assertNever } from "../../shared/assert.ts";
+import type { IpAddress } from "../../shared/address/ip.ts";
+import type { Asn } from "../../shared/address/vni.ts";
+import type { Clock, Random } from "../clock.ts";
+import {
+  type Action,
+  type DownReason,
+  type Event,
+  type FsmConfig,
+  INITIAL_STATE,
+  type State,
+  step,
+  type Timer,
+} from "./fsm.ts";
+import { type LocalEnd, localOpen, type Negotiated, negotiate } from "./negotiation.ts";
+import type { Connection, ConnectionHandlers, Transport } from "./ports.ts";
+import type { UpdateContext } from "./wire/attribute-table.ts";
+import { Framer } from "./wire/framer.ts";
+import { toHex } from "./wire/hex.ts";
+import { ErrorCode, OpenSubcode } from "./wire/iana.ts";
+import { decodeMessage, encodeMessage, type Message } from "./wire/message.ts";
+import type { MessageError, Notification } from "./wire/notification.ts";
+import { type DecodedUpdate, decodeUpdate } from "./wire/update.ts";
+
+export type SessionConfig = {
+  readonly local: LocalEnd;
+  readonly peer: {
+    readonly address: IpAddress;
+    readonly asn: Asn;
+    readonly port: number;
+    readonly localAddress?: IpAddress | undefined;
+  };
+  readonly fsm: FsmConfig;
+};
+
+/** A message with a fault: what it led to, and its octets for the log. */
+export type Malformed = {
+  readonly severity: "attribute-discard" | "treat-as-withdraw" | "session-reset";
+  readonly code: number;
+  readonly subcode: number;
+  readonly reason: string;
+  /** The message's first octets, without the marker. */
+  readonly hex: string;
+};
+
+export type SessionHandlers = {
+  /** The state has changed; for a move away from a connection, `reason` says why. */
+  changed(state: State, reason: DownReason | undefined): void;
+  update(update: DecodedUpdate): void;
+  routeRefresh(afi: number, safi: number): void;
+  malformed(malformed: Malformed): void;
+  /** More may be sent now. */
+  drained(): void;
+};
+
+export type SessionDeps = { readonly transport: Transport; readonly clock: Clock; readonly random: Random };
+
+/** What a log shows of a malformed message. */
+const HEX_EXCERPT_OCTETS = 128;
+const MARKER_OCTETS = 16;
+
+export class Session {
+  readonly #deps: SessionDeps;
+  readonly #config: SessionConfig;
+  readonly #on: SessionHandlers;
+  readonly #timers = new Map<Timer, () => void>();
+  readonly #queue: Event[] = [];
+  #running = false;
+  #state: State = INITIAL_STATE;
+  #connection: Connection | undefined;
+  #framer = new Framer();
+  #writable = false;
+  readonly #counters = { messagesIn: 0, messagesOut: 0 };
+
+  constructor(deps: SessionDeps, config: SessionConfig, on: SessionHandlers) {
+    this.#deps = deps;
+    this.#config = config;
+    this.#on = on;
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+
+  get counters(): Readonly<{ messagesIn: number; messagesOut: number }> {
+    return this.#counters;
+  }
+
+  get localAddress(): IpAddress | undefined {
+    return this.#connection?.localAddress;
+  }
+
+  /** False while the connection has enough to send. */
+  get writable(): boolean {
+    return this.#writable;
+  }
+
+  /** Feeds an event; events that arise meanwhile wait their turn. */
+  dispatch(event: Event): void {
+    this.#queue.push(event);
+    if (this.#running) return;
+    this.#running = true;
+    try {
+      for (let next = this.#queue.shift(); next; next = this.#queue.shift()) this.#take(next);
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  /** Takes over a connection that the peer opened. */
+  adopt(connection: Connection): ConnectionHandlers {
+    this.dispatch({ type: "AutomaticStart" });
+    this.#open(connection);
+    const handlers = this.#handlersOf(() => connection);
+    handlers.connected();
+    return handlers;
+  }
+
+  /** Sends a whole message; only in Established. */
+  send(octets: Uint8Array): void {
+    if (!this.#connection) return;
+    this.#counters.messagesOut++;
+    this.#writable = this.#connection.write(octets);
+  }
+
+  #take(event: Event): void {
+    const before = this.#state;
+    const { state, actions } = step(before, event, this.#config.fsm);
+    this.#state = state;
+    let reason: DownReason | undefined;
+    for (const action of actions) {
+      if (action.type === "session-down") reason = action.reason;
+      else this.#perform(action);
+    }
+    if (state.name !== before.name || reason) this.#on.changed(state, reason);
+  }
+
+  #perform(action: Exclude<Action, { type: "session-down" }>): void {
+    switch (action.type) {
+      case "connect":
+        return this.#connect();
+      case "send-open":
+        return this.#sendMessage({ type: "OPEN", open: localOpen(this.#config.local) });
+      case "send-keepalive":
+        return this.#sendMessage({ type: "KEEPALIVE" });
+      case "send-notification":
+        return this.#sendMessage({ type: "NOTIFICATION", notification: action.notification });
+      case "close-connection":
+        return this.#close();
+      case "start-timer":
+        return this.#startTimer(action.timer, action.afterMs, action.jitter);
+      case "stop-timer":
+        return this.#stopTimer(action.timer);
+      case "accept-update":
+        return this.#on.update(action.update);
+      case "accept-route-refresh":
+        return this.#on.routeRefresh(action.afi, action.safi);
+      default:
+        return assertNever(action);
+    }
+  }
+
+  #connect(): void {
+    const { address, port, localAddress } = this.#config.peer;
+    let connection: Connection | undefined;
+    const handlers = this.#handlersOf(() => connection);
+    connection = this.#deps.transport.connect({ address, port, localAddress }, handlers);
+    this.#open(connection);
+  }
+
+  #open(connection: Connection): void {
+    this.#connection = connection;
+    this.#framer = new Framer();
+    this.#writable = true;
+  }
+
+  #close(): void {
+    this.#connection?.close();
+    this.#connection = undefined;
+    this.#writable = false;
+  }
+
+  /** Handlers that fall silent when the session has moved on to another connection, or to none. */
+  #handlersOf(connection: () => Connection | undefined): ConnectionHandlers {
+    const current = (): boolean => this.#connection !== undefined && this.#connection === connection();
+    return {
+      connected: () => {
+        if (current())
+          this.dispatch({ type: this.#config.fsm.role === "active" ? "Tcp_CR_Acked" : "TcpConnectionConfirmed" });
+      },
+      data: (octets) => {
+        if (!current()) return;
+        this.#framer.push(
+          octets,
+          (message) => {
+            this.#receive(message);
+            return current();
+          },
+          (error, rest) => {
+            this.#report(error, rest);
+            this.dispatch({ type: "BGPHeaderErr", notification: error.error, reason: error.reason });
+          },
+        );
+      },
+      drained: () => {
+        if (!current()) return;
+        this.#writable = true;
+        this.#on.drained();
+      },
+      closed: (reason) => {
+        if (current()) this.dispatch({ type: "TcpConnectionFails", reason });
+      },
+    };
+  }
+
+  #receive(octets: Uint8Array): void {
+    this.#counters.messagesIn++;
+    const message = decodeMessage(octets);
+    if ("error" in message) {
+      this.#report(message, octets);
+      const type = message.error.code === ErrorCode.OPEN_MESSAGE ? "BGPOpenMsgErr" : "BGPHeaderErr";
+      return this.dispatch({ type, notification: message.error, reason: message.reason });
+    }
+    switch (message.type) {
+      case "OPEN": {
+        const agreed = negotiate(this.#config.local, this.#config.peer.asn, message.open);
+        if ("error" in agreed) {
+          this.#report(agreed, octets);
+          return this.dispatch({ type: "BGPOpenMsgErr", notification: agreed.error, reason: agreed.reason });
+        }
+        if (this.#state.name === "OpenSent") this.#framer.maxOctets = agreed.maxMessageOctets;
+        return this.dispatch({ type: "BGPOpen", agreed });
+      }
+      case "KEEPALIVE":
+        return this.dispatch({ type: "KeepAliveMsg" });
+      case "NOTIFICATION": {
+        const { notification } = message;
+        return this.dispatch({ type: isVersionError(notification) ? "NotifMsgVerErr" : "NotifMsg", notification });
+      }
+      case "ROUTE-REFRESH":
+        return this.dispatch({ type: "RouteRefreshMsg", afi: message.afi, safi: message.safi });
+      case "UPDATE":
+        return this.#receiveUpdate(message.body, octets);
+      default:
+        return assertNever(message);
+    }
+  }
+
+  #receiveUpdate(body: Uint8Array, octets: Uint8Array): void {
+    const agreed = "agreed" in this.#state ? this.#state.agreed : undefined;
+    const update = decodeUpdate(body, updateContext(agreed));
+    if (update.severity === "session-reset") {
+      const notification = { code: ErrorCode.UPDATE_MESSAGE, subcode: update.subcode, data: update.data };
+      this.#report({ error: notification, reason: update.reason }, octets);
+      return this.dispatch({ type: "UpdateMsgErr", notification, reason: update.reason });
+    }
+    for (const { severity, subcode, reason } of update.faults) {
+      const hex = toHex(octets.subarray(MARKER_OCTETS), HEX_EXCERPT_OCTETS);
+      this.#on.malformed({ severity, code: ErrorCode.UPDATE_MESSAGE, subcode, reason, hex });
+    }
+    this.dispatch({ type: "UpdateMsg", update });
+  }
+
+  #report({ error, reason }: MessageError, octets: Uint8Array): void {
+    const { code, subcode } = error;
+    // A broken marker is worth seeing.
+    const shown = code === ErrorCode.MESSAGE_HEADER ? octets : octets.subarray(MARKER_OCTETS);
+    this.#on.malformed({ severity: "session-reset", code, subcode, reason, hex: toHex(shown, HEX_EXCERPT_OCTETS) });
+  }
+
+  #sendMessage(message: Message): void {
+    this.send(encodeMessage(message));
+  }
+
+  #startTimer(timer: Timer, afterMs: number, jitter: boolean): void {
+    this.#stopTimer(timer);
+    const delay = jitter ? afterMs * (0.75 + 0.25 * this.#deps.random()) : afterMs;
+    const cancel = this.#deps.clock.setTimer(delay, () => {
+      this.#timers.delete(timer);
+      this.dispatch({ type: `${timer}_Expires` });
+    });
+    this.#timers.set(timer, cancel);
+  }
+
+  #stopTimer(timer: Timer): void {
+    this.#timers.get(timer)?.();
+    this.#timers.delete(timer);
+  }
+}
+
+function updateContext(agreed: Negotiated | undefined): UpdateContext {
+  return { asOctets: agreed?.asOctets ?? 4, internal: agreed?.internal ?? false };
+}
+
+function isVersionError({ code, subcode }: Notification): boolean {
+  return code === ErrorCode.OPEN_MESSAGE && subcode === OpenSubcode.UNSUPPORTED_VERSION;
+}

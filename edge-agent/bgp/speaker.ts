@@ -1,0 +1,164 @@
+// The BGP speaker: peers that come and go at run time, one set of routes to announce to all of them, and one listener that
+// hears what they announce. Knows no EVPN policy beyond the predicate over route targets that it is given.
+//
+// RFC 4271, 4456 (as a client), 4760, 5492, 6608, 6793, 7432, 7606, 8365, 8654, 9072. It is no reflector and no
+// transit: it never announces what it learned. It does not do TCP MD5, GTSM, graceful restart towards the peer, or
+// enhanced route refresh.
+
+import type { IpAddress, Ipv4 } from "../../shared/address/ip.ts";
+import type { Asn } from "../../shared/address/vni.ts";
+import type { RibChanges } from "./adj-rib-in.ts";
+import { isSendable, type PreparedExport, prepareExport, sameExport } from "./export.ts";
+import type { StateName } from "./fsm.ts";
+import type { AcceptTargets } from "./import-policy.ts";
+import { Peer, type PeerConfig, type PeerSummary } from "./peer.ts";
+import type { ExportedRoute, PeerKey, ReceivedRoute } from "./route.ts";
+import type { Malformed, SessionDeps } from "./session.ts";
+import { CeaseSubcode } from "./wire/iana.ts";
+
+export type { PeerConfig, PeerSummary } from "./peer.ts";
+
+export type SpeakerConfig = {
+  readonly asn: Asn;
+  readonly routerId: Ipv4;
+  readonly peers: readonly PeerConfig[];
+  /** Addresses of this host, such as its VTEP: routes with such a next hop are refused. */
+  readonly ownAddresses?: readonly IpAddress[] | undefined;
+};
+
+export type SpeakerDeps = SessionDeps & {
+  /** How long a lost session's routes are kept. */
+  readonly staleMs: number;
+  /** Accept connections of configured peers here; absent: only connect. */
+  readonly listen?: { readonly port: number; readonly address?: IpAddress };
+};
+
+/** Something a person may want to know; `detail` is one line. */
+export type SpeakerError =
+  | ({ readonly kind: "malformed-message"; readonly peer: PeerKey; readonly detail: string } & Omit<
+      Malformed,
+      "reason"
+    >)
+  | { readonly kind: "listen-failed"; readonly detail: string }
+  | { readonly kind: "unsendable-route"; readonly detail: string };
+
+export type SpeakerListener = {
+  routes(changes: RibChanges): void;
+  session(peer: PeerKey, state: StateName, detail: string | undefined): void;
+  endOfRib(peer: PeerKey): void;
+  error(error: SpeakerError): void;
+};
+
+export type Speaker = {
+  /** Adds, removes and changes peers; unchanged ones are not disturbed. Undefined: no peers. */
+  configure(config: SpeakerConfig | undefined): void;
+  /** The whole set of routes to announce; the speaker finds the difference. */
+  setExports(routes: readonly ExportedRoute[]): void;
+  /** Which routes are of interest; until the first call, none. Peers are asked to send their routes again. */
+  setImports(accept: AcceptTargets): void;
+  summary(): PeerSummary[];
+  /** All routes held, stale ones included. */
+  ribIn(): ReceivedRoute[];
+  /** The routes that `peer` was told. */
+  ribOut(peer: PeerKey): ExportedRoute[];
+  /** Ends all sessions with a Cease. */
+  close(): Promise<void>;
+};
+
+export function createSpeaker(deps: SpeakerDeps, on: SpeakerListener): Speaker {
+  const peers = new Map<PeerKey, { readonly peer: Peer; readonly fingerprint: string }>();
+  let exports: ReadonlyMap<string, PreparedExport> = new Map();
+  let accept: AcceptTargets = () => false;
+  const shared = { ...deps, accept: () => accept, exports: () => exports.values() };
+
+  const listener =
+    deps.listen &&
+    deps.transport.listen(
+      deps.listen,
+      (connection) => peers.get(connection.remoteAddress)?.peer.accept(connection),
+      (reason) => on.error({ kind: "listen-failed", detail: `cannot listen for BGP: ${reason}` }),
+    );
+
+  function addPeer(config: PeerConfig, speaker: SpeakerConfig, fingerprint: string): void {
+    const { asn, routerId, ownAddresses = [] } = speaker;
+    const key = config.address;
+    const local = { asn, routerId, ownAddresses: new Set<IpAddress>([routerId, ...ownAddresses]) };
+    const peer = new Peer(config, local, shared, {
+      routes: (changes) => on.routes(changes),
+      state: (state, detail) => on.session(key, state, detail),
+      endOfRib: () => on.endOfRib(key),
+      malformed: ({ reason, ...rest }) => {
+        const detail = `${key}: ${reason} (${rest.code}/${rest.subcode}, ${rest.severity}): ${rest.hex}`;
+        on.error({ kind: "malformed-message", peer: key, detail, ...rest });
+      },
+    });
+    peers.set(key, { peer, fingerprint });
+    peer.start();
+  }
+
+  function removePeer(key: PeerKey, subcode: number): void {
+    const entry = peers.get(key);
+    peers.delete(key);
+    entry?.peer.stop(subcode);
+  }
+
+  return {
+    configure(config) {
+      const wanted = new Map(config?.peers.map((peer) => [peer.address, peer]));
+      for (const key of peers.keys()) if (!wanted.has(key)) removePeer(key, CeaseSubcode.PEER_DECONFIGURED);
+      if (!config) return;
+      for (const [key, peer] of wanted) {
+        const fingerprint = fingerprintOf(peer, config);
+        if (peers.get(key)?.fingerprint === fingerprint) continue;
+        removePeer(key, CeaseSubcode.OTHER_CONFIGURATION_CHANGE);
+        addPeer(peer, config, fingerprint);
+      }
+    },
+
+    setExports(routes) {
+      const next = new Map<string, PreparedExport>();
+      const announce: PreparedExport[] = [];
+      for (const route of routes) {
+        const prepared = prepareExport(route);
+        const known = exports.get(prepared.key);
+        if (known && sameExport(known, prepared)) {
+          next.set(known.key, known);
+        } else if (isSendable(prepared)) {
+          next.set(prepared.key, prepared);
+          announce.push(prepared);
+        } else {
+          const detail = `${prepared.key} with ${route.routeTargets.length} route targets does not fit an UPDATE`;
+          on.error({ kind: "unsendable-route", detail });
+        }
+      }
+      const withdraw = [...exports.keys()].filter((key) => !next.has(key));
+      exports = next;
+      for (const { peer } of peers.values()) peer.exportsChanged(announce, withdraw);
+    },
+
+    setImports(next) {
+      accept = next;
+      for (const { peer } of peers.values()) peer.importsChanged();
+    },
+
+    summary: () => Array.from(peers.values(), ({ peer }) => peer.summary()),
+    ribIn: () => Array.from(peers.values()).flatMap(({ peer }) => [...peer.ribIn.routes()]),
+    ribOut: (key) =>
+      peers
+        .get(key)
+        ?.peer.ribOut()
+        .map(({ route }) => route) ?? [],
+
+    close() {
+      listener?.close();
+      for (const key of peers.keys()) removePeer(key, CeaseSubcode.ADMINISTRATIVE_SHUTDOWN);
+      return Promise.resolve();
+    },
+  };
+}
+
+/** Equal text: the session need not be disturbed. */
+function fingerprintOf(peer: PeerConfig, { asn, routerId, ownAddresses }: SpeakerConfig): string {
+  const { address, asn: peerAsn, port, holdTimeSec, localAddress, passive } = peer;
+  return JSON.stringify([asn, routerId, ownAddresses, address, peerAsn, port, holdTimeSec, localAddress, passive]);
+}
