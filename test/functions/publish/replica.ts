@@ -1,0 +1,106 @@
+// The oracle: an agent's replica, written from the protocol's text alone. It applies what follows, checks each digest
+// from scratch, and recomputes the forwarding form from its records.
+
+import { expect } from "vitest";
+import { type Digest, digestSum, EMPTY_DIGEST, hashRecord } from "../../../shared/message/digest.ts";
+import { endpointLines, floodLine, forwardingDigest } from "../../../shared/message/forwarding.ts";
+import { decodeInbox, type LogEntry, MAX_PAYLOAD_BYTES, type RecordChange } from "../../../shared/message/inbox.ts";
+import type { Channel, EndpointRecord, VtepRecord } from "../../../shared/model/record.ts";
+
+export type ReplicaChannel = { seq: number; digest: Digest; records: Map<string, RecordChange> };
+
+export class Replica {
+  readonly host: string;
+  readonly channels = new Map<Channel, ReplicaChannel>();
+  /** The channels that the last in-sync named. */
+  inSync: Channel[] | undefined;
+  /** Entries that did not follow what is held: the agent would ask for a sync. */
+  gaps = 0;
+  #parts: RecordChange[] = [];
+
+  constructor(host: string) {
+    this.host = host;
+  }
+
+  receive(payload: string): void {
+    expect(Buffer.byteLength(payload)).toBeLessThanOrEqual(MAX_PAYLOAD_BYTES);
+    const message = decodeInbox(Buffer.from(payload));
+    if (message.kind === "malformed") throw new Error(message.reason);
+    expect(message.host).toBe(this.host);
+    switch (message.kind) {
+      case "delta":
+        for (const entry of message.entries) this.apply(entry);
+        return;
+      case "snapshot": {
+        if (message.part === 1) this.#parts = [];
+        this.#parts.push(...message.records);
+        if (message.part < message.parts) return;
+        const records = new Map(this.#parts.map((record) => [record.key, record]));
+        expect(sumOf(records)).toBe(message.digest);
+        if (message.channel.startsWith("net:")) expect(forwardingOf(records)).toBe(message.forwarding);
+        this.channels.set(message.channel, { seq: message.seq, digest: message.digest, records });
+        return;
+      }
+      case "leave":
+        for (const channel of message.channels) this.channels.delete(channel);
+        return;
+      case "in-sync":
+        this.inSync = message.channels.map((each) => each.channel);
+        for (const { channel, seq, digest } of message.channels) {
+          expect({ channel, ...this.at(channel) }).toEqual({ channel, seq, digest });
+        }
+    }
+  }
+
+  apply(entry: LogEntry): void {
+    const held = this.channels.get(entry.channel) ?? { seq: 0, digest: EMPTY_DIGEST, records: new Map() };
+    if (entry.seq <= held.seq) return;
+    if (entry.prev !== held.seq) {
+      this.gaps += 1;
+      return;
+    }
+    const records = new Map(held.records);
+    for (const change of entry.changes) {
+      expect(change.version).toBeGreaterThan(records.get(change.key)?.version ?? 0);
+      if (change.body === null) records.delete(change.key);
+      else records.set(change.key, change);
+    }
+    expect(sumOf(records)).toBe(entry.digest);
+    if (entry.channel.startsWith("net:")) expect(forwardingOf(records)).toBe(entry.forwarding);
+    this.channels.set(entry.channel, { seq: entry.seq, digest: entry.digest, records });
+  }
+
+  at(channel: Channel): { seq: number; digest: Digest } {
+    const held = this.channels.get(channel);
+    return { seq: held?.seq ?? 0, digest: held?.digest ?? EMPTY_DIGEST };
+  }
+
+  have(): { channel: Channel; seq: number; digest: Digest }[] {
+    return [...this.channels].map(([channel, { seq, digest }]) => ({ channel, seq, digest }));
+  }
+
+  keys(channel: Channel): string[] {
+    return [...(this.channels.get(channel)?.records.keys() ?? [])].sort();
+  }
+
+  forwarding(channel: Channel): Digest {
+    return forwardingOf(this.channels.get(channel)?.records ?? new Map());
+  }
+}
+
+export function sumOf(records: ReadonlyMap<string, RecordChange>): Digest {
+  return digestSum([...records.values()].map((record) => hashRecord({ ...record, body: record.body })));
+}
+
+/** The forwarding digest of a network's records, from scratch. */
+export function forwardingOf(records: ReadonlyMap<string, RecordChange>): Digest {
+  const lines: string[] = [];
+  for (const { key, body } of records.values()) {
+    if (key.startsWith("vtep/")) lines.push(floodLine((body as VtepRecord).address));
+    if (!key.startsWith("endpoint/")) continue;
+    const endpoint = body as EndpointRecord;
+    const vtep = records.get(`vtep/${endpoint.host}`)?.body as VtepRecord;
+    lines.push(...endpointLines(endpoint, vtep.address));
+  }
+  return forwardingDigest(lines);
+}

@@ -1,0 +1,74 @@
+import { describe, expect, test } from "vitest";
+import { EMPTY_DIGEST } from "../../../shared/message/digest.ts";
+import { countHosts, formatDuration, reasonNotLive, summarize } from "../../../functions/report/liveness.ts";
+import type { ChannelRow, HostRow } from "../../../functions/report/report-items.ts";
+
+const NOW = Date.parse("2026-01-02T03:05:00Z");
+const row = (fields: Partial<ChannelRow> = {}): ChannelRow => ({
+  appliedSeq: 7,
+  digest: EMPTY_DIGEST,
+  kernel: EMPTY_DIGEST,
+  faithful: true,
+  live: false,
+  liveSeq: 3,
+  problems: [],
+  atMs: NOW,
+  startedAtMs: 1,
+  number: 1,
+  ...fields,
+});
+const host = (silentMs = 0): HostRow => ({
+  lastSeenAt: new Date(NOW - silentMs).toISOString(),
+  inSync: true,
+  agent: { version: "1", startedAtMs: 1, kernel: "6.1" },
+  bgp: [],
+  counters: {},
+  events: [],
+  startedAtMs: 1,
+  number: 1,
+});
+
+describe("reasonNotLive", () => {
+  test.each([
+    ["never reported", {}, "never reported"],
+    ["silent for 95 s", { row: row(), host: host(95_000) }, "offline 95 s"],
+    ["silent for 90 s", { row: row({ appliedSeq: 4 }), host: host(90_000) }, "behind by 3"],
+    ["no row yet", { host: host() }, "not applied yet"],
+    ["kernel differs", { row: row(), host: host() }, "applied, kernel differs"],
+    ["with a problem", { row: row({ problems: ["no mac"] }), host: host() }, "applied, kernel differs: no mac"],
+    ["content differs", { row: row({ faithful: false }), host: host() }, "applied, content differs"],
+    ["live", { row: row({ liveSeq: 7 }), host: host() }, undefined],
+    ["live once, silent since", { row: row({ liveSeq: 7 }), host: host(500_000) }, undefined],
+  ])("reason: %s", (_, reported, reason) => {
+    expect(reasonNotLive(7, { row: undefined, host: undefined, ...reported }, NOW)).toBe(reason);
+  });
+});
+
+describe("summarize", () => {
+  const count = (entries: [string, string | undefined][]) => countHosts(new Map(entries));
+  test("summary: all live", () => {
+    expect(summarize(count([["h1", undefined]]))).toBe("live on 1 of 1 host");
+  });
+  test("summary: one waits", () => {
+    const hosts = count([
+      ["h17", "offline 95 s"],
+      ["h1", undefined],
+    ]);
+    expect(summarize(hosts)).toBe("live on 1 of 2 hosts; waiting for h17 (offline 95 s)");
+  });
+  test("summary: many wait -> three are named", () => {
+    const hosts = count(["h5", "h2", "h4", "h1", "h3"].map((id) => [id, "never reported"]));
+    const named = "h1 (never reported), h2 (never reported), h3 (never reported) and 2 more";
+    expect(summarize(hosts)).toBe(`live on 0 of 5 hosts; waiting for ${named}`);
+  });
+});
+
+test.each([
+  [0, "0 s"],
+  [119_999, "119 s"],
+  [120_000, "2 min"],
+  [7_200_000, "2 h"],
+  [172_800_000, "2 d"],
+])("formatDuration: %i ms -> %s", (ms, text) => {
+  expect(formatDuration(ms)).toBe(text);
+});
