@@ -95,7 +95,7 @@ function stampNext<K extends ResourceKind>(live: Live<ResourceOf[K]>, content: C
 
 function stamp<K extends ResourceKind>(content: Content<K>, stamped: Stamped): ResourceOf[K] {
   // TypeScript cannot see that Omit<R, keyof Stamped> & Stamped is R again for a generic R.
-  return { ...content, ...stamped } as unknown as ResourceOf[K];
+  return { id: content.id, ...content, ...stamped } as unknown as ResourceOf[K];
 }
 
 function expectLive(live: Live<Stamped>, context: Context) {

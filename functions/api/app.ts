@@ -1,0 +1,119 @@
+// The API as a Hono app, without environment, clock or network: lambda.ts gives it those. What every request shares is
+// here: the limit on bodies, unknown paths and methods, unexpected errors, the document, the index.
+// Who may do what is not decided here yet: nothing is authenticated.
+
+import { OpenAPIHono } from "@hono/zod-openapi";
+import { bodyLimit } from "hono/body-limit";
+import { createIds, type Random } from "../domain/ids.ts";
+import { type Store, StoreBusyError } from "../store/store.ts";
+import type { Services } from "./answers.ts";
+import { createCommands } from "./commands.ts";
+import type { Clock } from "./execute.ts";
+import { answerProblem, nothingHere, pathPattern } from "./operation.ts";
+import { plainProblem } from "./problem.ts";
+import type { Receipts } from "./receipts.ts";
+import { addChanges } from "./routes/changes.ts";
+import { addEndpoints } from "./routes/endpoints.ts";
+import { addHosts } from "./routes/hosts.ts";
+import { addNetworks } from "./routes/networks.ts";
+import { addSites } from "./routes/sites.ts";
+import { addTenants } from "./routes/tenants.ts";
+
+export type ApiOptions = {
+  store: Store;
+  receipts: Receipts;
+  clock: Clock;
+  random: Random;
+  /** Told of what should not have happened. */
+  log: (entry: { level: "warn" | "error"; message: string; cause: unknown }) => void;
+};
+
+const MAX_BODY_BYTES = 1024 * 1024;
+
+export function createApi({ store, receipts, clock, random, log }: ApiOptions): OpenAPIHono {
+  const app = new OpenAPIHono();
+  const ids = createIds(random);
+  const services: Services = { store, receipts, clock, ids, commands: createCommands({ store, clock, ids, random }) };
+
+  const tooLarge = plainProblem(413, "too-large", "Too large", `the body is larger than ${MAX_BODY_BYTES} bytes`);
+  app.use(bodyLimit({ maxSize: MAX_BODY_BYTES, onError: (context) => answerProblem(context, tooLarge) }));
+  app.onError((cause, context) => {
+    if (cause instanceof StoreBusyError) {
+      log({ level: "warn", message: `${context.req.method} ${context.req.path}: ${cause.message}`, cause });
+      const busy = plainProblem(503, "busy", "Busy", "the store is overloaded or contended; try again");
+      return answerProblem(context, busy, { "retry-after": "1" });
+    }
+    log({ level: "error", message: `${context.req.method} ${context.req.path}: unexpected error`, cause });
+    return answerProblem(
+      context,
+      plainProblem(500, "internal", "Internal error", "an unexpected error; it was logged"),
+    );
+  });
+
+  addTenants(app, services);
+  addSites(app, services);
+  addHosts(app, services);
+  addNetworks(app, services);
+  addEndpoints(app, services);
+  addChanges(app, services);
+  addIndex(app, store);
+  refuseTheRest(app);
+  return app;
+}
+
+const INDEX = {
+  name: "Overspan",
+  openapi: "/openapi.json",
+  tenants: "/v1/tenants",
+  sites: "/v1/sites",
+  hosts: "/v1/hosts",
+  networks: "/v1/networks",
+  endpoints: "/v1/networks/{network}/endpoints",
+  convergence: "/v1/networks/{network}/convergence",
+  changes: "/v1/changes/{change}",
+};
+
+const DOCUMENT = {
+  openapi: "3.1.0",
+  info: {
+    title: "Overspan",
+    version: "1",
+    description:
+      "Tenant networks stretched over many data centres. Every write answers with the `change` it made; " +
+      "GET /v1/changes/{change} tells where it is live. Errors are problems (RFC 9457).",
+    license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+  },
+  servers: [{ url: "/" }],
+};
+
+function addIndex(app: OpenAPIHono, store: Store): void {
+  let document: object | undefined;
+  app.get("/openapi.json", (context) => {
+    document ??= app.getOpenAPI31Document(DOCUMENT);
+    return context.json(document);
+  });
+  app.get("/v1", (context) => context.json(INDEX));
+  // A read of nothing: the function runs and its table answers.
+  app.get("/healthz", async (context) => {
+    await store.get({ kind: "tenant", id: "healthz" });
+    return context.json({ status: "ok" });
+  });
+}
+
+/** A known path with another method is 405 with what is allowed (RFC 9110 15.5.6), anything else 404. */
+function refuseTheRest(app: OpenAPIHono): void {
+  const paths = app.openAPIRegistry.definitions.flatMap((definition) =>
+    definition.type === "route"
+      ? [{ method: definition.route.method, pattern: pathPattern(definition.route.path) }]
+      : [],
+  );
+  for (const path of ["/openapi.json", "/v1", "/healthz"]) paths.push({ method: "get", pattern: pathPattern(path) });
+  app.notFound((context) => {
+    const { path, method } = context.req;
+    const known = paths.filter(({ pattern }) => pattern.test(path)).map((each) => each.method.toUpperCase());
+    if (known.length === 0) return answerProblem(context, nothingHere(context));
+    const allow = [...(known.includes("GET") ? ["HEAD"] : []), ...known].sort().join(", ");
+    const reason = `${method.slice(0, 20)} is not allowed here, only ${allow}`;
+    return answerProblem(context, plainProblem(405, "method", "Method not allowed", reason), { allow });
+  });
+}

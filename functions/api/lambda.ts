@@ -1,0 +1,33 @@
+// The Lambda behind the HTTP API (events of format 2.0). Environment: OVERSPAN_TABLE; AWS_ENDPOINT_URL_DYNAMODB and the
+// region and credentials as the SDK reads them. The only file of the API that knows environment, time and chance.
+
+import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { handle } from "hono/aws-lambda";
+import { tableReceipts } from "../report/receipts.ts";
+import { createDynamoDbStore } from "../store/dynamodb.ts";
+import { createApi } from "./app.ts";
+
+const table = process.env["OVERSPAN_TABLE"];
+if (!table) throw new Error("OVERSPAN_TABLE is not set: it names the DynamoDB table");
+
+const client = new DynamoDBClient({});
+const clock = { now: () => Date.now(), sleep: (ms: number) => sleep(ms) };
+
+const app = createApi({
+  store: createDynamoDbStore({ client, table, pacing: { sleep: clock.sleep, random: () => Math.random() } }),
+  receipts: tableReceipts({ client, name: table }, clock.now),
+  clock,
+  random: randomBytes,
+  log: ({ level, message, cause }) => console.error(JSON.stringify({ level, message, cause: describe(cause) })),
+});
+
+export const handler = handle(app);
+
+/** A cause with its stack and the causes behind it, which JSON would leave out. */
+function describe(cause: unknown): unknown {
+  if (!(cause instanceof Error)) return cause;
+  const { name, message, stack } = cause;
+  return { name, message, stack, ...(cause.cause === undefined ? {} : { cause: describe(cause.cause) }) };
+}

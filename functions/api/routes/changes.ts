@@ -1,0 +1,98 @@
+// /v1/changes/{change} and /v1/networks/{network}/convergence: how far what was stored has come.
+
+import { type OpenAPIHono, z } from "@hono/zod-openapi";
+import { Slug } from "../../../shared/model/fields.ts";
+import { isChangeId } from "../../domain/ids.ts";
+import { refuse } from "../../domain/write.ts";
+import type { ChangeRecord } from "../../domain/change.ts";
+import type { Services } from "../answers.ts";
+import * as example from "../example.ts";
+import { addOperation } from "../operation.ts";
+import { plainProblem, refusalProblem } from "../problem.ts";
+import type { Receipt } from "../receipts.ts";
+import { ConvergenceSchema, ReceiptSchema } from "../schema.ts";
+
+const tag = "Receipts";
+/** Under the 30 s after which API Gateway gives up on us. */
+const MAX_WAIT_MS = 25_000;
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 1000;
+const timeoutReason = `must be a whole number of milliseconds from 0 to ${MAX_WAIT_MS}`;
+
+const ChangeId = z
+  .string()
+  .refine(isChangeId)
+  .openapi({ description: "The `change` of a write.", example: example.CHANGE });
+const receiptQuery = {
+  wait: z
+    .literal("live", { error: "must be live" })
+    .optional()
+    .openapi({ description: "Answer once it is live, or at the timeout." }),
+  timeoutMs: z
+    .string()
+    .regex(/^\d{1,5}$/, timeoutReason)
+    .transform(Number)
+    .refine((ms) => ms <= MAX_WAIT_MS, timeoutReason)
+    .optional()
+    .openapi({
+      type: "integer",
+      minimum: 0,
+      maximum: MAX_WAIT_MS,
+      default: MAX_WAIT_MS,
+      description: "How long to wait.",
+      example: 10_000,
+    }),
+};
+
+export function addChanges(app: OpenAPIHono, services: Services): void {
+  const { store, receipts } = services;
+  addOperation(app, {
+    id: "getReceipt",
+    method: "get",
+    path: "/v1/changes/{change}",
+    summary: "Get the receipt of a change",
+    description: "Where the change is live, and which hosts are waited for and why.",
+    tag,
+    params: { change: ChangeId },
+    query: receiptQuery,
+    answer: { status: 200, description: "The receipt.", schema: ReceiptSchema, example: example.receipt },
+    problems: [404],
+    run: async ({ params, query: { wait, timeoutMs = MAX_WAIT_MS } }) => {
+      const change = await store.change(params.change);
+      if (!change) {
+        const reason = `there is no change ${params.change}`;
+        return { kind: "problem", problem: plainProblem(404, "not-found", "Not found", reason) };
+      }
+      return { kind: "answer", body: await receiptWithin(services, change, wait === "live" ? timeoutMs : 0) };
+    },
+  });
+  addOperation(app, {
+    id: "getConvergence",
+    method: "get",
+    path: "/v1/networks/{network}/convergence",
+    summary: "Get the convergence of a network",
+    description: "Which member hosts have the network's newest state in their kernels.",
+    tag,
+    params: { network: Slug },
+    answer: { status: 200, description: "The convergence.", schema: ConvergenceSchema, example: example.convergence },
+    problems: [404],
+    run: async ({ params }) => {
+      const ref = { kind: "network", id: params.network } as const;
+      if ((await store.get(ref)).state === "live") {
+        return { kind: "answer", body: await receipts.convergence(params.network) };
+      }
+      return { kind: "problem", problem: refusalProblem(refuse({ kind: "not-found", ref })) };
+    },
+  });
+}
+
+/** The receipt, once it says live, or as it is after `timeoutMs`. */
+async function receiptWithin({ receipts, clock }: Services, change: ChangeRecord, timeoutMs: number): Promise<Receipt> {
+  const deadlineMs = clock.now() + timeoutMs;
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 2)) {
+    const receipt = await receipts.receipt(change);
+    const leftMs = deadlineMs - clock.now();
+    if (receipt.state === "live" || leftMs <= 0) return receipt;
+    await clock.sleep(Math.min(pauseMs, leftMs));
+  }
+}
