@@ -6,6 +6,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
+          sequence: { groupOrder: 0 },
           include: ["test/**/*.test.ts"],
           exclude: ["test/netns/**", "test/e2e/**", "test/engine/**", "**/node_modules/**"],
         },
@@ -14,6 +15,7 @@ export default defineConfig({
         // The real DynamoDB engine and the real broker: one file after the other, they are heavy.
         test: {
           name: "engine",
+          sequence: { groupOrder: 1 },
           include: ["test/engine/**/*.test.ts"],
           fileParallelism: false,
           testTimeout: 60_000,
@@ -24,6 +26,7 @@ export default defineConfig({
         // Root and the real kernel, in namespaces that each test makes and removes.
         test: {
           name: "netns",
+          sequence: { groupOrder: 2 },
           include: ["test/netns/**/*.test.ts"],
           fileParallelism: false,
           testTimeout: 60_000,
@@ -33,6 +36,7 @@ export default defineConfig({
       {
         test: {
           name: "e2e",
+          sequence: { groupOrder: 3 },
           include: ["test/e2e/**/*.test.ts"],
           fileParallelism: false,
           testTimeout: 300_000,

@@ -148,7 +148,8 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
     if (bgpNow === bgpText) return;
     bgpText = bgpNow;
     if (bgp && !routerId) diary.warn("bgp-no-router-id", "an IPv6 VTEP needs bgp.routerId: no session is opened");
-    speaker.configure(bgp && routerId ? { asn: bgp.asn, routerId, peers: bgp.peers } : undefined);
+    const ownAddresses = [intent.host.vtep];
+    speaker.configure(bgp && routerId ? { asn: bgp.asn, routerId, peers: bgp.peers, ownAddresses } : undefined);
   }
 
   /** No delete before in-sync: a whole answer from the cloud, and from each ToR its End-of-RIB or the wait's end. */

@@ -1,7 +1,7 @@
-// Builds the agent: one file, with shared/ and our own code in it; the packages of edge-agent/package.json stay outside,
-// so that the agent installs with nothing of the cloud's side.
+// Builds the agent: our own code with shared/ in it, the part for `run` in a file of its own. The packages of
+// edge-agent/package.json stay outside, so that the agent installs with nothing of the cloud's side.
 
-import { chmod } from "node:fs/promises";
+import { chmod, rm } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
@@ -10,9 +10,12 @@ const OUTPUT = `${HERE}dist/overspan-agent.js`;
 
 /** Writes `edge-agent/dist/overspan-agent.js`, executable, and returns its path. */
 export async function buildAgent(): Promise<string> {
+  await rm(`${HERE}dist`, { recursive: true, force: true });
   await build({
-    entryPoints: [`${HERE}main.ts`],
-    outfile: OUTPUT,
+    entryPoints: { "overspan-agent": `${HERE}cli.ts` },
+    outdir: `${HERE}dist`,
+    chunkNames: "part-[hash]",
+    splitting: true,
     bundle: true,
     platform: "node",
     format: "esm",

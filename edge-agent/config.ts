@@ -4,8 +4,7 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { Slug } from "../shared/model/fields.ts";
-
-export const DEFAULT_SOCKET = "/run/overspan/agent.sock";
+import { DEFAULT_SOCKET } from "./local/socket.ts";
 
 const AgentConfig = z.strictObject({
   /** This host's id, as the API knows it; also the MQTT client id. */

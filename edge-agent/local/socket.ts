@@ -11,6 +11,7 @@ export type LocalRequest = { readonly command: readonly string[]; readonly json:
 /** `text` is what to print; `error` what went wrong and what to do. */
 export type LocalAnswer = { readonly text: string } | { readonly error: string };
 
+export const DEFAULT_SOCKET = "/run/overspan/agent.sock";
 const LONGEST_REQUEST = 10_000;
 
 /** Serves `answer` at `path`. A stale socket file of a killed agent is replaced; a live agent's is not. */

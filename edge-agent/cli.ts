@@ -1,0 +1,67 @@
+// overspan-agent: the command line. Loads the agent itself only for `run`, so that `show` answers at once.
+
+import { readFile } from "node:fs/promises";
+import { parseArgs } from "node:util";
+import { showHelp } from "./local/show.ts";
+import { askSocket, DEFAULT_SOCKET } from "./local/socket.ts";
+import { agentVersion } from "./version.ts";
+
+const HELP = `overspan-agent: VXLAN and BGP EVPN on this host, as the cloud wants it
+
+usage:
+  overspan-agent run --config FILE      run in the foreground until SIGTERM or SIGINT; forwarding goes on after it ends
+  overspan-agent show VIEW [NAME]       show what a running agent knows
+  overspan-agent --help | --version
+
+views:
+${showHelp()}
+
+options:
+  --config FILE    run: the config file, JSON (docs/agent.md)
+  --socket PATH    show: the agent's socket (default: that of --config, else ${DEFAULT_SOCKET})
+  --json           show: print JSON`;
+
+async function show(
+  words: readonly string[],
+  options: { socket?: string; config?: string; json: boolean },
+): Promise<void> {
+  const path = options.socket ?? (options.config ? await socketOf(options.config) : DEFAULT_SOCKET);
+  const answer = await askSocket(path, { command: ["show", ...words], json: options.json });
+  if ("error" in answer) throw new Error(answer.error);
+  console.log(answer.text);
+}
+
+/** The socket that a config file names, without needing its password file. */
+async function socketOf(configPath: string): Promise<string> {
+  const { socket } = JSON.parse(await readFile(configPath, "utf8")) as { socket?: string };
+  return socket ?? DEFAULT_SOCKET;
+}
+
+function fail(error: unknown): never {
+  console.error(`overspan-agent: ${(error as Error).message}`);
+  process.exit(1);
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      config: { type: "string" },
+      socket: { type: "string" },
+      json: { type: "boolean", default: false },
+      help: { type: "boolean", short: "h", default: false },
+      version: { type: "boolean", default: false },
+    },
+  });
+  const [verb, ...words] = positionals;
+  if (values.version) console.log(agentVersion());
+  else if (values.help || verb === undefined) console.log(HELP);
+  else if (verb === "run" && values.config) await (await import("./main.ts")).runAgent(values.config);
+  else if (verb === "run") throw new Error("run needs --config FILE");
+  else if (verb === "show") {
+    const { socket, config, json } = values;
+    await show(words, { json, ...(socket !== undefined && { socket }), ...(config !== undefined && { config }) });
+  } else throw new Error(`unknown command "${verb}"; see overspan-agent --help`);
+}
+
+main().catch(fail);
