@@ -19,7 +19,7 @@ export function diffEntries(network: NetworkState, have: ActualNetwork | undefin
   return [
     ...diffVxlanEntries(network, have, remote),
     ...diffFlood(network, have),
-    ...diffBridgeEntries(network, have, local, remote),
+    ...diffBridgeEntries(network, have, { local, remote, ports }),
     ...diffNeighbours(network, have),
   ];
 }
@@ -63,9 +63,13 @@ function diffFlood(network: NetworkState, have: ActualNetwork | undefined): Op[]
 function diffBridgeEntries(
   { vni }: NetworkState,
   have: ActualNetwork | undefined,
-  local: ReadonlyMap<Mac, string>,
-  remote: ReadonlyMap<Mac, IpAddress>,
+  wanted: {
+    readonly local: ReadonlyMap<Mac, string>;
+    readonly remote: ReadonlyMap<Mac, IpAddress>;
+    readonly ports: ReadonlySet<string>;
+  },
 ): Op[] {
+  const { local, remote, ports } = wanted;
   const vxlan = vxlanName(vni);
   const ops: Op[] = [];
   const actual = new Map(have?.bridgeEntries.map((entry) => [entry.mac, entry]));
@@ -76,8 +80,11 @@ function diffBridgeEntries(
   for (const [mac, port] of local) want(mac, port, "static");
   for (const mac of remote.keys()) want(mac, vxlan, "extern");
   for (const { mac, port, pinned } of actual.values()) {
-    // What the bridge learned from a tenant's frames ages by itself.
-    if (pinned && !local.has(mac) && !remote.has(mac)) ops.push({ kind: "delete-bridge-entry", vni, mac, port });
+    // What the bridge learned from a tenant's frames ages by itself, and a port that leaves takes its entries along.
+    // Deleting them by name would hit the entries of the bridge that the port is on by then.
+    const stays = port === vxlan || ports.has(port);
+    if (pinned && stays && !local.has(mac) && !remote.has(mac))
+      ops.push({ kind: "delete-bridge-entry", vni, mac, port });
   }
   return ops;
 }

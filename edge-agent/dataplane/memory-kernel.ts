@@ -304,10 +304,15 @@ function readState(
   const all = [...links.values()];
   const ours = all.filter((link) => link.owner !== undefined && link.vni !== undefined);
   const vnis = [...new Set(ours.flatMap((link) => link.vni ?? []))];
-  const foreign = all.filter((link) => link.owner === undefined && (link.kind !== "other" || isReserved(link.name)));
+  const foreign = all.filter((link) => link.owner === undefined && (link.kind === "vxlan" || isReserved(link.name)));
   return {
     networks: vnis.map((vni) => readNetwork(vni, all)),
-    foreign: foreign.map(({ name, kind, vni, udpPort }) => ({ name, kind, vni, udpPort })),
+    foreign: foreign.map(({ name, kind, vni, udpPort }) => ({
+      name,
+      kind,
+      vni,
+      udpPort: kind === "vxlan" ? udpPort : undefined,
+    })),
     interfaces: all
       .filter((link) => link.owner === undefined)
       .map(({ name, mtuBytes, up, master }) => ({ name, mtuBytes, up, master })),

@@ -1,0 +1,243 @@
+// The reconciler on the kernel in memory: what it does about failures, events and other hands, and what it reports.
+
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { createMemoryKernel, type MemoryKernel } from "../../../edge-agent/dataplane/memory-kernel.ts";
+import { createReconciler, type DataplaneReport, type Reconciler } from "../../../edge-agent/dataplane/reconciler.ts";
+import type { NetworkState } from "../../../edge-agent/dataplane/state.ts";
+import { ip, mac, vni } from "../../contract/kernel.ts";
+import { desiredStates, disorders, HOST, machine } from "./arbitrary.ts";
+import { createFakeClock, type FakeClock } from "./fake-clock.ts";
+
+const BLUE: NetworkState = {
+  vni: vni(100),
+  owner: "overspan net=blue tenant=acme",
+  vtep: HOST,
+  mtuBytes: 1400,
+  ports: [{ name: "tap1" }],
+  local: [{ mac: mac("02:00:00:00:00:01"), port: "tap1" }],
+  remote: [{ mac: mac("02:00:00:00:00:02"), vtep: ip("192.0.2.2") }],
+  flood: [ip("192.0.2.2")],
+  neighbours: [{ ip: ip("10.0.0.2"), mac: mac("02:00:00:00:00:02") }],
+};
+const GREEN: NetworkState = { ...BLUE, vni: vni(200), owner: "overspan net=green tenant=acme", ports: [], local: [] };
+const REMOTE = { kind: "delete-bridge-entry", vni: vni(100), mac: mac("02:00:00:00:00:02"), port: "ovx100" } as const;
+
+type Rig = {
+  readonly kernel: MemoryKernel;
+  readonly clock: FakeClock;
+  readonly reconciler: Reconciler;
+  readonly reports: readonly DataplaneReport[];
+  readonly last: () => DataplaneReport;
+};
+
+function open(kernel: MemoryKernel = withPort()): Rig {
+  const clock = createFakeClock();
+  const reports: DataplaneReport[] = [];
+  const reconciler = createReconciler({ kernel, clock, log: () => undefined });
+  reconciler.onReport((report) => reports.push(report));
+  const last = (): DataplaneReport => {
+    const report = reports.at(-1);
+    if (!report) throw new Error("no report yet");
+    return report;
+  };
+  return { kernel, clock, reconciler, reports, last };
+}
+
+function withPort(): MemoryKernel {
+  const kernel = createMemoryKernel({ vtep: HOST });
+  kernel.addInterface("tap1");
+  return kernel;
+}
+
+const inSync = { inSync: true };
+
+describe("reconciler", () => {
+  it("a desired state -> applied, read back and verified in one pass", async () => {
+    const { reconciler, clock, reports, last } = open();
+    const generation = reconciler.setDesired({ networks: [BLUE] }, inSync);
+    await clock.advance(0);
+    expect(reports).toHaveLength(1);
+    expect(last()).toMatchObject({ generation, inSync: true, error: undefined });
+    expect(last().networks).toEqual([
+      { vni: 100, desired: true, verified: { ...BLUE }, remaining: [], withheld: [], problems: [] },
+    ]);
+    expect(last().counters).toMatchObject({ passes: 1, refused: 0, drift: 0, repairs: 0, retries: 0 });
+  });
+
+  it("many desired states in one turn -> one pass, the last counts", async () => {
+    const { reconciler, clock, reports, last } = open();
+    for (const networks of [[BLUE], [], [GREEN], [BLUE, GREEN]]) reconciler.setDesired({ networks }, inSync);
+    await clock.advance(0);
+    expect(reports.map((report) => report.generation)).toEqual([4]);
+    expect(last().networks.map((network) => network.vni)).toEqual([100, 200]);
+  });
+
+  it("a second reconciler on the same kernel -> adopts with no write", async () => {
+    const first = open();
+    first.reconciler.setDesired({ networks: [BLUE, GREEN] }, inSync);
+    await first.clock.advance(0);
+    await first.reconciler.close();
+    const writes = first.kernel.writes();
+    const second = open(first.kernel);
+    second.reconciler.setDesired({ networks: [BLUE, GREEN] }, { inSync: false });
+    await second.clock.advance(0);
+    second.reconciler.setDesired({ networks: [BLUE, GREEN] }, inSync);
+    await second.clock.advance(120_000);
+    expect(first.kernel.writes()).toBe(writes);
+    expect(second.last().networks.every((network) => network.verified !== undefined)).toBe(true);
+  });
+
+  it("a network is no longer desired, not in sync -> kept and told; in sync -> removed", async () => {
+    const { reconciler, clock, last, kernel } = open();
+    reconciler.setDesired({ networks: [BLUE, GREEN] }, inSync);
+    await clock.advance(0);
+    reconciler.setDesired({ networks: [BLUE] }, { inSync: false });
+    await clock.advance(60_000);
+    expect(last().networks[1]).toMatchObject({ vni: 200, desired: false, remaining: [], problems: [] });
+    expect(last().networks[1]?.withheld.map((op) => op.kind)).toEqual(["delete-link", "delete-link"]);
+    expect((await kernel.dump()).networks).toHaveLength(2);
+    reconciler.setDesired({ networks: [BLUE] }, inSync);
+    await clock.advance(0);
+    expect(last().networks.map((network) => network.vni)).toEqual([100]);
+  });
+
+  it("the kernel refuses one network's ops -> the other is verified, the one is retried with growing delay", async () => {
+    const { reconciler, clock, kernel, last, reports } = open();
+    kernel.setFault((op) => (op.vni === 200 && op.kind === "add-flood" ? "ENOMEM" : undefined));
+    reconciler.setDesired({ networks: [BLUE, GREEN] }, inSync);
+    await clock.advance(0);
+    const [blue, green] = last().networks;
+    expect(blue).toMatchObject({ remaining: [], problems: [] });
+    expect(green?.remaining.map((op) => op.kind)).toEqual(["add-flood"]);
+    expect(green?.problems).toMatchObject([{ kind: "op-failed", failure: { code: "ENOMEM" }, more: 0 }]);
+    expect(green?.verified?.flood).toEqual([]);
+    await clock.advance(200 + 400 + 800);
+    expect(reports).toHaveLength(4);
+    kernel.setFault(undefined);
+    await clock.advance(1600);
+    expect(last().networks.flatMap((network) => network.problems)).toEqual([]);
+    expect(last().counters).toMatchObject({ refused: 4, retries: 4, drift: 0 });
+  });
+
+  it("the kernel does not answer -> told, nothing verified, retried from a fresh dump", async () => {
+    const { reconciler, clock, kernel, last } = open();
+    kernel.failNext("dump", 2);
+    reconciler.setDesired({ networks: [BLUE] }, inSync);
+    await clock.advance(0);
+    expect(last().error).toContain("told to fail this dump");
+    expect(last().networks).toMatchObject([{ vni: 100, verified: undefined }]);
+    await clock.advance(600);
+    expect(last()).toMatchObject({ error: undefined, networks: [{ verified: BLUE }] });
+    kernel.failNext("apply", 1);
+    reconciler.setDesired({ networks: [BLUE, GREEN] }, inSync);
+    await clock.advance(0);
+    expect(last().error).toContain("told to fail this apply");
+    await clock.advance(200);
+    expect(last().networks).toHaveLength(2);
+  });
+
+  it("another hand deletes an entry -> back after the event, counted as drift and repair", async () => {
+    const { reconciler, clock, kernel, last } = open();
+    reconciler.setDesired({ networks: [BLUE] }, inSync);
+    await clock.advance(0);
+    kernel.tamper(REMOTE);
+    await clock.advance(50);
+    expect(last().networks[0]?.verified).toEqual(BLUE);
+    expect(last().counters).toMatchObject({ drift: 1, repairs: 1 });
+  });
+
+  it("a storm of events -> one pass in each settle time", async () => {
+    const { reconciler, clock, kernel, reports } = open();
+    reconciler.setDesired({ networks: [BLUE] }, inSync);
+    await clock.advance(0);
+    for (let i = 0; i < 100; i++) {
+      kernel.tamper(REMOTE);
+      await clock.advance(1);
+    }
+    await clock.advance(50);
+    expect(reports.length).toBeLessThanOrEqual(4);
+    const settled = reports.length;
+    await clock.advance(29_000);
+    expect(reports).toHaveLength(settled);
+  });
+
+  it("a change that no event told -> found by the periodic comparison", async () => {
+    const kernel = withPort();
+    const { reconciler, clock, last } = open({ ...kernel, watch: () => ({ close: () => undefined }) });
+    reconciler.setDesired({ networks: [BLUE] }, inSync);
+    await clock.advance(0);
+    kernel.tamper({ kind: "delete-link", vni: vni(100), name: "ovx100" });
+    await clock.advance(29_999);
+    expect(last().counters.repairs).toBe(0);
+    await clock.advance(1);
+    expect(last().networks[0]?.verified).toEqual(BLUE);
+    expect(last().counters.repairs).toBeGreaterThan(0);
+  });
+
+  it("events were lost -> everything is compared", async () => {
+    const { reconciler, clock, kernel, last } = open();
+    reconciler.setDesired({ networks: [BLUE] }, inSync);
+    await clock.advance(0);
+    kernel.overrun();
+    await clock.advance(50);
+    expect(last().counters).toMatchObject({ overruns: 1, passes: 2 });
+  });
+
+  it("a port comes later -> a problem until then, attached by the event, and that is no drift", async () => {
+    const kernel = createMemoryKernel({ vtep: HOST });
+    const { reconciler, clock, last } = open(kernel);
+    reconciler.setDesired({ networks: [BLUE] }, inSync);
+    await clock.advance(0);
+    expect(last().networks[0]).toMatchObject({
+      remaining: [],
+      problems: [{ kind: "port-missing", port: "tap1" }],
+      verified: { local: [], ports: [] },
+    });
+    kernel.addInterface("tap1");
+    await clock.advance(50);
+    expect(last().networks[0]).toMatchObject({ problems: [], verified: BLUE });
+    kernel.removeLink("tap1");
+    await clock.advance(50);
+    kernel.addInterface("tap1");
+    await clock.advance(50);
+    expect(last().networks[0]?.verified).toEqual(BLUE);
+    expect(last().counters.drift).toBe(0);
+  });
+
+  it("closed during a pass -> the pass ends, nothing follows, the kernel keeps its state", async () => {
+    const { reconciler, clock, kernel, reports } = open();
+    reconciler.setDesired({ networks: [BLUE] }, inSync);
+    await reconciler.close();
+    const seen = reports.length;
+    kernel.tamper(REMOTE);
+    reconciler.setDesired({ networks: [] }, inSync);
+    await clock.advance(60_000);
+    expect(reports).toHaveLength(seen);
+  });
+
+  it("any machine, ops refused at random for a while -> ends as desired", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        disorders,
+        desiredStates,
+        desiredStates,
+        fc.infiniteStream(fc.boolean()),
+        async (disorder, first, second, coin) => {
+          const kernel = machine(disorder);
+          const { reconciler, clock, last } = open(kernel);
+          kernel.setFault(() => (coin.next().value ? "EBUSY" : undefined));
+          reconciler.setDesired(first, inSync);
+          await clock.advance(3000);
+          reconciler.setDesired(second, inSync);
+          await clock.advance(3000);
+          kernel.setFault(undefined);
+          await clock.advance(20_000);
+          expect(last().networks.flatMap((network) => network.remaining)).toEqual([]);
+          await reconciler.close();
+        },
+      ),
+      { numRuns: 30 },
+    );
+  });
+});
