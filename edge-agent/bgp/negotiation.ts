@@ -32,6 +32,18 @@ export type Negotiated = {
 
 const EVPN: Capability = { kind: "multiprotocol", afi: Afi.L2VPN, safi: Safi.EVPN };
 
+/**
+ * We preserve nothing that a peer could see across a restart of ours, so no family is listed. That it is sent at all is
+ * what makes peers send End-of-RIB (RFC 4724 section 3), FRR and GoBGP among them.
+ */
+const HELPER: Capability = {
+  kind: "graceful-restart",
+  restarted: false,
+  notification: false,
+  restartTimeSec: 0,
+  families: [],
+};
+
 /** Our OPEN. */
 export function localOpen(local: LocalEnd): OpenMessage {
   return {
@@ -44,6 +56,7 @@ export function localOpen(local: LocalEnd): OpenMessage {
       { kind: "route-refresh" },
       { kind: "extended-message" },
       { kind: "four-octet-as", asn: local.asn },
+      HELPER,
     ],
   };
 }

@@ -44,19 +44,17 @@ export const evpnRoute: fc.Arbitrary<EvpnRoute> = fc.oneof(
   fc.record({ type: fc.constant("imet" as const), rd, ethernetTag: u32, originator: unicastIp }),
   fc.record({ type: fc.constant("ethernet-ad" as const), rd, esi, ethernetTag: u32, vni: label }),
   fc.record({ type: fc.constant("ethernet-segment" as const), rd, esi, originator: unicastIp }),
-  fc
-    .constantFrom({ family: ipv4, bits: 32 }, { family: ipv6, bits: 128 })
-    .chain(({ family, bits }) =>
-      fc.record({
-        type: fc.constant("ip-prefix" as const),
-        rd,
-        esi,
-        ethernetTag: u32,
-        prefix: prefixOf(family, bits),
-        gateway: family,
-        vni: label,
-      }),
-    ),
+  fc.constantFrom({ family: ipv4, bits: 32 }, { family: ipv6, bits: 128 }).chain(({ family, bits }) =>
+    fc.record({
+      type: fc.constant("ip-prefix" as const),
+      rd,
+      esi,
+      ethernetTag: u32,
+      prefix: prefixOf(family, bits),
+      gateway: family,
+      vni: label,
+    }),
+  ),
 ) as fc.Arbitrary<EvpnRoute>;
 
 export const extCommunity: fc.Arbitrary<ExtCommunity> = fc.oneof(
@@ -133,8 +131,17 @@ const capability: fc.Arbitrary<Capability> = fc.oneof(
   fc.constant({ kind: "route-refresh" as const }),
   fc.constant({ kind: "extended-message" as const }),
   fc.record({
+    kind: fc.constant("graceful-restart" as const),
+    restarted: fc.boolean(),
+    notification: fc.boolean(),
+    restartTimeSec: fc.nat(4095),
+    families: fc.array(fc.record({ afi: fc.nat(0xffff), safi: fc.nat(255), preserved: fc.boolean() }), {
+      maxLength: 3,
+    }),
+  }),
+  fc.record({
     kind: fc.constant("unknown" as const),
-    code: fc.constantFrom(64, 69, 70, 71, 73, 128, 200),
+    code: fc.constantFrom(69, 70, 71, 73, 128, 200),
     value: octets(0, 20).map((it) => toHex(it)),
   }),
 );

@@ -65,7 +65,7 @@ describe("captured OPENs", () => {
       { kind: "extended-message" },
       { kind: "unknown", code: 69, value: "00194601" },
       { kind: "unknown", code: 73, value: "03746f7200" },
-      { kind: "unknown", code: 64, value: "c078" },
+      { kind: "graceful-restart", restarted: true, notification: true, restartTimeSec: 120, families: [] },
       { kind: "unknown", code: 71, value: "00194680000000" },
     ]);
     expect(encodeMessage(message)).toEqual(messageOf(OPEN_VECTORS.frr));

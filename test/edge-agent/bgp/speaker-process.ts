@@ -1,0 +1,63 @@
+// A speaker as a process of its own, so that a test can run it inside a network namespace. Commands come as JSON lines on
+// standard input; everything the listener hears, and the answers to `query`, go as JSON lines to standard output.
+
+import { createInterface } from "node:readline";
+import type { ExportedRoute } from "../../../edge-agent/bgp/route.ts";
+import { createSpeaker, type SpeakerConfig, type SpeakerDeps } from "../../../edge-agent/bgp/speaker.ts";
+import { createTcpTransport } from "../../../edge-agent/bgp/transport.ts";
+
+export type Command =
+  | { readonly type: "configure"; readonly config: SpeakerConfig | null }
+  | { readonly type: "exports"; readonly routes: readonly ExportedRoute[] }
+  | { readonly type: "imports"; readonly targets: readonly string[] }
+  | { readonly type: "query"; readonly id: number }
+  | { readonly type: "close" };
+
+const { staleMs = "120000", listenPort } = Object.fromEntries(process.argv.slice(2).map((it) => it.split("=", 2)));
+const listen = listenPort === undefined ? {} : { listen: { port: Number(listenPort) } };
+const deps: SpeakerDeps = {
+  transport: createTcpTransport(),
+  clock: {
+    nowMs: () => performance.now(),
+    wallMs: () => Date.now(),
+    setTimer(afterMs, callback) {
+      const timer = setTimeout(callback, afterMs);
+      return () => clearTimeout(timer);
+    },
+  },
+  random: Math.random,
+  staleMs: Number(staleMs),
+  ...listen,
+};
+
+function say(event: object): void {
+  process.stdout.write(`${JSON.stringify({ atMs: Date.now(), ...event })}\n`);
+}
+
+const speaker = createSpeaker(deps, {
+  routes: (changes) => say({ event: "routes", ...changes }),
+  session: (peer, state, detail) => say({ event: "session", peer, state, detail }),
+  endOfRib: (peer) => say({ event: "end-of-rib", peer }),
+  error: (error) => say({ event: "error", ...error }),
+});
+
+function obey(command: Command): void {
+  switch (command.type) {
+    case "configure":
+      return speaker.configure(command.config ?? undefined);
+    case "exports":
+      return speaker.setExports(command.routes);
+    case "imports": {
+      const targets = new Set(command.targets);
+      return speaker.setImports((carried) => carried.some((target) => targets.has(target)));
+    }
+    case "query":
+      return say({ event: "answer", id: command.id, summary: speaker.summary(), ribIn: speaker.ribIn() });
+    case "close":
+      void speaker.close().then(() => process.exit(0));
+  }
+}
+
+createInterface({ input: process.stdin })
+  .on("line", (line) => obey(JSON.parse(line) as Command))
+  .on("close", () => process.exit(0));
