@@ -5,8 +5,8 @@ import { closeSync, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { type DownReport, downLab } from "./down.ts";
-import { DAEMONS, daemonArgv, prepareFrr, vtysh } from "./frr.ts";
-import { torConfig } from "./frr-config.ts";
+import { DAEMONS, daemonArgv, frrLastWords, isServing, prepareFrr, vtysh } from "./frr.ts";
+import { bgpdConfig, zebraConfig } from "./frr-config.ts";
 import {
   type CommandError,
   commandEnvironment,
@@ -106,7 +106,7 @@ export async function upLab(options: LabOptions, progress: Progress): Promise<La
   const file = createState(stateDir, await initialState(topology, lasting));
   if (!file) throw new Error(`another lab has just started with the state folder ${stateDir}`);
   try {
-    await build(file, topology, progress, signal);
+    await build({ file, topology, signal }, progress);
     const lab = openLab(file, topology);
     for (const machine of machines) await lab.addMachine(machine);
     file.update((state) => ({ ...state, phase: "up" }));
@@ -118,43 +118,65 @@ export async function upLab(options: LabOptions, progress: Progress): Promise<La
   }
 }
 
-async function build(file: StateFile, topology: Topology, progress: Progress, signal?: AbortSignal): Promise<void> {
+type Run = { readonly file: StateFile; readonly topology: Topology; readonly signal: AbortSignal | undefined };
+
+async function build(run: Run, progress: Progress): Promise<void> {
+  const { file, topology, signal } = run;
   const startedAt = performance.now();
   const namespaces = fabricNamespaces(topology);
   const { rootLink } = topology.management;
   file.update((state) => ({ ...state, namespaces, rootLinks: [rootLink] }));
   await runSteps(fabricSteps(topology), { mark: topology.options.prefix, signal });
   progress(`${namespaces.length} namespaces and their links (${seconds(startedAt)})`);
-  for (const site of topology.sites) await startFrr(file, topology, site);
-  signal?.throwIfAborted();
+  await Promise.all(topology.sites.map((site) => startFrr(run, site)));
   progress(`FRR on ${topology.sites.map((site) => site.tor.id).join(" and ")} (${seconds(startedAt)})`);
-  await Promise.all(topology.sites.map((site) => torSessionUp(file, topology, site, signal)));
-  progress(`EVPN session between the ToRs established (${seconds(startedAt)})`);
+  await Promise.all(topology.sites.map((site) => torsJoined(run, site)));
+  progress(`EVPN between the ToRs: bare metal reaches bare metal (${seconds(startedAt)})`);
 }
 
-async function startFrr(file: StateFile, topology: Topology, site: LabSite): Promise<void> {
-  const { namespace } = site.tor;
+async function startFrr(run: Run, site: LabSite): Promise<void> {
+  const { file, topology, signal } = run;
+  const { id, namespace } = site.tor;
   file.update((state) => ({ ...state, frr: [...state.frr, namespace] }));
   const directory = frrDirectory(file.directory, namespace);
-  prepareFrr(directory, torConfig(topology, site));
+  prepareFrr(directory, { zebra: zebraConfig(site), bgpd: bgpdConfig(topology, site) });
   for (const daemon of DAEMONS) {
     const argv = daemonArgv(daemon, namespace, directory);
-    await startProcess(file, namespace, argv, `${daemon} of ${site.tor.id}`, join(directory, `${daemon}.out`));
+    await startProcess(file, namespace, argv, `${daemon} of ${id}`, join(directory, `${daemon}.out`));
+    const serving = async () => {
+      await mustLive(file.state, id, directory);
+      return isServing(daemon, directory) ? true : undefined;
+    };
+    await waitFor(serving, { what: `${daemon} of ${id} to serve`, deadlineMs: 20_000, everyMs: 20, signal });
   }
 }
 
-async function torSessionUp(file: StateFile, topology: Topology, site: LabSite, signal?: AbortSignal): Promise<void> {
-  const directory = frrDirectory(file.directory, site.tor.namespace);
+/** Established is not enough: bare metal reaches the other site once the kernel has the other ToR to flood to. */
+async function torsJoined({ file, topology, signal }: Run, site: LabSite): Promise<void> {
+  const { id, namespace } = site.tor;
   const others = topology.sites.filter((other) => other !== site).map((other) => other.tor.loopback);
-  await waitFor(
-    async () => {
-      const died = await firstDead(file.state, site.tor.id);
-      if (died) throw new Error(`${died.what} ended by itself; its log is in ${directory}`);
-      const peers = await peerStates(directory);
-      return others.every((address) => peers.get(address) === "Established") ? true : undefined;
-    },
-    { what: `the EVPN session of ${site.tor.id} to ${others.join(", ")}`, deadlineMs: 20_000, everyMs: 100, signal },
-  );
+  const joined = async () => {
+    await mustLive(file.state, id, frrDirectory(file.directory, namespace));
+    const flood = await floodList(namespace, `vx${topology.options.vni}`);
+    return others.every((vtep) => flood.includes(vtep)) ? true : undefined;
+  };
+  const what = `${id} to learn ${others.join(", ")} over EVPN`;
+  await waitFor(joined, { what, deadlineMs: 20_000, everyMs: 100, signal });
+}
+
+/** Where the kernel copies broadcast frames of a vxlan device to. */
+async function floodList(namespace: string, vxlan: string): Promise<string[]> {
+  const { stdout } = await run(["bridge", "-n", namespace, "-json", "fdb", "show", "dev", vxlan]);
+  const entries = JSON.parse(stdout || "[]") as { mac: string; dst?: string }[];
+  return entries.flatMap(({ mac, dst }) => (mac === "00:00:00:00:00:00" && dst !== undefined ? [dst] : []));
+}
+
+/** @throws Error if a daemon of the ToR has ended by itself. */
+async function mustLive(state: LabState, tor: string, directory: string): Promise<void> {
+  for (const one of state.processes) {
+    if (!one.what.endsWith(` of ${tor}`) || (await isAlive(one))) continue;
+    throw new Error(`${one.what} ended by itself; it said: ${frrLastWords(directory)}`);
+  }
 }
 
 /** The BGP state of each EVPN neighbour of a ToR, by address; empty while bgpd does not answer. */
@@ -168,13 +190,6 @@ export async function peerStates(directory: string): Promise<ReadonlyMap<string,
   }
   const { peers = {} } = JSON.parse(text || "{}") as { peers?: Record<string, { state: string }> };
   return new Map(Object.entries(peers).map(([address, peer]) => [address, peer.state]));
-}
-
-async function firstDead(state: LabState, tor: string): Promise<{ what: string } | undefined> {
-  for (const one of state.processes) {
-    if (one.what.endsWith(` of ${tor}`) && !(await isAlive(one))) return one;
-  }
-  return undefined;
 }
 
 function openLab(file: StateFile, topology: Topology): Lab {

@@ -11,6 +11,7 @@ export type Missing = { readonly what: string; readonly why: string; readonly re
 
 const PROGRAMS = [
   { program: "ip", package: "iproute2", why: "makes namespaces and links" },
+  { program: "bridge", package: "iproute2", why: "shows what the ToRs' kernels forward" },
   { program: "unshare", package: "util-linux", why: "tries kernel features" },
   { program: "ping", package: "iputils-ping", why: "sends the test traffic" },
   { program: "vtysh", package: "frr", why: "asks the ToRs what they know" },
