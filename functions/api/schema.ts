@@ -16,7 +16,21 @@ import {
   Slug,
   VniField,
 } from "../../shared/model/fields.ts";
-import { Endpoint, Host, Network, Site, Stored, Tenant } from "../../shared/model/resource.ts";
+import {
+  Endpoint,
+  EndpointMove,
+  Host,
+  Network,
+  NewEndpoint,
+  NewHost,
+  NewNetwork,
+  NewSite,
+  NewTenant,
+  Site,
+  Stored,
+  Tenant,
+} from "../../shared/model/resource.ts";
+import { EndpointChange, HostChange, NetworkChange, SiteChange, TenantChange } from "../domain/command.ts";
 import * as example from "./example.ts";
 
 const IPV4 = "(25[0-5]|2[0-4]\\d|1?\\d?\\d)(\\.(25[0-5]|2[0-4]\\d|1?\\d?\\d)){3}";
@@ -61,11 +75,27 @@ describeField(Stored.shape.createdAt, "When it was created.", example.AT);
 describeField(Stored.shape.updatedAt, "When it was last changed.", example.AT);
 describeField(Stored.shape.change, "The change that wrote this version: GET /v1/changes/{change}.", example.CHANGE);
 
-export const TenantSchema = Tenant.openapi("Tenant", { example: example.tenant });
-export const SiteSchema = Site.openapi("Site", { example: example.site });
-export const HostSchema = Host.openapi("Host", { example: example.host });
-export const NetworkSchema = Network.openapi("Network", { example: example.network });
-export const EndpointSchema = Endpoint.openapi("Endpoint", { example: example.endpoint });
+// New objects of the same fields: schemas that were made before the document's library was loaded have no `.openapi`,
+// and which is loaded first depends on who imports what.
+export const TenantSchema = z.object(Tenant.shape).openapi("Tenant", { example: example.tenant });
+export const SiteSchema = z.object(Site.shape).openapi("Site", { example: example.site });
+export const HostSchema = z.object(Host.shape).openapi("Host", { example: example.host });
+export const NetworkSchema = z.object(Network.shape).openapi("Network", { example: example.network });
+export const EndpointSchema = z.object(Endpoint.shape).openapi("Endpoint", { example: example.endpoint });
+
+export const NewTenantSchema = z.strictObject(NewTenant.shape).openapi("NewTenant");
+export const NewSiteSchema = z.strictObject(NewSite.shape).openapi("NewSite");
+export const NewHostSchema = z.strictObject(NewHost.shape).openapi("NewHost");
+export const NewNetworkSchema = z.strictObject(NewNetwork.shape).openapi("NewNetwork");
+export const NewEndpointSchema = z.strictObject(NewEndpoint.shape).openapi("NewEndpoint");
+
+const PATCH = { description: "A JSON merge patch (RFC 7396): what is absent is kept, null removes." };
+export const TenantPatchSchema = z.strictObject(TenantChange.shape).openapi("TenantPatch", PATCH);
+export const SitePatchSchema = z.strictObject(SiteChange.shape).openapi("SitePatch", PATCH);
+export const HostPatchSchema = z.strictObject(HostChange.shape).openapi("HostPatch", PATCH);
+export const NetworkPatchSchema = z.strictObject(NetworkChange.shape).openapi("NetworkPatch", PATCH);
+export const EndpointPatchSchema = z.strictObject(EndpointChange.shape).openapi("EndpointPatch", PATCH);
+export const EndpointMoveSchema = z.strictObject(EndpointMove.shape).openapi("EndpointMove");
 
 /** A page of a list. */
 export function pageSchema<T extends z.ZodType>(name: string, item: T) {

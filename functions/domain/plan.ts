@@ -94,8 +94,10 @@ function stampNext<K extends ResourceKind>(live: Live<ResourceOf[K]>, content: C
 }
 
 function stamp<K extends ResourceKind>(content: Content<K>, stamped: Stamped): ResourceOf[K] {
-  // TypeScript cannot see that Omit<R, keyof Stamped> & Stamped is R again for a generic R.
-  return { id: content.id, ...content, ...stamped } as unknown as ResourceOf[K];
+  // The id first, also where it was given by the system and came last. TypeScript cannot see that
+  // Omit<R, keyof Stamped> & Stamped is R again for a generic R.
+  const { id, ...rest } = content;
+  return { id, ...rest, ...stamped } as unknown as ResourceOf[K];
 }
 
 function expectLive(live: Live<Stamped>, context: Context) {

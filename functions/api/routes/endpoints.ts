@@ -2,14 +2,19 @@
 
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { Slug } from "../../../shared/model/fields.ts";
-import { EndpointMove, NewEndpoint } from "../../../shared/model/resource.ts";
-import { EndpointChange } from "../../domain/command.ts";
 import { refuse } from "../../domain/write.ts";
 import { answerDeleted, answerGet, answerList, answerOutcome, pageQuery, type Services, withId } from "../answers.ts";
 import * as example from "../example.ts";
 import { addOperation } from "../operation.ts";
 import { refusalProblem } from "../problem.ts";
-import { DeletedSchema, EndpointSchema, pageSchema } from "../schema.ts";
+import {
+  DeletedSchema,
+  EndpointMoveSchema,
+  EndpointPatchSchema,
+  EndpointSchema,
+  NewEndpointSchema,
+  pageSchema,
+} from "../schema.ts";
 
 const COLLECTION = "/v1/networks/{network}/endpoints";
 const ONE = "/v1/networks/{network}/endpoints/{endpoint}";
@@ -27,7 +32,7 @@ export function addEndpoints(app: OpenAPIHono, { commands, store, ids }: Service
       "One MAC at a port of a host. MAC and addresses are unique in the network; the MAC is fixed for its life.",
     tag,
     params: { network: Slug },
-    body: { schema: NewEndpoint, example: example.newEndpoint },
+    body: { schema: NewEndpointSchema, example: example.newEndpoint },
     answer: { status: 201, description: "The endpoint.", ...shown },
     problems: [404, 409],
     run: async ({ params: { network }, body }) => {
@@ -80,7 +85,7 @@ export function addEndpoints(app: OpenAPIHono, { commands, store, ids }: Service
     tag,
     params,
     body: {
-      schema: EndpointChange,
+      schema: EndpointPatchSchema,
       example: example.endpointPatch,
       patch: true,
       immutable: Object.keys(EndpointSchema.shape),
@@ -109,7 +114,7 @@ export function addEndpoints(app: OpenAPIHono, { commands, store, ids }: Service
     description: "Raises its mobility sequence (RFC 7432 section 15). A move to where it is changes nothing.",
     tag,
     params,
-    body: { schema: EndpointMove, example: example.endpointMove },
+    body: { schema: EndpointMoveSchema, example: example.endpointMove },
     answer: {
       status: 200,
       description: "The endpoint after the move.",

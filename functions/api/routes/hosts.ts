@@ -2,12 +2,10 @@
 
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { Slug } from "../../../shared/model/fields.ts";
-import { NewHost } from "../../../shared/model/resource.ts";
-import { HostChange } from "../../domain/command.ts";
 import { answerDeleted, answerGet, answerList, answerOutcome, pageQuery, type Services, withId } from "../answers.ts";
 import * as example from "../example.ts";
 import { addOperation } from "../operation.ts";
-import { DeletedSchema, pageSchema, HostSchema } from "../schema.ts";
+import { DeletedSchema, HostPatchSchema, HostSchema, NewHostSchema, pageSchema } from "../schema.ts";
 
 const COLLECTION = "/v1/hosts";
 const ONE = "/v1/hosts/{host}";
@@ -23,7 +21,7 @@ export function addHosts(app: OpenAPIHono, { commands, store, ids }: Services): 
     summary: "Create a host",
     description: "A hypervisor. Its VTEP address is its own and fixed for its life.",
     tag,
-    body: { schema: NewHost, example: example.newHost },
+    body: { schema: NewHostSchema, example: example.newHost },
     answer: { status: 201, description: "The host.", ...shown },
     problems: [409],
     run: async ({ body }) => {
@@ -69,7 +67,12 @@ export function addHosts(app: OpenAPIHono, { commands, store, ids }: Services): 
     summary: "Change a host",
     tag,
     params,
-    body: { schema: HostChange, example: example.hostPatch, patch: true, immutable: Object.keys(HostSchema.shape) },
+    body: {
+      schema: HostPatchSchema,
+      example: example.hostPatch,
+      patch: true,
+      immutable: Object.keys(HostSchema.shape),
+    },
     answer: { status: 200, description: "The host after the change.", ...shown },
     problems: [404, 409],
     run: async ({ params, body }) => answerOutcome(await commands.changeHost({ id: params.host, patch: body })),

@@ -2,12 +2,10 @@
 
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { Slug } from "../../../shared/model/fields.ts";
-import { NewNetwork } from "../../../shared/model/resource.ts";
-import { NetworkChange } from "../../domain/command.ts";
 import { answerDeleted, answerGet, answerList, answerOutcome, pageQuery, type Services, withId } from "../answers.ts";
 import * as example from "../example.ts";
 import { addOperation } from "../operation.ts";
-import { DeletedSchema, pageSchema, NetworkSchema } from "../schema.ts";
+import { DeletedSchema, NetworkPatchSchema, NetworkSchema, NewNetworkSchema, pageSchema } from "../schema.ts";
 
 const COLLECTION = "/v1/networks";
 const ONE = "/v1/networks/{network}";
@@ -24,7 +22,7 @@ export function addNetworks(app: OpenAPIHono, { commands, store, ids }: Services
     description:
       "A segment of one VNI over every host that has an endpoint of it. VNI and tenant are fixed for its life.",
     tag,
-    body: { schema: NewNetwork, example: example.newNetwork },
+    body: { schema: NewNetworkSchema, example: example.newNetwork },
     answer: { status: 201, description: "The network.", ...shown },
     problems: [409],
     run: async ({ body }) => {
@@ -71,7 +69,7 @@ export function addNetworks(app: OpenAPIHono, { commands, store, ids }: Services
     tag,
     params,
     body: {
-      schema: NetworkChange,
+      schema: NetworkPatchSchema,
       example: example.networkPatch,
       patch: true,
       immutable: Object.keys(NetworkSchema.shape),

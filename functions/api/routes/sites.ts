@@ -2,12 +2,10 @@
 
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { Slug } from "../../../shared/model/fields.ts";
-import { NewSite } from "../../../shared/model/resource.ts";
-import { SiteChange } from "../../domain/command.ts";
 import { answerDeleted, answerGet, answerList, answerOutcome, pageQuery, type Services, withId } from "../answers.ts";
 import * as example from "../example.ts";
 import { addOperation } from "../operation.ts";
-import { DeletedSchema, pageSchema, SiteSchema } from "../schema.ts";
+import { DeletedSchema, NewSiteSchema, pageSchema, SitePatchSchema, SiteSchema } from "../schema.ts";
 
 const COLLECTION = "/v1/sites";
 const ONE = "/v1/sites/{site}";
@@ -22,7 +20,7 @@ export function addSites(app: OpenAPIHono, { commands, store, ids }: Services): 
     path: COLLECTION,
     summary: "Create a site",
     tag,
-    body: { schema: NewSite, example: example.newSite },
+    body: { schema: NewSiteSchema, example: example.newSite },
     answer: { status: 201, description: "The site.", ...shown },
     problems: [409],
     run: async ({ body }) => {
@@ -67,7 +65,12 @@ export function addSites(app: OpenAPIHono, { commands, store, ids }: Services): 
     summary: "Change a site",
     tag,
     params,
-    body: { schema: SiteChange, example: example.sitePatch, patch: true, immutable: Object.keys(SiteSchema.shape) },
+    body: {
+      schema: SitePatchSchema,
+      example: example.sitePatch,
+      patch: true,
+      immutable: Object.keys(SiteSchema.shape),
+    },
     answer: { status: 200, description: "The site after the change.", ...shown },
     problems: [404, 409],
     run: async ({ params, body }) => answerOutcome(await commands.changeSite({ id: params.site, patch: body })),

@@ -2,12 +2,10 @@
 
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { Slug } from "../../../shared/model/fields.ts";
-import { NewTenant } from "../../../shared/model/resource.ts";
-import { TenantChange } from "../../domain/command.ts";
 import { answerDeleted, answerGet, answerList, answerOutcome, pageQuery, type Services, withId } from "../answers.ts";
 import * as example from "../example.ts";
 import { addOperation } from "../operation.ts";
-import { DeletedSchema, pageSchema, TenantSchema } from "../schema.ts";
+import { DeletedSchema, NewTenantSchema, pageSchema, TenantPatchSchema, TenantSchema } from "../schema.ts";
 
 const COLLECTION = "/v1/tenants";
 const ONE = "/v1/tenants/{tenant}";
@@ -22,7 +20,7 @@ export function addTenants(app: OpenAPIHono, { commands, store, ids }: Services)
     path: COLLECTION,
     summary: "Create a tenant",
     tag,
-    body: { schema: NewTenant, example: example.newTenant },
+    body: { schema: NewTenantSchema, example: example.newTenant },
     answer: { status: 201, description: "The tenant.", ...shown },
     problems: [409],
     run: async ({ body }) => {
@@ -68,7 +66,7 @@ export function addTenants(app: OpenAPIHono, { commands, store, ids }: Services)
     tag,
     params,
     body: {
-      schema: TenantChange,
+      schema: TenantPatchSchema,
       example: example.tenantPatch,
       patch: true,
       immutable: Object.keys(TenantSchema.shape),
