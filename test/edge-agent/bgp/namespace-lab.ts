@@ -111,7 +111,9 @@ export class Frr {
 
   /** Ends bgpd as a crash would. */
   killBgpd(): void {
-    process.kill(this.#pid("bgpd"), "SIGKILL");
+    const pid = this.#pid("bgpd");
+    process.kill(pid, "SIGKILL");
+    rmSync(`/var/tmp/frr/bgpd.${pid}`, { recursive: true, force: true });
     rmSync(join(this.#dir, "bgpd.pid"));
   }
 
