@@ -103,10 +103,11 @@ function iotEndpoint(stack: Stack): string {
 }
 
 function grantWhatEachNeeds(stack: Stack, functions: Functions, table: Table): void {
-  table.grant(functions.api, ...READ_ACTIONS, ...WRITE_ACTIONS);
+  // The API alone refers to parents (ConditionCheck) and marks what is being deleted (Update).
+  table.grant(functions.api, ...READ_ACTIONS, ...WRITE_ACTIONS, "dynamodb:ConditionCheckItem", "dynamodb:UpdateItem");
   table.grant(functions.publish, ...READ_ACTIONS, ...WRITE_ACTIONS);
   table.grant(functions.sync, ...READ_ACTIONS);
-  table.grant(functions.report, ...READ_ACTIONS, "dynamodb:PutItem", "dynamodb:UpdateItem");
+  table.grant(functions.report, ...READ_ACTIONS, "dynamodb:PutItem");
   const toInboxes = () => new PolicyStatement({ actions: ["iot:Publish"], resources: [inboxTopics(stack)] });
   for (const fn of [functions.publish, functions.sync, functions.report]) fn.addToRolePolicy(toInboxes());
 }

@@ -22,10 +22,5 @@ export function addTable(scope: Construct): Table {
 /** What a consistent read of one channel or resource needs. */
 export const READ_ACTIONS = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"] as const;
 
-/** What a conditional transaction needs, besides reading; DynamoDB has no action for the transaction itself. */
-export const WRITE_ACTIONS = [
-  "dynamodb:ConditionCheckItem",
-  "dynamodb:PutItem",
-  "dynamodb:UpdateItem",
-  "dynamodb:DeleteItem",
-] as const;
+/** What a transaction that replaces and removes items needs; DynamoDB has no action for the transaction itself. */
+export const WRITE_ACTIONS = ["dynamodb:PutItem", "dynamodb:DeleteItem"] as const;

@@ -166,6 +166,8 @@ function environmentVariables(plan: FunctionPlan, options: FunctionsOptions): Re
     AWS_SECRET_ACCESS_KEY: LOCAL_CREDENTIALS.secretAccessKey,
     AWS_LAMBDA_FUNCTION_NAME: plan.name,
     AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(plan.memoryMb),
+    // In the cloud they run on Node.js 22; this machine's Node is the user's choice.
+    AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
     // The user's own AWS configuration must not reach the functions.
     AWS_CONFIG_FILE: "/dev/null",
     AWS_SHARED_CREDENTIALS_FILE: "/dev/null",

@@ -1,0 +1,50 @@
+// The whole synthesis with the real handlers, as `npm run synth` does it.
+
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { FUNCTION_NAMES } from "../../infra/bundle.ts";
+import { type Synthesis, synthesize } from "../../infra/synth.ts";
+import { readPlan } from "../../local/plan.ts";
+
+let folder: string;
+let synthesis: Synthesis;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "overspan-synth-test-"));
+  synthesis = await synthesize({ outDir: join(folder, "cdk.out") });
+}, 120_000);
+
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe("synth", () => {
+  it("synth: each asset is one module, without a source map", async () => {
+    const plan = await readPlan(synthesis.templateFile, synthesis.assetManifestFile);
+    expect(plan.functions).toHaveLength(4);
+    for (const { module } of plan.functions) {
+      expect(await readdir(join(module, ".."))).toEqual(["lambda.mjs"]);
+      expect(await readFile(module, "utf8")).not.toContain("sourceMappingURL");
+    }
+  });
+
+  it.each(FUNCTION_NAMES)("synth: the bundle of %s loads on Node alone and exports its handler", async (name) => {
+    vi.stubEnv("OVERSPAN_TABLE", "table");
+    vi.stubEnv("AWS_REGION", "us-east-1");
+    const url = pathToFileURL(join(synthesis.bundles[name], "lambda.mjs")).href;
+    const bundle = (await import(/* @vite-ignore */ url)) as { handler: unknown };
+    vi.unstubAllEnvs();
+    expect(typeof bundle.handler).toBe("function");
+  });
+
+  it("synth: twice the same -> the same assets, so that nothing is deployed that did not change", async () => {
+    const again = await synthesize({ outDir: join(folder, "again") });
+    expect(await readFile(again.assetManifestFile, "utf8")).toBe(await readFile(synthesis.assetManifestFile, "utf8"));
+  });
+
+  it("synth: a missing handler -> an error that names it", async () => {
+    const missing = synthesize({ outDir: join(folder, "none"), functionsDir: join(folder, "no-functions") });
+    await expect(missing).rejects.toThrow(/no-functions\/api\/lambda\.ts/);
+  });
+});

@@ -1,0 +1,94 @@
+import { describe, expect, it } from "vitest";
+import type { Template, TemplateResource } from "../../local/cloudformation.ts";
+import { planOf } from "../../local/plan.ts";
+
+const RESOURCES: Record<string, TemplateResource> = {
+  Table: {
+    Type: "AWS::DynamoDB::Table",
+    Properties: {
+      AttributeDefinitions: [{ AttributeName: "pk", AttributeType: "S" }],
+      KeySchema: [{ AttributeName: "pk", KeyType: "HASH" }],
+      StreamSpecification: { StreamViewType: "NEW_IMAGE" },
+    },
+  },
+  Function: {
+    Type: "AWS::Lambda::Function",
+    Properties: {
+      Code: { S3Key: "abc.zip" },
+      Handler: "lambda.handler",
+      Runtime: "nodejs22.x",
+      Timeout: 3,
+      MemorySize: 128,
+      Environment: { Variables: { TABLE: { Ref: "Table" } } },
+    },
+  },
+  Mapping: {
+    Type: "AWS::Lambda::EventSourceMapping",
+    Properties: {
+      EventSourceArn: { "Fn::GetAtt": ["Table", "StreamArn"] },
+      FunctionName: { Ref: "Function" },
+      BatchSize: 7,
+      StartingPosition: "TRIM_HORIZON",
+    },
+  },
+  Route: { Type: "AWS::ApiGatewayV2::Route", Properties: { RouteKey: "$default", Target: "integrations/Integration" } },
+  Integration: {
+    Type: "AWS::ApiGatewayV2::Integration",
+    Properties: {
+      IntegrationType: "AWS_PROXY",
+      IntegrationUri: { "Fn::GetAtt": ["Function", "Arn"] },
+      PayloadFormatVersion: "2.0",
+    },
+  },
+  Policy: { Type: "AWS::IoT::Policy", Properties: { PolicyDocument: { Statement: [] } } },
+};
+
+const plan = (change: Record<string, TemplateResource> = {}) =>
+  planOf({ Resources: { ...RESOURCES, ...change } } satisfies Template, (key) => `/assets/${key}`);
+
+/** RESOURCES with one property of one resource replaced. */
+const changed = (id: string, property: string, value: unknown): Record<string, TemplateResource> => {
+  const resource = RESOURCES[id] as TemplateResource;
+  return { [id]: { ...resource, Properties: { ...resource.Properties, [property]: value } } };
+};
+
+describe("plan", () => {
+  it("plan: references are resolved to what things are called here", () => {
+    expect(plan()).toMatchObject({
+      tables: [{ name: "Overspan-Table", stream: "NEW_IMAGE", ttlAttribute: undefined }],
+      functions: [
+        {
+          name: "Function",
+          module: "/assets/abc.zip/lambda.mjs",
+          exportName: "handler",
+          timeoutMs: 3000,
+          environment: { TABLE: "Overspan-Table" },
+          asyncRetries: 2,
+        },
+      ],
+      mappings: [
+        { table: "Overspan-Table", function: "Function", batchSize: 7, maxRetries: -1, bisect: false, patterns: [] },
+      ],
+      apiFunction: "Function",
+      hostPolicy: { Statement: [] },
+    });
+  });
+
+  it.each<[string, Record<string, TemplateResource>, RegExp]>([
+    [
+      "a type of resource that is not known",
+      { Cache: { Type: "AWS::ElastiCache::CacheCluster" } },
+      /Cache of type AWS::Elasti/,
+    ],
+    ["a secondary index", changed("Table", "GlobalSecondaryIndexes", [{}]), /no secondary indexes/],
+    ["a setting of the mapping that is not known", changed("Mapping", "TumblingWindowInSeconds", 5), /TumblingWindow/],
+    ["another starting position", changed("Mapping", "StartingPosition", "LATEST"), /StartingPosition/],
+    ["a mapping of another stream", changed("Mapping", "EventSourceArn", "arn:aws:kinesis:x"), /no table's stream/],
+    ["a mapping to no function", changed("Mapping", "FunctionName", "nobody"), /names the function nobody/],
+    ["a route beside $default", changed("Route", "RouteKey", "GET /x"), /RouteKey/],
+    ["two host policies", { Other: RESOURCES.Policy as TemplateResource }, /2 resources of type AWS::IoT::Policy/],
+    ["another runtime", changed("Function", "Runtime", "python3.13"), /Runtime/],
+  ])("plan: %s -> refused at start with its name", (_, change, message) => {
+    expect(() => plan(change)).toThrow(message);
+  });
+});
