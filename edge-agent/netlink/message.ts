@@ -50,7 +50,9 @@ export class MessageWriter {
   }
 
   octets(type: number, value: Uint8Array): void {
-    this.#buffer.set(value, this.#attribute(type, value.length));
+    // The buffer may be another one once there is room for the attribute.
+    const at = this.#attribute(type, value.length);
+    this.#buffer.set(value, at);
   }
 
   u8(type: number, value: number): void {
@@ -149,7 +151,7 @@ export function parseAttributes(buffer: Buffer, at = 0): Map<number, Buffer> {
 export function parseErrorReply(message: NetlinkMessage): ErrorReply {
   const { payload, flags, type } = message;
   if (payload.length < 4) return { errno: 0, text: undefined };
-  const errno = -payload.readInt32LE(0);
+  const errno = Math.abs(payload.readInt32LE(0));
   if (!(flags & k.NLM_F_ACK_TLVS)) return { errno, text: undefined };
   let at = 4;
   if (type === k.NLMSG_ERROR) {

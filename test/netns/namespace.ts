@@ -45,23 +45,26 @@ export function linkNamespaces(a: Namespace, aPort: string, b: Namespace, bPort:
   b.run(`ip link set ${bPort} addrgenmode none`);
 }
 
-/** A running command inside; `stop` sends SIGINT and returns all that it printed. */
-export function startIn(namespace: Namespace, command: string): { stop(): Promise<string> } {
+/** A running command inside; `ended` is all that it printed, `stop` sends SIGINT first. */
+export function startIn(
+  namespace: Namespace,
+  command: string,
+): { readonly ended: Promise<string>; readonly stop: () => Promise<string> } {
   const child = spawn("ip", ["netns", "exec", namespace.name, ...command.split(" ")], {
     stdio: ["ignore", "pipe", "pipe"],
   });
   let output = "";
-  const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
+  const ended = new Promise<string>((resolve) => child.once("close", () => resolve(output)));
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding("utf8").on("data", (text: string) => {
       output += text;
     });
   }
   return {
-    stop: async () => {
+    ended,
+    stop: () => {
       child.kill("SIGINT");
-      await ended;
-      return output;
+      return ended;
     },
   };
 }
