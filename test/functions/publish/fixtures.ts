@@ -7,8 +7,8 @@ import { Endpoint, Host, Network } from "../../../shared/model/resource.ts";
 export type StoredItem = { pk: string; sk: string; type: string; version: number; [name: string]: unknown };
 
 const AT = "2026-01-02T03:04:05.678Z";
-/** The clock of the tests, ms since the epoch. */
-export const NOW_MS = Date.parse("2026-01-02T03:05:00Z");
+/** The clock of the tests, ms since the epoch: in the future, since the engine removes what its own clock says ran out. */
+export const NOW_MS = Date.parse("2044-01-02T03:05:00Z");
 const TOMBSTONE_TTL_SEC = Math.floor(NOW_MS / 1000) + 7 * 86400;
 
 type Options = { version?: number; change?: string; deleted?: boolean };
