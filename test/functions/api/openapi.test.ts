@@ -1,0 +1,161 @@
+// The document at /openapi.json: whole, resolvable, with an example and the problems of every operation, and true: its
+// examples are accepted by the API, and its patterns by values that the parsers accept.
+
+// First, as in the bundle: the document must not depend on its library being loaded before the schemas.
+import "../../../shared/model/resource.ts";
+import { beforeAll, describe, expect, test } from "vitest";
+import { createMemoryStore } from "../../fakes/store.ts";
+import { type ApiUnderTest, createApiUnderTest, type Json } from "./api-under-test.ts";
+
+type Content = Record<string, { schema?: Json; example?: unknown }>;
+type Operation = {
+  operationId: string;
+  summary: string;
+  parameters?: { name: string; in: string; required: boolean; schema: Json }[];
+  requestBody?: { required: boolean; content: Content };
+  responses: Record<string, { description: string; content?: Content; headers?: Json }>;
+};
+type Document = {
+  openapi: string;
+  info: Json;
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, Json> };
+};
+
+let api: ApiUnderTest;
+let document: Document;
+let operations: { name: string; path: string; method: string; operation: Operation }[];
+beforeAll(async () => {
+  api = createApiUnderTest(createMemoryStore());
+  document = (await api.get("/openapi.json")).body as unknown as Document;
+  operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ name: `${method} ${path}`, path, method, operation })),
+  );
+});
+
+test("document: version 3.1, all resources, unique operation ids", () => {
+  expect(document.openapi).toMatch(/^3\.1\.\d$/);
+  expect(document.info).toMatchObject({ title: "Overspan", version: "1" });
+  expect(operations.map(({ name }) => name).sort()).toEqual(
+    [
+      ...["tenants", "sites", "hosts", "networks"].flatMap((kind) => {
+        const one = `/v1/${kind}/{${kind.slice(0, -1)}}`;
+        return [`get /v1/${kind}`, `post /v1/${kind}`, `get ${one}`, `patch ${one}`, `delete ${one}`];
+      }),
+      ...["get", "post"].map((method) => `${method} /v1/networks/{network}/endpoints`),
+      ...["get", "patch", "delete"].map((method) => `${method} /v1/networks/{network}/endpoints/{endpoint}`),
+      "post /v1/networks/{network}/endpoints/{endpoint}:move",
+      "get /v1/networks/{network}/convergence",
+      "get /v1/changes/{change}",
+    ].sort(),
+  );
+  const ids = operations.map(({ operation }) => operation.operationId);
+  expect(new Set(ids).size).toBe(ids.length);
+});
+
+test("document: every reference leads somewhere, every schema is of known keywords' types", () => {
+  const text = JSON.stringify(document);
+  const references = Array.from(text.matchAll(/"\$ref":"([^"]+)"/g), ([, reference]) => reference ?? "");
+  expect(references.length).toBeGreaterThan(20);
+  for (const reference of references) {
+    const name = /^#\/components\/schemas\/(\w+)$/.exec(reference)?.[1];
+    expect(document.components.schemas, reference).toHaveProperty(name ?? "?");
+  }
+  for (const [, pattern] of text.matchAll(/"pattern":("(?:[^"\\]|\\.)*")/g)) {
+    expect(() => new RegExp(JSON.parse(pattern ?? '""') as string, "u")).not.toThrow();
+  }
+  // `nullable` and boolean `exclusiveMinimum` are of OpenAPI 3.0, not of JSON Schema 2020-12.
+  expect(text).not.toMatch(/"nullable":|"exclusiveM(in|ax)imum":(true|false)/);
+});
+
+test("document: addresses are strings with patterns, numbers have ranges", () => {
+  const properties = document.components.schemas["Endpoint"]?.["properties"] as Record<string, Json>;
+  expect(properties["mac"]).toMatchObject({
+    type: "string",
+    pattern: expect.any(String),
+    description: expect.any(String),
+  });
+  expect(new RegExp(String(properties["mac"]?.["pattern"])).test("02:00:5e:10:00:01")).toBe(true);
+  const ips = properties["ips"]?.["items"] as Json;
+  for (const ip of ["10.0.0.1", "2001:db8::1", "::ffff:10.0.0.1"]) {
+    expect(new RegExp(String(ips["pattern"])).test(ip), ip).toBe(true);
+  }
+  const network = document.components.schemas["Network"]?.["properties"] as Record<string, Json>;
+  expect(network["vni"]).toMatchObject({ type: "integer", minimum: 1, maximum: 16777215 });
+});
+
+describe("every operation", () => {
+  test("has parameters for its path, an example of its answer and request, and its problems", () => {
+    for (const { name, path, method, operation } of operations) {
+      expect(operation.summary, name).toMatch(/\S/);
+      const inPath = Array.from(path.matchAll(/\{(\w+)\}/g), ([, parameter]) => parameter);
+      const declared = (operation.parameters ?? []).filter((parameter) => parameter.in === "path");
+      expect(
+        declared.map((parameter) => parameter.name),
+        name,
+      ).toEqual(inPath);
+      for (const parameter of operation.parameters ?? []) expect(parameter.schema, name).toHaveProperty("description");
+
+      const success = Object.entries(operation.responses).filter(([status]) => status.startsWith("2"));
+      expect(success, name).toHaveLength(1);
+      expect(success[0]?.[1].content?.["application/json"]?.example, name).toBeDefined();
+      if (success[0]?.[0] === "201") expect(success[0][1].headers, name).toHaveProperty("Location");
+
+      const problems = Object.entries(operation.responses).filter(([status]) => !status.startsWith("2"));
+      const needed = ["500", "503", ...(inPath.length > 0 ? ["404"] : []), ...(method === "get" ? [] : ["409"])];
+      expect(
+        problems.map(([status]) => status),
+        name,
+      ).toEqual(expect.arrayContaining(needed));
+      for (const [status, { content }] of problems) {
+        const problem = content?.["application/problem+json"];
+        expect(problem?.schema, name).toEqual({ $ref: "#/components/schemas/Problem" });
+        expect(problem?.example, `${name} ${status}`).toMatchObject({
+          status: Number(status),
+          type: expect.any(String),
+        });
+      }
+      if (operation.requestBody) {
+        for (const body of Object.values(operation.requestBody.content)) expect(body.example, name).toBeDefined();
+        expect(
+          problems.map(([status]) => status),
+          name,
+        ).toEqual(expect.arrayContaining(["400", "413", "415", "422"]));
+      }
+    }
+  });
+
+  test("accepts its own example, and answers as its example says", async () => {
+    const ids: Record<string, string> = { tenant: "acme", site: "fra", host: "h11", network: "web", endpoint: "vm1" };
+    const other = { ...(exampleOf("post /v1/hosts") as Json), id: "h21", vtep: "192.0.2.21" };
+    const at = (path: string) => path.replaceAll(/\{(\w+)\}/g, (_, name: string) => ids[name] ?? "?");
+    const order = ["tenants", "sites", "hosts", "networks", "networks/{network}/endpoints"].map(
+      (kind) => `/v1/${kind}`,
+    );
+    for (const path of order) {
+      const answer = await api.post(at(path), exampleOf(`post ${path}`));
+      expect(answer.status, path).toBe(201);
+      const { change: _, createdAt: __, updatedAt: ___, ...expected } = answerExampleOf(`post ${path}`, "201");
+      expect(answer.body, path).toMatchObject(expected);
+    }
+    expect((await api.post("/v1/hosts", other)).status).toBe(201);
+    const move = "/v1/networks/{network}/endpoints/{endpoint}:move";
+    expect((await api.post(at(move), exampleOf(`post ${move}`))).status).toBe(200);
+    for (const { name, path, method } of operations.filter(({ method }) => method === "patch")) {
+      expect(method).toBe("patch");
+      expect((await api.patch(at(path), exampleOf(name))).status, name).toBe(200);
+    }
+  });
+
+  function find(name: string): Operation {
+    const found = operations.find((each) => each.name === name);
+    if (!found) throw new Error(`no operation ${name}`);
+    return found.operation;
+  }
+  function exampleOf(name: string): unknown {
+    return Object.values(find(name).requestBody?.content ?? {})[0]?.example;
+  }
+  function answerExampleOf(name: string, status: string): Json {
+    return find(name).responses[status]?.content?.["application/json"]?.example as Json;
+  }
+});
