@@ -8,7 +8,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { Aedes, type Client } from "aedes";
 import type { IotPolicy, PolicyAction } from "./iot-policy.ts";
 import { RateLimit } from "./rate-limit.ts";
-import { busyPort } from "./start-failure.ts";
+import { busyPort, StartFailure } from "./start-failure.ts";
 
 export type BrokerLimits = {
   payloadBytes: number;
@@ -139,10 +139,26 @@ function subscribe(aedes: Aedes, filter: string, handler: MessageHandler): void 
   );
 }
 
+/** Fails as start() would if the port is taken, without waiting for what a broker needs first. */
+export async function checkBrokerPort(host: string, port: number): Promise<void> {
+  const server = createServer();
+  await listen(server, host, port);
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+}
+
 function listen(server: Server, host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
-      reject(error.code === "EADDRINUSE" ? busyPort("MQTT broker", host, port, "--broker-port") : error);
+      if (error.code === "EADDRINUSE") return reject(busyPort("MQTT broker", host, port, "--broker-port"));
+      if (error.code === "EADDRNOTAVAIL")
+        return reject(
+          new StartFailure(`${host} is no address of this machine: give one of \`ip addr\` to --broker-host.`),
+        );
+      if (error.code === "EACCES")
+        return reject(
+          new StartFailure(`This user may not listen on port ${port}: choose one from 1024 on with --broker-port.`),
+        );
+      reject(error);
     });
     server.listen(port, host, () => resolve((server.address() as { port: number }).port));
   });

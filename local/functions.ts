@@ -7,7 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import { LOCAL_REGION } from "./cloudformation.ts";
-import type { FunctionPlan } from "./plan.ts";
+import { type FunctionPlan, logName } from "./plan.ts";
 
 /** Any credentials will do for the local engine; they name nobody. */
 export const LOCAL_CREDENTIALS = { accessKeyId: "local", secretAccessKey: "local" } as const;
@@ -44,7 +44,7 @@ type FromWorker =
   | { id: string; answer: string }
   | { id: string; failure: { name: string; message: string; stack?: string } };
 
-/** Starts no worker yet: each starts with its first invocation, and `warm` ones at once. */
+/** Starts no worker yet: each starts with its first invocation. */
 export function localFunctions(options: FunctionsOptions): LocalFunctions {
   const plans = new Map(options.functions.map((plan) => [plan.name, plan]));
   const environments = new Map<string, Environment>();
@@ -66,7 +66,7 @@ export function localFunctions(options: FunctionsOptions): LocalFunctions {
     if (environments.get(plan.name) === environment) environments.delete(plan.name);
     for (const waiting of environment.waiting.values()) {
       clearTimeout(waiting.timer);
-      waiting.reject(new FunctionFailure(`${plan.name} ${reason}`));
+      waiting.reject(new FunctionFailure(`${logName(plan.name)} ${reason}`));
     }
     environment.waiting.clear();
   };
@@ -79,7 +79,7 @@ export function localFunctions(options: FunctionsOptions): LocalFunctions {
     return new Promise((resolve, reject) => {
       const id = randomUUID();
       const timer = setTimeout(() => {
-        options.log(`${name}: timed out after ${plan.timeoutMs / 1000} s`);
+        options.log(`${logName(name)}: timed out after ${plan.timeoutMs / 1000} s`);
         end(plan, environment, `timed out after ${plan.timeoutMs / 1000} s`);
         void environment.worker.terminate();
       }, plan.timeoutMs);
@@ -97,7 +97,7 @@ export function localFunctions(options: FunctionsOptions): LocalFunctions {
       } catch (error) {
         if (closing.signal.aborted) return;
         const again = retry < retries;
-        options.log(`${name}: ${(error as Error).message}${again ? ", trying again" : ", event dropped"}`);
+        options.log(`${logName(name)}: ${(error as Error).message}${again ? ", trying again" : ", event dropped"}`);
         if (!again) return;
       }
       await delay(ASYNC_RETRY_MS, undefined, { signal: closing.signal }).catch(() => {});
@@ -151,9 +151,15 @@ function startWorker(plan: FunctionPlan, options: FunctionsOptions): Worker {
   });
   for (const stream of [worker.stdout, worker.stderr])
     stream.setEncoding("utf8").on("data", (text: string) => {
-      for (const line of text.split("\n")) if (line.trim()) options.log(`${plan.name}: ${line}`);
+      for (const line of text.split("\n"))
+        if (line.trim() && !isMetric(line)) options.log(`${logName(plan.name)}: ${line}`);
     });
   return worker;
+}
+
+/** Lines in CloudWatch's embedded metric format, which in the cloud become metrics and which nobody reads here. */
+function isMetric(line: string): boolean {
+  return line.startsWith('{"_aws":') && line.includes('"CloudWatchMetrics"');
 }
 
 /** What Lambda's runtime and the template set, and the SDK's own settings that lead it to this machine. */

@@ -10,6 +10,8 @@ import { whatNext } from "./what-next.ts";
 
 const DEFAULT_DATA_DIR = fileURLToPath(new URL("../.overspan", import.meta.url));
 
+const IMPATIENT_AFTER_MS = 1000;
+
 async function main(): Promise<number> {
   const startedAtMs = performance.now();
   const log = (line: string): void => {
@@ -21,6 +23,8 @@ async function main(): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
+  // Node.js 20 is supported here; in the cloud the functions run on 22.
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true";
   const { dataDir, ...rest } = commandLine;
   const interrupted = untilSignal();
   log(
@@ -52,9 +56,19 @@ async function serve(
   return end.status;
 }
 
+/**
+ * The first signal ends everything in order. Ctrl-C reaches this process more than once (from the terminal, and again
+ * from npm), so only a signal well after the first one ends it at once; the engine then dies with it all the same.
+ */
 function untilSignal(): Promise<string> {
   return new Promise((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve(signal));
+    let firstAtMs: number | undefined;
+    const onSignal = (signal: string): void => {
+      firstAtMs ??= performance.now();
+      if (performance.now() - firstAtMs > IMPATIENT_AFTER_MS) process.exit(130);
+      resolve(signal);
+    };
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, onSignal);
   });
 }
 

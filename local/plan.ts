@@ -24,6 +24,7 @@ export type TablePlan = {
 };
 
 export type FunctionPlan = {
+  /** The logical id. */
   name: string;
   arn: string;
   /** The bundle's module and the export in it. */
@@ -227,6 +228,11 @@ const LOCAL_NAMES: LocalNames = {
     return `arn:local:${id}:${attribute}`;
   },
 };
+
+/** A function's name for people: `PublishFunctionB6602567` is publish. */
+export function logName(functionName: string): string {
+  return functionName.replace(/(?<=.)(Function)?[0-9A-F]{8}$/, "").toLowerCase();
+}
 
 function tableName(id: string): string {
   return `Overspan-${id}`;

@@ -9,7 +9,7 @@ import type { DynamodbEngine } from "./dynamodb-engine.ts";
 import { dynamodbStream } from "./dynamodb-stream.ts";
 import { compilePatterns } from "./event-pattern.ts";
 import { LOCAL_CREDENTIALS, type LocalFunctions } from "./functions.ts";
-import type { MappingPlan, Plan } from "./plan.ts";
+import { logName, type MappingPlan, type Plan } from "./plan.ts";
 import { type Pump, startPump } from "./stream-pump.ts";
 import { ensureTable } from "./tables.ts";
 
@@ -52,7 +52,7 @@ function startMapping(
 ): Promise<Pump> {
   return startPump(
     {
-      name: mapping.function,
+      name: logName(mapping.function),
       policy: mapping,
       batchSize: mapping.batchSize,
       matches: compilePatterns(mapping.patterns),

@@ -3,7 +3,8 @@
 //   HTTP API --> functions (worker threads) --> DynamoDB's local engine --> stream pump --> functions
 //   MQTT broker <-- IoT data plane <-- functions            MQTT broker --> IoT rules --> functions
 
-import { type Broker, type BrokerLimits, mqttBroker } from "./broker.ts";
+import { currentPlan } from "./assembly.ts";
+import { type Broker, type BrokerLimits, checkBrokerPort, mqttBroker } from "./broker.ts";
 import { type Credential, startControl } from "./control.ts";
 import { type DataFolder, openDataFolder } from "./data-folder.ts";
 import { type DynamodbEngine, startDynamodbEngine } from "./dynamodb-engine.ts";
@@ -14,7 +15,7 @@ import { startHttpApi } from "./http-api.ts";
 import { startIotDataPlane } from "./iot-data-plane.ts";
 import { parseIotPolicy } from "./iot-policy.ts";
 import { startIotRules } from "./iot-rules.ts";
-import { type Plan, readPlan } from "./plan.ts";
+import type { Plan } from "./plan.ts";
 import { startPumps } from "./pumps.ts";
 import { hostSecrets } from "./secrets.ts";
 import type { Pump } from "./stream-pump.ts";
@@ -104,6 +105,7 @@ async function start(
     log,
   });
   closers.push(control.close);
+  await checkBrokerPort(options.brokerHost ?? LOOPBACK, options.brokerPort);
 
   const [plan, engine] = await startEngineAndSynthesize(options, folder, closers);
   const broker = mqttBroker({
@@ -115,8 +117,6 @@ async function start(
     nowMs,
     log,
   });
-  await broker.start();
-  lateBroker.current = broker;
   closers.push(broker.stop);
   const dataPlane = await startIotDataPlane({ broker, log });
   closers.push(dataPlane.close);
@@ -129,6 +129,8 @@ async function start(
   });
   closers.push(functions.close);
   startIotRules(plan.rules, broker, functions.invokeAsync);
+  await broker.start();
+  lateBroker.current = broker;
   const pumps = await startPumps({ plan, engine, folder, functions, nowMs, log }, closers);
   parts = { functions, plan, pumps };
   log(`the template runs: ${plan.functions.length} functions, ${plan.rules.length} rules, ${pumps.length} stream`);
@@ -169,24 +171,12 @@ async function startEngineAndSynthesize(
     log(`DynamoDB's local engine answers at ${engine.url}, data ${folder.databaseDir ?? "in memory"}`);
     return engine;
   });
-  const synthesizing = synthesizePlan(options, folder.templateDir).then((plan) => {
-    log("the template is synthesised and the functions are bundled");
-    return plan;
-  });
+  const { functionsDir } = options;
+  const synthesizing = currentPlan({ outDir: folder.templateDir, ...(functionsDir ? { functionsDir } : {}), log });
   const [engine, plan] = await Promise.allSettled([starting, synthesizing]);
   if (engine.status === "rejected") throw engine.reason;
   if (plan.status === "rejected") throw plan.reason;
   return [plan.value, engine.value];
-}
-
-/** The CDK is loaded only here: it is by far the largest thing that this process loads. */
-async function synthesizePlan(options: LocalOptions, outDir: string): Promise<Plan> {
-  const { synthesize } = await import("../infra/synth.ts");
-  const { templateFile, assetManifestFile } = await synthesize({
-    outDir,
-    ...(options.functionsDir ? { functionsDir: options.functionsDir } : {}),
-  });
-  return await readPlan(templateFile, assetManifestFile);
 }
 
 const STARTING = { statusCode: 503, headers: { "retry-after": "1" }, body: '{"message":"starting"}\n' };

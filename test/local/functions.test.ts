@@ -87,7 +87,7 @@ describe("functions", () => {
   it.each(["hang", "spin"])(
     "functions: %s -> timed out, and the next invocation has a fresh environment",
     async (how) => {
-      await expect(functions.invoke("F", { do: how })).rejects.toThrow("F timed out after 1.5 s");
+      await expect(functions.invoke("F", { do: how })).rejects.toThrow("f timed out after 1.5 s");
       expect(await functions.invoke("F", { do: "echo" })).toMatchObject({ calls: 1 });
     },
   );
@@ -95,8 +95,8 @@ describe("functions", () => {
   it.each(["die", "crash"])(
     "functions: %s -> every invocation under way is rejected, the next is served",
     async (how) => {
-      const bystander = expect(functions.invoke("F", { do: "hang" })).rejects.toThrow(/F ended/);
-      await expect(functions.invoke("F", { do: how })).rejects.toThrow(/F ended/);
+      const bystander = expect(functions.invoke("F", { do: "hang" })).rejects.toThrow(/f ended/);
+      await expect(functions.invoke("F", { do: how })).rejects.toThrow(/f ended/);
       await bystander;
       expect(await functions.invoke("F", { do: "echo" })).toMatchObject({ calls: 1 });
     },
@@ -109,7 +109,7 @@ describe("functions", () => {
   it("functions: an asynchronous invocation that fails twice -> tried again, and idle() waits for it", async () => {
     functions.invokeAsync("Async", { do: "fail-twice" });
     await functions.idle();
-    expect(log.filter((line) => line === "Async: Error: not yet, trying again")).toHaveLength(2);
-    await expect.poll(() => log).toContain("Async: call 3");
+    expect(log.filter((line) => line === "async: Error: not yet, trying again")).toHaveLength(2);
+    await expect.poll(() => log).toContain("async: call 3");
   });
 });

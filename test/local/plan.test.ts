@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Template, TemplateResource } from "../../local/cloudformation.ts";
-import { planOf } from "../../local/plan.ts";
+import { logName, planOf } from "../../local/plan.ts";
 
 const RESOURCES: Record<string, TemplateResource> = {
   Table: {
@@ -53,6 +53,14 @@ const changed = (id: string, property: string, value: unknown): Record<string, T
 };
 
 describe("plan", () => {
+  it.each([
+    ["PublishFunctionB6602567", "publish"],
+    ["Function", "function"],
+    ["F", "f"],
+  ])("plan: the function %s is called %s in the log", (id, name) => {
+    expect(logName(id)).toBe(name);
+  });
+
   it("plan: references are resolved to what things are called here", () => {
     expect(plan()).toMatchObject({
       tables: [{ name: "Overspan-Table", stream: "NEW_IMAGE", ttlAttribute: undefined }],
