@@ -102,13 +102,12 @@ async function advanceNetworkLane(
   for (const commit of outcome.commits) address(batch.outbox, commit, members);
 }
 
-/** An entry is for the members, and for the hosts that were members until it. */
+/** An entry is for the members. A host that left by it hears so in its own channel, and then drops the network whole. */
 function address(outbox: Outbox, { entry, memberships }: NetworkCommit, members: readonly string[]): void {
   for (const host of members) outbox.add(host, entry);
   for (const { host, joined, entry: own } of memberships) {
     outbox.add(host, own);
-    if (!joined) outbox.add(host, entry);
-    else if (members.includes(host)) outbox.join(host, entry.channel);
+    if (joined && members.includes(host)) outbox.join(host, entry.channel);
   }
 }
 

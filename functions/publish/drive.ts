@@ -3,10 +3,11 @@
 
 import type { LogEntry } from "../../shared/message/inbox.ts";
 import { type Channel, hostChannel } from "../../shared/model/record.ts";
-import { advanceHost, isMarked, marksOf, type NetworkFacts } from "./advance.ts";
+import { advanceHost, isMarked, marksOf } from "./advance.ts";
 import { logKey, type Mark, markItem, parseLog, vtepRecordKey } from "./channel-items.ts";
 import { readHostLane, readNetworkFacts } from "./facts.ts";
 import { changedKey, type HostChange, type NetworkChange } from "./resource-change.ts";
+import type { NetworkFacts } from "./step.ts";
 import { hostStepWrites, largestStep, MAX_STEP_CHANGES, networkStepWrites } from "./step-items.ts";
 import { batchGet, putItem, type Table, transact } from "./table.ts";
 

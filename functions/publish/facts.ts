@@ -9,7 +9,6 @@ import {
   hostChannel,
   type VtepRecord,
 } from "../../shared/model/record.ts";
-import type { HostLane, HostSource, NetworkFacts } from "./advance.ts";
 import {
   channelPk,
   headKey,
@@ -21,6 +20,7 @@ import {
 } from "./channel-items.ts";
 import { changedKey, type NetworkChange, vtepBody } from "./resource-change.ts";
 import { parseResource } from "./resource-image.ts";
+import type { HostLane, HostSource, NetworkFacts } from "./step.ts";
 import { batchGet, getItem, type Item, keyText, queryAll, type Table } from "./table.ts";
 
 /** The facts of a network's step by `changes`. */

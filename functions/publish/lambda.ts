@@ -25,6 +25,10 @@ const deps = {
 };
 
 export const handler = async (event: DynamoDBStreamEvent): Promise<DynamoDBBatchResponse> => {
-  const failed = await consume(deps, event.Records);
-  return { batchItemFailures: failed.map((itemIdentifier) => ({ itemIdentifier })) };
+  try {
+    const failed = await consume(deps, event.Records);
+    return { batchItemFailures: failed.map((itemIdentifier) => ({ itemIdentifier })) };
+  } finally {
+    deps.telemetry.flush();
+  }
 };

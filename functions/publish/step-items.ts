@@ -1,9 +1,10 @@
 // A step as the writes of one transaction, and how much of a step fits in one. Pure.
 
 import { MAX_PAYLOAD_BYTES } from "../../shared/message/inbox.ts";
-import { advanceNetwork, type NetworkFacts, type NetworkStep, type Step } from "./advance.ts";
+import { advanceNetwork } from "./advance.ts";
 import { headItem, headKey, logItem, type Mark, markItem, recordItem, recordKey } from "./channel-items.ts";
 import type { NetworkChange } from "./resource-change.ts";
+import type { NetworkFacts, NetworkStep, Step } from "./step.ts";
 import {
   type Condition,
   type Item,

@@ -1,5 +1,5 @@
-// Logs and counters of the event-driven functions: a port, and its adapter that writes one JSON line each. Counters are
-// in CloudWatch's embedded metric format, so that an alarm needs no agent and no extra call.
+// Logs and counters of the event-driven functions: a port, and its adapter that writes JSON lines. Counters are in
+// CloudWatch's embedded metric format, so that an alarm needs no agent and no extra call.
 
 export type LogFields = Readonly<Record<string, string | number | boolean | readonly string[]>>;
 
@@ -13,18 +13,25 @@ export type Telemetry = {
 
 const NAMESPACE = "Overspan";
 
-/** Writes to `write`, a line at a time; `now` in ms since the epoch. */
-export function lineTelemetry(write: (line: string) => void, now: () => number): Telemetry {
+/** Writes to `write`, a line at a time; counters are summed and written by `flush`, once an invocation. */
+export function lineTelemetry(write: (line: string) => void, now: () => number): Telemetry & { flush(): void } {
+  const counters = new Map<string, number>();
   return {
     count(name, by = 1) {
-      const CloudWatchMetrics = [{ Namespace: NAMESPACE, Dimensions: [[]], Metrics: [{ Name: name, Unit: "Count" }] }];
-      write(JSON.stringify({ _aws: { Timestamp: now(), CloudWatchMetrics }, [name]: by }));
+      counters.set(name, (counters.get(name) ?? 0) + by);
     },
     warn(message, fields = {}) {
       write(JSON.stringify({ level: "warn", message, ...fields }));
     },
     error(message, cause, fields = {}) {
       write(JSON.stringify({ level: "error", message, ...fields, cause: describeError(cause) }));
+    },
+    flush() {
+      if (counters.size === 0) return;
+      const Metrics = [...counters.keys()].map((Name) => ({ Name, Unit: "Count" }));
+      const CloudWatchMetrics = [{ Namespace: NAMESPACE, Dimensions: [[]], Metrics }];
+      write(JSON.stringify({ _aws: { Timestamp: now(), CloudWatchMetrics }, ...Object.fromEntries(counters) }));
+      counters.clear();
     },
   };
 }

@@ -16,4 +16,10 @@ const deps = {
   now: Date.now,
 };
 
-export const handler = (event: unknown): Promise<void> => handleReport(deps, event);
+export const handler = async (event: unknown): Promise<void> => {
+  try {
+    await handleReport(deps, event);
+  } finally {
+    deps.telemetry.flush();
+  }
+};

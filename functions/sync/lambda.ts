@@ -16,4 +16,10 @@ const deps = {
   now: Date.now,
 };
 
-export const handler = (event: unknown): Promise<void> => handleSync(deps, event);
+export const handler = async (event: unknown): Promise<void> => {
+  try {
+    await handleSync(deps, event);
+  } finally {
+    deps.telemetry.flush();
+  }
+};

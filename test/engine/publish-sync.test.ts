@@ -161,10 +161,12 @@ describe("sync", () => {
     const writes = (async () => {
       for (let at = 10; at < 30; at++) await world.publish(endpoint(`e${at}`, at % 2 ? "h1" : "h2"));
     })();
-    let done = false;
-    const finished = writes.then(() => (done = true));
+    const progress = { done: false };
+    const finished = writes.finally(() => {
+      progress.done = true;
+    });
     let read = 0;
-    while (!done) {
+    while (!progress.done) {
       const snapshot = await readSnapshot(world.table, "net:n1", world.nowMs / 1000);
       const replica = new Replica("h1");
       for (const payload of snapshotMessages("h1", snapshot)) replica.receive(payload);

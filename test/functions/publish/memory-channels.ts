@@ -5,14 +5,8 @@ import type { Digest } from "../../../shared/message/digest.ts";
 import type { LogEntry } from "../../../shared/message/inbox.ts";
 import { type Channel, type EndpointRecord, hostChannel, type VtepRecord } from "../../../shared/model/record.ts";
 import { Host } from "../../../shared/model/resource.ts";
-import {
-  advanceHost,
-  type HostLane,
-  type HostSource,
-  isMarked,
-  type NetworkFacts,
-  type Step,
-} from "../../../functions/publish/advance.ts";
+import { advanceHost, isMarked } from "../../../functions/publish/advance.ts";
+import type { HostLane, HostSource, NetworkFacts, Step } from "../../../functions/publish/step.ts";
 import { EMPTY_HEAD, type Head, type Mark, type StoredRecord } from "../../../functions/publish/channel-items.ts";
 import {
   changedKey,
