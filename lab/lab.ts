@@ -42,6 +42,8 @@ import { waitFor } from "./wait.ts";
 export type LabOptions = Partial<TopologyOptions> & {
   /** Default `/run/overspan-lab`. */
   readonly stateDir?: string;
+  /** Called once all links are there, the management network's too; the ToRs' FRR still starts then. */
+  readonly linked?: () => void;
   /** Machines to add at once. */
   readonly machines?: readonly MachineSpec[];
   /** True for a lab that stays when this process ends; default false: then it counts as left by a crash. */
@@ -100,13 +102,13 @@ export type Lab = {
  * @throws Error if a lab is up already, or something of its name exists that is not its own.
  */
 export async function upLab(options: LabOptions, progress: Progress): Promise<Lab> {
-  const { stateDir = DEFAULT_STATE_DIR, lasting = false, machines = [], signal, ...chosen } = options;
+  const { stateDir = DEFAULT_STATE_DIR, lasting = false, machines = [], linked, signal, ...chosen } = options;
   const topology = buildTopology({ ...DEFAULT_TOPOLOGY, ...chosen });
   await clearTheWay(stateDir, topology, progress);
   const file = createState(stateDir, await initialState(topology, lasting));
   if (!file) throw new Error(`another lab has just started with the state folder ${stateDir}`);
   try {
-    await build({ file, topology, signal }, progress);
+    await build({ file, topology, signal }, progress, linked);
     const lab = openLab(file, topology);
     for (const machine of machines) await lab.addMachine(machine);
     file.update((state) => ({ ...state, phase: "up" }));
@@ -120,7 +122,7 @@ export async function upLab(options: LabOptions, progress: Progress): Promise<La
 
 type Run = { readonly file: StateFile; readonly topology: Topology; readonly signal: AbortSignal | undefined };
 
-async function build(run: Run, progress: Progress): Promise<void> {
+async function build(run: Run, progress: Progress, linked: () => void = () => undefined): Promise<void> {
   const { file, topology, signal } = run;
   const startedAt = performance.now();
   const namespaces = fabricNamespaces(topology);
@@ -128,6 +130,7 @@ async function build(run: Run, progress: Progress): Promise<void> {
   file.update((state) => ({ ...state, namespaces, rootLinks: [rootLink] }));
   await runSteps(fabricSteps(topology), { mark: topology.options.prefix, signal });
   progress(`${namespaces.length} namespaces and their links (${seconds(startedAt)})`);
+  linked();
   await Promise.all(topology.sites.map((site) => startFrr(run, site)));
   progress(`FRR on ${topology.sites.map((site) => site.tor.id).join(" and ")} (${seconds(startedAt)})`);
   await Promise.all(topology.sites.map((site) => torsJoined(run, site)));

@@ -59,6 +59,11 @@ export function logDirectory(directory: string): string {
   return join(directory, "log");
 }
 
+/** Files of the programs that run inside, such as an agent's configuration and replica. */
+export function workDirectory(directory: string): string {
+  return join(directory, "work");
+}
+
 /** Starts a record. @returns undefined if there is one already. */
 export function createState(directory: string, initial: LabState): StateFile | undefined {
   mkdirSync(directory, { recursive: true, mode: 0o755 });
@@ -102,8 +107,9 @@ export function readState(directory: string): StoredState {
 
 /** Removes the record and the lab's own subfolders; the folder itself only if nothing else is in it. */
 export function removeState(directory: string): void {
-  rmSync(join(directory, "frr"), { recursive: true, force: true });
-  rmSync(logDirectory(directory), { recursive: true, force: true });
+  for (const own of [join(directory, "frr"), logDirectory(directory), workDirectory(directory)]) {
+    rmSync(own, { recursive: true, force: true });
+  }
   rmSync(`${statePath(directory)}.new`, { force: true });
   rmSync(statePath(directory), { force: true });
   removeEmpty(directory);

@@ -1,0 +1,68 @@
+// A client of the HTTP API as a provisioning system would write one: JSON in, JSON out, problems (RFC 9457) as errors.
+
+import { z } from "zod";
+
+const Written = z.looseObject({ id: z.string(), change: z.string() });
+/** A resource as the API answers a write: its id, and the change whose receipt can be asked for. */
+export type Written = z.infer<typeof Written>;
+
+const Receipt = z.looseObject({
+  state: z.enum(["accepted", "published", "live"]),
+  hosts: z.looseObject({ total: z.number(), live: z.number() }),
+  summary: z.string(),
+});
+export type Receipt = z.infer<typeof Receipt>;
+
+const Problem = z.looseObject({
+  title: z.string(),
+  detail: z.string().optional(),
+  errors: z.array(z.looseObject({ field: z.string().optional(), reason: z.string().optional() })).optional(),
+});
+
+export type Api = {
+  create(path: string, body: object): Promise<Written>;
+  change(path: string, patch: object): Promise<Written>;
+  act(path: string, body: object): Promise<Written>;
+  /** The receipt once the change is live, or what it is when the patience ends. */
+  receipt(change: string, patienceMs: number): Promise<Receipt>;
+};
+
+/** How long one request may wait in the API: well below the timeouts of gateways and functions. */
+const WAIT_MS = 8000;
+
+export function createApi(baseUrl: string, nowMs: () => number): Api {
+  const call = async (method: string, path: string, body?: object): Promise<unknown> => {
+    const type = method === "PATCH" ? "application/merge-patch+json" : "application/json";
+    const response = await fetch(new URL(path, baseUrl), {
+      method,
+      ...(body ? { body: JSON.stringify(body), headers: { "content-type": type } } : {}),
+      signal: AbortSignal.timeout(40_000),
+    });
+    const text = await response.text();
+    if (response.ok) return JSON.parse(text) as unknown;
+    throw new Error(`${method} ${path} was answered ${response.status}: ${explain(text)}`);
+  };
+  return {
+    create: async (path, body) => Written.parse(await call("POST", path, body)),
+    change: async (path, patch) => Written.parse(await call("PATCH", path, patch)),
+    act: async (path, body) => Written.parse(await call("POST", path, body)),
+    async receipt(change, patienceMs) {
+      const end = nowMs() + patienceMs;
+      for (;;) {
+        const waitMs = Math.round(Math.min(WAIT_MS, Math.max(0, end - nowMs())));
+        const receipt = Receipt.parse(await call("GET", `/v1/changes/${change}?wait=live&timeoutMs=${waitMs}`));
+        if (receipt.state === "live" || nowMs() >= end) return receipt;
+      }
+    },
+  };
+}
+
+function explain(text: string): string {
+  try {
+    const { title, detail, errors = [] } = Problem.parse(JSON.parse(text));
+    const fields = errors.map(({ field, reason }) => [field, reason].filter(Boolean).join(" "));
+    return [title, detail, ...fields].filter(Boolean).join("; ");
+  } catch {
+    return text.slice(0, 300);
+  }
+}
