@@ -1,0 +1,133 @@
+// The adapter to node:net over loopback, and a session of two speakers over it.
+
+import { afterEach, describe, expect, it } from "vitest";
+import { createServer } from "node:net";
+import { type IpAddress, parseIp, type Ipv4 } from "../../../shared/address/ip.ts";
+import type { Asn } from "../../../shared/address/vni.ts";
+import type { Clock } from "../../../edge-agent/clock.ts";
+import type { Connection } from "../../../edge-agent/bgp/ports.ts";
+import { createSpeaker, type Speaker } from "../../../edge-agent/bgp/speaker.ts";
+import { createTcpTransport } from "../../../edge-agent/bgp/transport.ts";
+import { eventually } from "./namespace-lab.ts";
+import { exportOf } from "./scripted-peer.ts";
+
+const ip = (text: string): IpAddress => parseIp(text) as IpAddress;
+const LOOPBACK = ip("127.0.0.1");
+const transport = createTcpTransport();
+const clock: Clock = {
+  nowMs: () => performance.now(),
+  wallMs: () => Date.now(),
+  setTimer(afterMs, callback) {
+    const timer = setTimeout(callback, afterMs);
+    return () => clearTimeout(timer);
+  },
+};
+
+const cleanUps: (() => void | Promise<void>)[] = [];
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0)) await cleanUp();
+});
+
+/** A port that was free a moment ago. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (typeof address !== "object" || !address) throw new Error("no port");
+  return address.port;
+}
+
+describe("transport", () => {
+  it("connect, octets both ways, close after what was written", async () => {
+    const port = await freePort();
+    const log: string[] = [];
+    const text = (octets: Uint8Array): string => Buffer.from(octets).toString();
+    const server = transport.listen(
+      { port, address: LOOPBACK },
+      (connection) => ({
+        connected: () => undefined,
+        data: (octets) => {
+          log.push(`server got ${text(octets)} from ${connection.remoteAddress}`);
+          connection.write(Buffer.from("last words"));
+          connection.close();
+        },
+        drained: () => undefined,
+        closed: () => log.push("never: the server closed it itself"),
+      }),
+      (reason) => log.push(reason),
+    );
+    cleanUps.push(() => server.close());
+    const connection: Connection = transport.connect(
+      { address: LOOPBACK, port, localAddress: ip("127.0.0.9") },
+      {
+        connected: () => connection.write(Buffer.from("hello")),
+        data: (octets) => log.push(`client got ${text(octets)}`),
+        drained: () => undefined,
+        closed: (reason) => log.push(`client: ${reason}`),
+      },
+    );
+    await eventually("the end", () => log.length === 3);
+    expect(log).toEqual(["server got hello from 127.0.0.9", "client got last words", "client: closed by the peer"]);
+  });
+
+  it("nobody there -> closed with the reason; a port in use -> failed with the reason", async () => {
+    const port = await freePort();
+    const reasons: string[] = [];
+    const ignore = { connected: () => undefined, data: () => undefined, drained: () => undefined };
+    transport.connect({ address: LOOPBACK, port }, { ...ignore, closed: (reason) => reasons.push(reason) });
+    await eventually("refused", () => reasons.length === 1);
+    expect(reasons[0]).toContain("ECONNREFUSED");
+    const listen = () =>
+      transport.listen(
+        { port, address: LOOPBACK },
+        () => undefined,
+        (reason) => reasons.push(reason),
+      );
+    const first = listen();
+    cleanUps.push(() => first.close());
+    await new Promise((resolve) => setImmediate(resolve));
+    listen();
+    await eventually("in use", () => reasons.length === 2);
+    expect(reasons[1]).toContain("EADDRINUSE");
+  });
+});
+
+describe("two speakers over TCP", () => {
+  it("one connects, one listens -> 3000 routes cross, each way what was asked for", { timeout: 30_000 }, async () => {
+    const port = await freePort();
+    const asn = 65000 as Asn;
+    const speaker = (listen: boolean): Speaker => {
+      const deps = { transport, clock, random: Math.random, staleMs: 1000 };
+      const on = {
+        routes: () => undefined,
+        session: () => undefined,
+        endOfRib: () => undefined,
+        error: () => undefined,
+      };
+      const made = createSpeaker({ ...deps, ...(listen && { listen: { port, address: ip("127.0.0.1") } }) }, on);
+      cleanUps.push(() => made.close());
+      made.setImports(() => true);
+      return made;
+    };
+    const listener = speaker(true);
+    const connector = speaker(false);
+    connector.setExports(Array.from({ length: 3000 }, (_, i) => exportOf(i)));
+    listener.configure({
+      asn,
+      routerId: "192.0.2.8" as Ipv4,
+      peers: [{ address: ip("127.0.0.9"), asn, passive: true }],
+    });
+    connector.configure({
+      asn,
+      routerId: "192.0.2.9" as Ipv4,
+      peers: [{ address: LOOPBACK, asn, port, localAddress: ip("127.0.0.9") }],
+    });
+    await eventually("3000 routes", () => listener.summary()[0]?.routesIn === 3000, 15_000);
+    expect(listener.summary()).toMatchObject([{ state: "Established", malformed: { "session-reset": 0 } }]);
+    connector.setExports([exportOf(7)]);
+    await eventually("one route", () => listener.summary()[0]?.routesIn === 1, 15_000);
+    await connector.close();
+    await eventually("the Cease", () => listener.summary()[0]?.lastError?.includes("Administrative Shutdown"));
+  });
+});
