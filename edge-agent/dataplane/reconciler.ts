@@ -98,25 +98,28 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   let desired: DesiredState | undefined;
   let inSync = false;
   let generation = 0;
-  /** The last read-back, as long as nothing is known to have changed since. */
-  let known: ActualState | undefined;
+  /** The last read-back, as long as nothing is known to have changed since: `touched` is still what it was before. */
+  let known: { readonly actual: ActualState; readonly touched: number } | undefined;
+  let touched = 0;
   let latest: DataplaneReport | undefined;
   let running: Promise<void> | undefined;
   let asked = false;
   let closed = false;
   let delayMs = 0;
+  let passMs = 0;
   const timers = new Map<"settle" | "compare" | "retry", () => void>();
 
   const watch = kernel.watch((event) => onEvent(event));
 
   function onEvent(event: KernelEvent): void {
-    known = undefined;
+    touched++;
     if (event.kind === "overrun") {
       counters.overruns++;
       log("warn", "kernel events were lost; comparing everything");
     }
-    // The first event starts the wait and later ones do not prolong it, so that a busy kernel cannot put it off.
-    if (!timers.has("settle")) arm("settle", settleMs);
+    // The first event starts the wait and later ones do not prolong it, so that a busy kernel cannot put it off; nor
+    // can it keep us busy more than half of the time.
+    if (!timers.has("settle")) arm("settle", Math.max(settleMs, passMs));
   }
 
   function arm(name: "settle" | "compare" | "retry", afterMs: number): void {
@@ -124,7 +127,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     if (closed) return;
     const cancel = clock.setTimer(afterMs, () => {
       timers.delete(name);
-      known = undefined;
+      touched++;
       ask();
     });
     timers.set(name, cancel);
@@ -148,7 +151,11 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   async function run(): Promise<void> {
     // What was asked for in one turn of the event loop is one pass.
     await Promise.resolve();
-    while (takeAsked()) await pass();
+    while (takeAsked()) {
+      const startMs = clock.nowMs();
+      await pass();
+      passMs = clock.nowMs() - startMs;
+    }
     if (!timers.has("compare")) arm("compare", compareEveryMs);
   }
 
@@ -160,18 +167,19 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     let after: Diff;
     let actual: ActualState;
     try {
-      actual = known ?? (await dump());
-      const before = diff(wanted, actual, about);
-      after = before;
-      if (before.ops.length > 0) {
-        const drifted = noteDrift(before.networks, about.generation);
+      let current = known?.touched === touched ? known : await dump();
+      after = diff(wanted, current.actual, about);
+      if (after.ops.length > 0) {
+        const { networks, ops } = after;
+        const drifted = noteDrift(networks, about.generation);
         known = undefined;
-        failures = await kernel.apply(before.ops);
-        noteApplied(before.ops.length, failures, drifted);
-        actual = await dump();
-        after = diff(wanted, actual, about);
+        failures = await kernel.apply(ops);
+        noteApplied(ops.length, failures, drifted);
+        current = await dump();
+        after = diff(wanted, current.actual, about);
       }
-      known = timers.has("settle") ? undefined : actual;
+      known = current;
+      actual = current.actual;
     } catch (cause) {
       known = undefined;
       const error = cause instanceof Error ? cause.message : String(cause);
@@ -189,9 +197,10 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     }
   }
 
-  async function dump(): Promise<ActualState> {
+  async function dump(): Promise<NonNullable<typeof known>> {
     counters.dumps++;
-    return await kernel.dump();
+    const before = touched;
+    return { actual: await kernel.dump(), touched: before };
   }
 
   function retry(): void {
@@ -254,7 +263,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     },
     resync: (reason) => {
       log("info", `dataplane: comparing everything: ${reason}`);
-      known = undefined;
+      touched++;
       ask();
     },
     onReport: (listener) => {

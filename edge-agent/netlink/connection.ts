@@ -1,12 +1,11 @@
 // Requests and dumps over one socket, one exchange at a time. Many requests go out with one send and only the last asks
 // for an acknowledgement: errors of the others come back by sequence number all the same, and the kernel works in order.
 
-import type { Libc } from "./libc.ts";
 import * as k from "./constants.ts";
 import type { Request } from "./link-message.ts";
 import { type ErrorReply, MessageWriter, type NetlinkMessage, parseErrorReply } from "./message.ts";
 import type { ForwardingKey } from "./monitor.ts";
-import { openSocket } from "./socket.ts";
+import { openSocket, type Place } from "./socket.ts";
 
 /** One message to be sent; `write` must use the request's type, flags and seq. */
 export type WireRequest = {
@@ -40,12 +39,12 @@ type Exchange = {
   readonly settle: (cause: Error | undefined) => void;
 };
 
-export function connect(libc: Libc | undefined, netns: string | undefined): Connection {
+export function connect(place: Place, purpose: "dumps" | "messages"): Connection {
   let exchange: Exchange | undefined;
   let queue: Promise<unknown> = Promise.resolve();
   let seq = 0;
   let closed = false;
-  const socket = openSocket(libc, netns, {
+  const socket = openSocket(place, purpose, {
     onMessage: (message) => {
       if (exchange?.onMessage(message)) exchange.settle(undefined);
     },

@@ -14,7 +14,7 @@ import type { ErrorReply, MessageWriter, NetlinkMessage } from "./message.ts";
 import { createMonitor, type Monitor } from "./monitor.ts";
 import { type NeighbourMessage, parseNeighbour } from "./neighbour-message.ts";
 import { isHarmless, type LinkTable, planOp, planUndo, stageOf } from "./op-request.ts";
-import { openSocket } from "./socket.ts";
+import { openSocket, type Place } from "./socket.ts";
 
 export type NetlinkKernelOptions = {
   /** A namespace in /run/netns to work in; needs koffi. Default: that of the process. */
@@ -44,8 +44,9 @@ export async function createNetlinkKernel(options: NetlinkKernelOptions): Promis
     degraded = `koffi cannot be loaded (${(cause as Error).message})`;
     return undefined;
   });
-  const writes = connect(libc, netns);
-  const dumps = connect(libc, netns);
+  const place: Place = { libc, netns };
+  const writes = connect(place, "messages");
+  const dumps = connect(place, "dumps");
   if (!writes.guarded) {
     degraded = `${degraded ?? "NETLINK_NO_ENOBUFS cannot be set"}: no kernel events, only periodic comparison`;
     log(degraded);
@@ -86,47 +87,45 @@ export async function createNetlinkKernel(options: NetlinkKernelOptions): Promis
   const applyStage = async (ops: readonly Op[]): Promise<readonly OpFailure[]> => {
     const table = tableOf(await dumpLinks());
     const failures: OpFailure[] = [];
-    const requests: WireRequest[] = [];
-    const owners: Op[] = [];
+    const planned: { readonly op: Op; readonly requests: readonly WireRequest[] }[] = [];
     for (const op of ops) {
       const plan = planOp(op, table);
       if ("code" in plan) failures.push({ op, code: plan.code, message: plan.message });
-      else {
-        for (const request of plan.requests) {
-          requests.push(request);
-          owners.push(op);
-        }
+      else if (plan.requests.length > 0) planned.push({ op, requests: plan.requests });
+      const gone = op.kind === "delete-link" ? table.byName.get(op.name) : undefined;
+      if (gone) monitor.forget(gone.index);
+    }
+    const unmarked: Op[] = [];
+    // A link takes the kernel milliseconds, all of them in one system call if sent together; entries take microseconds.
+    const batch = stageOf(ops[0] as Op) === "entry" ? MAX_BATCH : 1;
+    for (let from = 0; from < planned.length; from += batch) {
+      const group = planned.slice(from, from + batch);
+      const requests = group.flatMap((each) => each.requests);
+      const owners = group.flatMap((each) => each.requests.map(() => each.op));
+      const answers = await send(requests);
+      const refused = new Set<Op>();
+      for (const [index, answer] of answers.entries()) {
+        const op = owners[index] as Op;
+        // Of an op's requests the first refusal is the cause, the others follow from it.
+        if (!answer || refused.has(op) || isHarmless(op, answer.errno)) continue;
+        refused.add(op);
+        const code = ERRNO_NAMES.get(answer.errno) ?? `errno ${answer.errno}`;
+        failures.push({ op, code, message: answer.text ?? "" });
+        // Where the creation itself was refused, what bears the name is not ours to take back.
+        if (!((requests[index] as WireRequest).flags & k.NLM_F_EXCL)) unmarked.push(op);
       }
     }
-    const answers = await send(requests);
-    const refused = new Map<Op, number>();
-    for (const [index, answer] of answers.entries()) {
-      const op = owners[index] as Op;
-      // Of an op's requests the first refusal is the cause, the others follow from it.
-      if (!answer || refused.has(op) || isHarmless(op, answer.errno)) continue;
-      refused.set(op, index);
-      const code = ERRNO_NAMES.get(answer.errno) ?? `errno ${answer.errno}`;
-      failures.push({ op, code, message: answer.text ?? "" });
-    }
-    // Where the creation itself was refused, what bears the name is not ours to take back.
-    const unmarked = [...refused]
-      .filter(([, index]) => !((requests[index] as WireRequest).flags & k.NLM_F_EXCL))
-      .map(([op]) => op);
-    if (unmarked.length > 0) await send(unmarked.flatMap(planUndo));
+    for (const request of unmarked.flatMap(planUndo)) await send([request]);
     return failures;
   };
 
-  const send = async (requests: readonly WireRequest[]): Promise<(ErrorReply | undefined)[]> => {
-    const answers: (ErrorReply | undefined)[] = [];
-    for (let from = 0; from < requests.length; from += MAX_BATCH) {
-      const batch = requests.slice(from, from + MAX_BATCH);
-      if (watchers.size > 0) {
-        for (const { forwarding, type } of batch) if (forwarding) monitor.expect(forwarding, type === k.RTM_DELNEIGH);
-      }
-      answers.push(...(await writes.transact(batch)));
-      // The transport reads 32 notifications a turn of the event loop: let it keep up with the echoes of our writes.
-      for (let turn = 0; turn < DRAIN_TURNS && monitor.awaited() > MAX_BATCH; turn++) await setImmediate();
+  const send = async (requests: readonly WireRequest[]): Promise<readonly (ErrorReply | undefined)[]> => {
+    if (watchers.size > 0) {
+      for (const { forwarding, type } of requests) if (forwarding) monitor.expect(forwarding, type === k.RTM_DELNEIGH);
     }
+    const answers = await writes.transact(requests);
+    // The transport reads 32 notifications a turn of the event loop: let it keep up with the echoes of our writes.
+    for (let turn = 0; turn < DRAIN_TURNS && monitor.awaited() > MAX_BATCH; turn++) await setImmediate();
     return answers;
   };
 
@@ -136,18 +135,19 @@ export async function createNetlinkKernel(options: NetlinkKernelOptions): Promis
       const links = await dumpLinks();
       // Before the tables are read, so that what changes from here on is an event again.
       monitor.onDump(links);
-      return assembleState({
-        links,
-        addresses: await dumpTable<Address>(ADDRESSES, parseAddress),
-        routes: await dumpTable<Route>(ROUTES, parseRoute),
-        fdb: await dumpTable<NeighbourMessage>(FORWARDING, parseNeighbour),
-        neighbours: await dumpTable<NeighbourMessage>(NEIGHBOURS, parseNeighbour),
-      });
+      const addresses = await dumpTable<Address>(ADDRESSES, parseAddress);
+      const routes = await dumpTable<Route>(ROUTES, parseRoute);
+      const fdb = await dumpTable<NeighbourMessage>(FORWARDING, parseNeighbour);
+      const neighbours = await dumpTable<NeighbourMessage>(NEIGHBOURS, parseNeighbour);
+      const state = assembleState({ links, addresses, routes, fdb, neighbours });
+      // Large tables take the event loop for a while here and again in the diff: let others in between.
+      await setImmediate();
+      return state;
     },
     apply,
     watch: (listener) => {
       if (!writes.guarded) return { close: () => undefined };
-      const close = listen({ libc, netns, log, monitor, ownPort: writes.port }, listener);
+      const close = listen(place, { log, monitor, ownPort: writes.port }, listener);
       watchers.add(close);
       return {
         close: () => {
@@ -165,21 +165,20 @@ export async function createNetlinkKernel(options: NetlinkKernelOptions): Promis
 }
 
 function listen(
+  place: Place,
   context: {
-    readonly libc: Libc | undefined;
-    readonly netns: string | undefined;
     readonly log: (text: string) => void;
     readonly monitor: Monitor;
     readonly ownPort: number;
   },
   listener: (event: KernelEvent) => void,
 ): () => void {
-  const { libc, netns, log, monitor, ownPort } = context;
+  const { log, monitor, ownPort } = context;
   const tell = (event: KernelEvent): void => {
     // An exception that left a socket's listener would abort the process without a trace.
     queueMicrotask(() => listener(event));
   };
-  const socket = openSocket(libc, netns, {
+  const socket = openSocket(place, "messages", {
     onMessage: (message) => {
       for (const event of monitor.onMessage(message, ownPort)) tell(event);
     },

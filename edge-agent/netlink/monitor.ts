@@ -20,6 +20,8 @@ export type Monitor = {
   onDump(links: readonly Link[]): void;
   /** A request that makes or deletes this forwarding entry is about to be sent. */
   expect(entry: ForwardingKey, deletion: boolean): void;
+  /** A request that deletes this link is about to be sent, and what goes with it is no news. */
+  forget(index: number): void;
   /** How many expected notifications have not come yet. */
   awaited(): number;
 };
@@ -34,12 +36,15 @@ export function createMonitor(): Monitor {
   /** Devices of ours and their ports, by ifindex. */
   const ours = new Map<number, Vni>();
   const expected = new Set<string>();
+  /** Links that we are deleting. */
+  const dying = new Set<number>();
 
   const changed = (vni: Vni | undefined): KernelEvent[] =>
     vni === undefined ? [] : [{ kind: "network-changed", vni }];
 
   const onNewLink = (payload: Buffer, own: boolean): readonly KernelEvent[] => {
     const { family, index } = linkHead(payload);
+    if (dying.has(index)) return [];
     // AF_BRIDGE: flags of a bridge port.
     if (family !== k.AF_UNSPEC) return own ? [] : changed(ours.get(index));
     const link = parseLink(payload);
@@ -56,6 +61,7 @@ export function createMonitor(): Monitor {
 
   const onDeletedLink = (payload: Buffer, own: boolean): readonly KernelEvent[] => {
     const { family, index } = linkHead(payload);
+    if (dying.has(index)) return [];
     const name = known.get(index)?.name;
     const vni = ours.get(index);
     if (family !== k.AF_UNSPEC) return own ? [] : changed(vni);
@@ -97,6 +103,7 @@ export function createMonitor(): Monitor {
       known.clear();
       ours.clear();
       expected.clear();
+      dying.clear();
       for (const link of links) {
         known.set(link.index, { name: link.name, master: link.master });
         const vni = ownedVni(link);
@@ -110,6 +117,11 @@ export function createMonitor(): Monitor {
     expect: (entry, deletion) => {
       expected.delete(keyOf(entry, !deletion));
       expected.add(keyOf(entry, deletion));
+    },
+    forget: (index) => {
+      dying.add(index);
+      ours.delete(index);
+      known.delete(index);
     },
     awaited: () => expected.size,
   };

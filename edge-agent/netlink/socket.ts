@@ -19,6 +19,9 @@ export type NetlinkSocket = {
   close(): void;
 };
 
+/** What a socket is opened with: the C library if it could be loaded, and a namespace if not the process's own. */
+export type Place = { readonly libc: Libc | undefined; readonly netns: string | undefined };
+
 export type SocketListener = {
   readonly onMessage: (message: NetlinkMessage) => void;
   /** The socket is of no use any more, or what it received cannot be read. */
@@ -26,12 +29,13 @@ export type SocketListener = {
 };
 
 const RECEIVE_BUFFER_BYTES = 32 * 1024 * 1024;
-/** The kernel fills dumps up to this size a datagram; with the package's default of peeking it would be 4 KB. */
-const DATAGRAM_BYTES = 32_768;
+const DUMP_DATAGRAM_BYTES = 32_768;
 
 /** Opens a socket, in the namespace `netns` if given (which needs koffi). */
-export function openSocket(libc: Libc | undefined, netns: string | undefined, listener: SocketListener): NetlinkSocket {
+export function openSocket(place: Place, purpose: "dumps" | "messages", listener: SocketListener): NetlinkSocket {
+  const { libc, netns } = place;
   const before = openDescriptors();
+  const construct = (): RawNetlinkSocket => constructSocket(purpose);
   const raw = netns === undefined ? construct() : inNamespace(libc, netns, construct);
   const { port } = raw.address();
   const fd = libc && [...openDescriptors()].find((each) => !before.has(each) && libc.netlinkPort(each) === port);
@@ -58,11 +62,15 @@ export function openSocket(libc: Libc | undefined, netns: string | undefined, li
   };
 }
 
-function construct(): RawNetlinkSocket {
+/**
+ * The transport allocates its whole buffer for every datagram, unless it peeks at the length first. Dumps want the
+ * buffer, which the kernel fills (peeking gets 4 KB a datagram); for the small messages it would be 32 KB each.
+ */
+function constructSocket(purpose: "dumps" | "messages"): RawNetlinkSocket {
   const size = 1024 * 1024;
   return new RawNetlinkSocket(k.NETLINK_ROUTE, {
-    messagePeeking: false,
-    msgBufferSize: DATAGRAM_BYTES,
+    messagePeeking: purpose === "messages",
+    msgBufferSize: DUMP_DATAGRAM_BYTES,
     recvBufferSize: size,
     sendBufferSize: size,
   });

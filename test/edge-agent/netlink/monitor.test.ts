@@ -90,6 +90,20 @@ describe("monitor: links", () => {
     expect(monitor.onMessage(linkMessage(k.RTM_NEWLINK, { index: 5, name: "tap1", master: 2 }), OWN)).toEqual(CHANGED);
   });
 
+  it("a device that we delete -> nothing of what goes with it, until the next dump", () => {
+    const monitor = opened();
+    monitor.forget(2);
+    monitor.forget(3);
+    const ofBridge = { index: 2, name: "ovbr100", alias: ALIAS };
+    expect(monitor.onMessage(linkMessage(k.RTM_NEWLINK, ofBridge), OWN)).toEqual([]);
+    expect(monitor.onMessage(entryMessage(k.RTM_DELNEIGH, { index: 3, flags: k.NTF_SELF }), OWN)).toEqual([]);
+    expect(monitor.onMessage(linkMessage(k.RTM_DELLINK, ofBridge), OWN)).toEqual([]);
+    monitor.onDump(LINKS);
+    expect(monitor.onMessage(linkMessage(k.RTM_DELLINK, ofBridge), OWN)).toEqual([
+      { kind: "link-gone", name: "ovbr100" },
+    ]);
+  });
+
   it("AF_BRIDGE: a port leaves -> its network, and the link is not taken for deleted", () => {
     const monitor = opened();
     const left = fromHex("07000000 05000000 00000000 00000000");
