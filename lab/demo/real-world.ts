@@ -9,6 +9,7 @@ import { type LocalRuntime, startLocal } from "../../local/runtime.ts";
 import { DAEMONS } from "../frr.ts";
 import { type Lab, type LabProcess, upLab } from "../lab.ts";
 import { frrDirectory, workDirectory } from "../state.ts";
+import { buildTopology, DEFAULT_TOPOLOGY } from "../topology.ts";
 import type { AgentSummary, World } from "./world.ts";
 
 export type RealWorldOptions = {
@@ -29,9 +30,12 @@ export async function openRealWorld({ stateDir, signal, progress }: RealWorldOpt
     cloudLog.splice(0, cloudLog.length - CLOUD_LOG_LINES);
   };
   // The broker listens on the lab's management address, which must be there first.
-  const linked = Promise.withResolvers<void>();
-  const upping = upLab({ stateDir, signal, linked: linked.resolve }, progress);
-  const starting = Promise.race([linked.promise, upping]).then((lab) => startCloud(lab, log, progress));
+  let whenLinked: () => void = () => undefined;
+  const linked = new Promise<void>((resolve) => {
+    whenLinked = resolve;
+  });
+  const upping = upLab({ stateDir, signal, linked: whenLinked }, progress);
+  const starting = Promise.race([linked, upping]).then(() => startCloud(log, progress));
   const [up, cloud, built] = await Promise.allSettled([upping, starting, buildAgent()]);
   if (up.status === "fulfilled" && cloud.status === "fulfilled" && built.status === "fulfilled" && !signal.aborted) {
     return realWorld({ lab: up.value, local: cloud.value, bundle: built.value, cloudLog });
@@ -40,6 +44,13 @@ export async function openRealWorld({ stateDir, signal, progress }: RealWorldOpt
   if (cloud.status === "fulfilled") await cloud.value.close();
   signal.throwIfAborted();
   throw [up, cloud, built].find((one) => one.status === "rejected")?.reason;
+}
+
+async function startCloud(log: (line: string) => void, progress: (line: string) => void): Promise<LocalRuntime> {
+  const { rootAddress } = buildTopology(DEFAULT_TOPOLOGY).management;
+  const local = await startLocal({ apiPort: 0, brokerPort: 0, brokerHost: rootAddress, controlPort: 0, log });
+  progress(`the cloud's template runs on this machine: API ${local.apiUrl}, broker ${local.brokerUrl}`);
+  return local;
 }
 
 type Parts = { readonly lab: Lab; readonly local: LocalRuntime; readonly bundle: string; readonly cloudLog: string[] };
