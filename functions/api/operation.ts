@@ -4,14 +4,17 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { refuse } from "../domain/write.ts";
 import * as example from "./example.ts";
 import {
   type FieldError,
   fieldErrors,
   fieldsProblem,
+  immutableRefusals,
   type Problem,
   PROBLEM_TYPE,
   plainProblem,
+  refusalProblem,
   typeMessage,
 } from "./problem.ts";
 import { ProblemSchema } from "./schema.ts";
@@ -29,6 +32,7 @@ export type Operation<P extends Shape, Q extends Shape, B extends z.ZodType> = {
   tag: string;
   params?: P;
   query?: Q;
+  /** `patch`: a merge patch. `immutable`: the resource's fields, told apart from unknown ones in a refusal. */
   body?: { schema: B; example: unknown; patch?: boolean; immutable?: readonly string[] };
   answer: { status: 200 | 201; description: string; schema: z.ZodType; example: unknown };
   /** The statuses of its problems besides those that every operation has. */
@@ -87,7 +91,9 @@ async function readInput<P extends Shape, Q extends Shape, B extends z.ZodType>(
   if ("problem" in json) return json;
   const parsedBody = body.schema.safeParse(json.value, { error: typeMessage });
   if (parsedBody.success) return { input: { ...input, body: parsedBody.data } };
-  return { problem: fieldsProblem(fieldErrors(parsedBody.error.issues, new Set(body.immutable))) };
+  const { issues } = parsedBody.error;
+  const [first, ...more] = immutableRefusals(issues, body.immutable ?? []);
+  return { problem: first ? refusalProblem(refuse(first, ...more)) : fieldsProblem(fieldErrors(issues)) };
 }
 
 export function nothingHere(context: Context): Problem {

@@ -72,16 +72,21 @@ export function plainProblem(status: number, kind: string, title: string, reason
   return { type: typeOf(kind), title, status, detail: sentence(reason), reason };
 }
 
-/** The faults of a value by its schema's issues; a field that `immutable` names exists but cannot be changed. */
-export function fieldErrors(issues: readonly z.core.$ZodIssue[], immutable: ReadonlySet<string> = NONE): FieldError[] {
+/** The faults of a value by its schema's issues. */
+export function fieldErrors(issues: readonly z.core.$ZodIssue[]): FieldError[] {
   return issues.flatMap((issue) => {
     const path = issue.path.map(String);
     if (issue.code !== "unrecognized_keys") return [{ field: path.join("."), reason: issue.message }];
-    return issue.keys.map((key) => {
-      const field = [...path, key.slice(0, 100)].join(".");
-      return { field, reason: immutable.has(field) ? immutableReason(field) : "is not a known field" };
-    });
+    return issue.keys.map((key) => ({ field: [...path, key.slice(0, 100)].join("."), reason: "is not a known field" }));
   });
+}
+
+/** The fields that a patch names and the resource has, but that no patch changes. */
+export function immutableRefusals(issues: readonly z.core.$ZodIssue[], fields: readonly string[]): Refusal[] {
+  const unknown = issues.flatMap((issue) =>
+    issue.code === "unrecognized_keys" && issue.path.length === 0 ? issue.keys : [],
+  );
+  return unknown.filter((key) => fields.includes(key)).map((field) => ({ kind: "immutable-field", field }));
 }
 
 /** Words for what zod tells in its own; undefined where the schema has its own words. */
@@ -104,12 +109,6 @@ function typeName(value: unknown): string {
   if (Array.isArray(value)) return "an array";
   if (typeof value === "number") return Number.isInteger(value) ? "a number" : String(value);
   return typeof value === "object" ? "an object" : `a ${typeof value}`;
-}
-
-const NONE: ReadonlySet<string> = new Set();
-
-function immutableReason(field: string): string {
-  return field === "host" ? "changes only by a move (POST …:move)" : "cannot be changed";
 }
 
 /** `the endpoint e1 of network n1`. */
@@ -215,7 +214,12 @@ function words(refusal: Refusal): Omit<Told, "title"> {
     case "required":
       return { status: 422, field: refusal.field, reason: "is required" };
     case "immutable-field":
-      return { status: 422, field: refusal.field, reason: immutableReason(refusal.field) };
+      // Only an endpoint has a host.
+      return {
+        status: 422,
+        field: refusal.field,
+        reason: refusal.field === "host" ? "changes by a move only (POST …:move)" : "cannot be changed",
+      };
     case "contended":
       return { status: 409, reason: `${nameOf(refusal.ref)} was changed by others at the same time; try again` };
     default:

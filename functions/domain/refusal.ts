@@ -31,6 +31,7 @@ export type Refusal =
   | { kind: "router-id-needed" }
   /** A patch leaves a part without a field that it needs. */
   | { kind: "required"; field: string }
+  /** A field that no change may touch: VNI, VTEP, MAC, a parent. The parser of patches tells it, as it has no such field. */
   | { kind: "immutable-field"; field: string }
   /** Others changed the same resource again and again while we tried. */
   | { kind: "contended"; ref: ResourceRef };

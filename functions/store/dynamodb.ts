@@ -35,8 +35,11 @@ export function createDynamoDbStore({ client, table: TableName, pacing }: Dynamo
   async function commit(writes: readonly Write[]): Promise<Committed> {
     if (writes.length > MAX_TRANSACTION_ITEMS) throw new Error(`a transaction of ${writes.length} writes`);
     const TransactItems = writes.map((write) => transactItem(TableName, write));
+    // One token over all attempts: an attempt whose answer was lost is then the same as its repetition.
+    const ClientRequestToken = writes.find((write) => write.write === "record")?.change.id;
+    const input = { TransactItems, ...(ClientRequestToken === undefined ? {} : { ClientRequestToken }) };
     try {
-      await withRetries(pacing, () => client.send(new TransactWriteItemsCommand({ TransactItems })));
+      await withRetries(pacing, () => client.send(new TransactWriteItemsCommand(input)));
       return { kind: "committed" };
     } catch (error) {
       if (!(error instanceof TransactionCanceledException)) throw error;

@@ -18,6 +18,7 @@ type Case = {
 const endpoint = { host: "h1", mac: "02:00:00:00:00:02", port: "tap2" };
 const network = { tenant: "acme", name: "Db", vni: 200 };
 const host = { site: "fra", vtep: "192.0.2.9" };
+const immutable = { status: 422, kind: "immutable-field" };
 const invalid = { status: 422, kind: "invalid-fields" };
 
 const postEndpoint = (more: object) => (api: ApiUnderTest) =>
@@ -171,42 +172,42 @@ const CASES: Case[] = [
   {
     fault: "VNI changed",
     send: patch("/v1/networks/web", { vni: 101 }),
-    ...invalid,
+    ...immutable,
     field: "vni",
     reason: /cannot be changed/,
   },
   {
     fault: "tenant changed",
     send: patch("/v1/networks/web", { tenant: "b" }),
-    ...invalid,
+    ...immutable,
     field: "tenant",
     reason: /cannot be changed/,
   },
   {
     fault: "VTEP changed",
     send: patch("/v1/hosts/h1", { vtep: "192.0.2.7" }),
-    ...invalid,
+    ...immutable,
     field: "vtep",
     reason: /cannot be changed/,
   },
   {
     fault: "MAC changed",
     send: patch("/v1/networks/web/endpoints/vm1", { mac: "02:00:00:00:00:09" }),
-    ...invalid,
+    ...immutable,
     field: "mac",
     reason: /cannot be changed/,
   },
   {
     fault: "host changed by a patch",
     send: patch("/v1/networks/web/endpoints/vm1", { host: "h2" }),
-    ...invalid,
+    ...immutable,
     field: "host",
     reason: /move/,
   },
   {
     fault: "version changed",
     send: patch("/v1/tenants/acme", { version: 9 }),
-    ...invalid,
+    ...immutable,
     field: "version",
     reason: /cannot be changed/,
   },

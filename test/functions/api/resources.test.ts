@@ -86,7 +86,7 @@ describe("list", () => {
       expect(items.length).toBeLessThanOrEqual(3);
       ids.push(...items.map(({ id }) => id));
       if (body["next"] === undefined) break;
-      path = `/v1/networks?limit=3&tenant=acme&cursor=${String(body["next"])}`;
+      path = `/v1/networks?limit=3&tenant=acme&cursor=${body["next"] as string}`;
     }
     expect(ids).toEqual(["n0", "n1", "n2", "n3", "n4", "n5", "n6", "web"]);
   });

@@ -46,10 +46,12 @@ test("commit: somebody is faster every time -> 409 after a bounded number of att
 test("create without an id: the given one is taken -> another is tried", async () => {
   let refused = 0;
   const { api } = await seeded((store) => ({
-    get: async (ref) => {
-      if (!/^net-/.test(ref.id) || refused >= 2) return store.get(ref);
+    get: (ref) => {
+      if (!ref.id.startsWith("net-") || refused >= 2) return store.get(ref);
       refused++;
-      return store.get({ ...ref, id: "web" } as typeof ref);
+      const other = structuredClone(ref);
+      other.id = "web";
+      return store.get(other);
     },
   }));
   const body = await created(api.post("/v1/networks", { tenant: "acme", name: "N", vni: 5 }));
