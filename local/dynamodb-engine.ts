@@ -8,7 +8,6 @@ import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { findJava } from "./java.ts";
 import { StartFailure } from "./start-failure.ts";
 
 export type DynamodbEngine = {
@@ -20,6 +19,8 @@ export type DynamodbEngine = {
 };
 
 export type EngineOptions = {
+  /** The command that `findJava` found. */
+  java: string;
   /** Undefined: in memory. */
   databaseDir: string | undefined;
   environment: NodeJS.ProcessEnv;
@@ -56,12 +57,11 @@ exit $status
 
 /** Starts the engine and waits for its first answer. */
 export async function startDynamodbEngine(options: EngineOptions): Promise<DynamodbEngine> {
-  const java = await findJava(options.environment);
   const jarDir = await findJarDir();
   const port = await freePort();
   const storage = options.databaseDir === undefined ? ["-inMemory"] : ["-dbPath", options.databaseDir];
   const command = [
-    java,
+    options.java,
     ...JVM_OPTIONS,
     "-jar",
     "DynamoDBLocal.jar",

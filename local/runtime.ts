@@ -13,6 +13,7 @@ import { gatewayEvent } from "./gateway-event.ts";
 import { LOOPBACK } from "./http-server.ts";
 import { startHttpApi } from "./http-api.ts";
 import { startIotDataPlane } from "./iot-data-plane.ts";
+import { findJava } from "./java.ts";
 import { parseIotPolicy } from "./iot-policy.ts";
 import { startIotRules } from "./iot-rules.ts";
 import type { Plan } from "./plan.ts";
@@ -161,11 +162,10 @@ async function startEngineAndSynthesize(
   folder: DataFolder,
   closers: (() => Promise<void>)[],
 ): Promise<[Plan, DynamodbEngine]> {
-  const { log } = options;
-  const starting = startDynamodbEngine({
-    databaseDir: folder.databaseDir,
-    environment: options.environment ?? process.env,
-  }).then((engine) => {
+  const { log, environment = process.env } = options;
+  // Asked first, so that who has no Java need not wait for a synthesis to be told.
+  const java = await findJava(environment);
+  const starting = startDynamodbEngine({ java, databaseDir: folder.databaseDir, environment }).then((engine) => {
     // Registered here, so that it is ended also if the synthesis fails.
     closers.push(engine.close);
     log(`DynamoDB's local engine answers at ${engine.url}, data ${folder.databaseDir ?? "in memory"}`);

@@ -7,7 +7,9 @@ import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
 
 const REPOSITORY = fileURLToPath(new URL("../..", import.meta.url));
-const PATIENCE = { timeout: 45_000, interval: 50 };
+/** On a loaded machine a start takes half a minute; a test that waits for two of its steps gets twice that. */
+const PATIENCE = { timeout: 60_000, interval: 50 };
+const TEST_TIMEOUT_MS = 130_000;
 
 type Run = { child: ChildProcess; stdout: () => string; stderr: () => string; exited: Promise<number | null> };
 const runs: Run[] = [];
@@ -49,7 +51,7 @@ const answers = (url: string) =>
     () => false,
   );
 
-describe("npm start", () => {
+describe("npm start", { timeout: TEST_TIMEOUT_MS }, () => {
   it("npm start: killed while starting -> its Java ends with it", async () => {
     const run = start(FREE_PORTS);
     const url = await engineUrl(run);

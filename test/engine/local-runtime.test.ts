@@ -10,6 +10,7 @@ import { DynamoDBClient, GetItemCommand, ListTablesCommand, PutItemCommand } fro
 import mqtt, { type MqttClient } from "mqtt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startDynamodbEngine } from "../../local/dynamodb-engine.ts";
+import { findJava } from "../../local/java.ts";
 import { type LocalRuntime, startLocal } from "../../local/runtime.ts";
 import { StartFailure } from "../../local/start-failure.ts";
 import { commandsToTry } from "../../local/what-next.ts";
@@ -244,7 +245,8 @@ describe("local runtime", () => {
 
 /** Gives web-1 another port, past the API, with nothing but the engine running. */
 async function writeWhileDown(): Promise<void> {
-  const engine = await startDynamodbEngine({ databaseDir: join(dataDir, "database"), environment: process.env });
+  const java = await findJava(process.env);
+  const engine = await startDynamodbEngine({ java, databaseDir: join(dataDir, "database"), environment: process.env });
   const credentials = { accessKeyId: "local", secretAccessKey: "local" };
   const client = new DynamoDBClient({ endpoint: engine.url, region: "us-east-1", credentials });
   try {

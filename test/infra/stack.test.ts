@@ -26,7 +26,7 @@ beforeAll(async () => {
   }
   const app = new App({ outdir: join(folder, "cdk.out"), analyticsReporting: false });
   template = Template.fromStack(addStack(app, bundles as BundleFolders));
-}, 60_000);
+}, 120_000);
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
