@@ -4,6 +4,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Asn } from "../../shared/address/vni.ts";
 import { type ImportPolicy, type Rejection, rejection } from "./import-policy.ts";
+import { receivedRoute } from "./path-information.ts";
 import { type EvpnRoute, type PathInformation, type PeerKey, type ReceivedRoute, routeKey } from "./route.ts";
 
 /** Routes that are new or changed, and routes that are gone as they were last held. */
@@ -56,7 +57,7 @@ export class AdjRibIn {
         const key = routeKey(nlri);
         // A route that policy refuses still replaces what was there before (RFC 4271 3.1).
         if (rejected) this.#remove(key, withdrawn);
-        else this.#put(key, { ...path, peer: this.#peer, peerAsn: this.#peerAsn, nlri }, announced);
+        else this.#put(key, receivedRoute(this.#peer, this.#peerAsn, nlri, path), announced);
       }
     }
     return { announced, withdrawn };

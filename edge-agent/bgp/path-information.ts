@@ -1,6 +1,7 @@
 // From the attributes of an UPDATE to what a RIB keeps with each of its routes. Pure; made once per UPDATE.
 
-import type { PathInformation } from "./route.ts";
+import type { Asn } from "../../shared/address/vni.ts";
+import type { EvpnRoute, PathInformation, PeerKey, ReceivedRoute } from "./route.ts";
 import { mergeAs4Path } from "./wire/as-path.ts";
 import type { PathAttributes } from "./wire/attribute-table.ts";
 
@@ -14,15 +15,36 @@ export function pathInformation(attributes: PathAttributes): PathInformation | u
   return {
     nextHop: mpReach.nextHop,
     routeTargets: extCommunities.flatMap((it) => (it.kind === "route-target" ? [it.target] : [])),
-    ...(mobility && { mobility: { sequence: mobility.sequence, sticky: mobility.sticky } }),
+    mobility: mobility && { sequence: mobility.sequence, sticky: mobility.sticky },
     encapsulations: extCommunities.flatMap((it) => (it.kind === "encapsulation" ? [it.tunnelType] : [])),
-    ...(routerMac && { routerMac: routerMac.mac }),
+    routerMac: routerMac?.mac,
     defaultGateway: extCommunities.some((it) => it.kind === "default-gateway"),
-    ...(attributes.pmsi && { pmsi: attributes.pmsi }),
+    pmsi: attributes.pmsi,
     asPath: path.flatMap((segment) => segment.asns),
     origin: attributes.origin ?? "incomplete",
-    ...(attributes.localPref !== undefined && { localPref: attributes.localPref }),
-    ...(attributes.med !== undefined && { med: attributes.med }),
-    ...(attributes.originatorId && { originatorId: attributes.originatorId }),
+    localPref: attributes.localPref,
+    med: attributes.med,
+    originatorId: attributes.originatorId,
+  };
+}
+
+/** One route of the UPDATE. Spelt out, so that all routes have one shape: a spread costs many times as much. */
+export function receivedRoute(peer: PeerKey, peerAsn: Asn, nlri: EvpnRoute, path: PathInformation): ReceivedRoute {
+  return {
+    peer,
+    peerAsn,
+    nlri,
+    nextHop: path.nextHop,
+    routeTargets: path.routeTargets,
+    mobility: path.mobility,
+    encapsulations: path.encapsulations,
+    routerMac: path.routerMac,
+    defaultGateway: path.defaultGateway,
+    pmsi: path.pmsi,
+    asPath: path.asPath,
+    origin: path.origin,
+    localPref: path.localPref,
+    med: path.med,
+    originatorId: path.originatorId,
   };
 }

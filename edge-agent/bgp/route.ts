@@ -92,18 +92,18 @@ export type PathInformation = {
   readonly nextHop: IpAddress;
   readonly routeTargets: readonly RouteTarget[];
   /** Absent when the community was: sequence 0, not sticky. */
-  readonly mobility?: Mobility;
+  readonly mobility?: Mobility | undefined;
   /** Tunnel types (`TunnelType`) of the encapsulation communities; none means the receiver's default (RFC 8365 5.1.3). */
   readonly encapsulations: readonly number[];
-  readonly routerMac?: Mac;
+  readonly routerMac?: Mac | undefined;
   readonly defaultGateway: boolean;
-  readonly pmsi?: Pmsi;
+  readonly pmsi?: Pmsi | undefined;
   /** All ASNs of the AS_PATH in order, members of sets included. */
   readonly asPath: readonly number[];
   readonly origin: "igp" | "egp" | "incomplete";
-  readonly localPref?: number;
-  readonly med?: number;
-  readonly originatorId?: Ipv4;
+  readonly localPref?: number | undefined;
+  readonly med?: number | undefined;
+  readonly originatorId?: Ipv4 | undefined;
 };
 
 /** A route in the Adj-RIB-In of `peer`. */
