@@ -4,13 +4,12 @@
 //   t1 --tap1- [ hostA 192.0.2.1 ] --u-- [ hostB 192.0.2.2 ] -tap2-- t2
 //               \-tapm-- mover (the same machine seen from both hosts) --tapm-/
 
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { createReconciler, type DataplaneReport, type Reconciler } from "../../edge-agent/dataplane/reconciler.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type NetworkState, ownerMark } from "../../edge-agent/dataplane/state.ts";
-import { createNetlinkKernel } from "../../edge-agent/netlink/kernel.ts";
 import type { IpAddress } from "../../shared/address/ip.ts";
 import type { Mac } from "../../shared/address/mac.ts";
 import { ip, mac, vni } from "../contract/kernel.ts";
+import { type Agent, forwarding, lines, packetsLost, startAgent } from "./dataplane-agent.ts";
 import { linkNamespaces, makeNamespace, type Namespace, startIn } from "./namespace.ts";
 import { requireKernel } from "./require-root.ts";
 
@@ -44,61 +43,6 @@ const MACHINES: readonly Machine[] = [
   { ...TWO, vtep: B, port: "tap2" },
   { ...MOVER, vtep: A, port: "tapm" },
 ];
-
-const clock = {
-  nowMs: () => performance.now(),
-  setTimer: (afterMs: number, callback: () => void) => {
-    const timer = setTimeout(callback, afterMs);
-    return () => clearTimeout(timer);
-  },
-};
-
-type Agent = {
-  readonly reconciler: Reconciler;
-  /** Sets the state and waits until a report about it says that all is in the kernel. */
-  settle(networks: readonly NetworkState[]): Promise<DataplaneReport>;
-  close(): Promise<void>;
-};
-
-async function startAgent(namespace: Namespace): Promise<Agent> {
-  const kernel = await createNetlinkKernel({ netns: namespace.name, log: console.warn });
-  const reconciler = createReconciler({ kernel, clock, log: () => undefined });
-  return {
-    reconciler,
-    settle: async (networks) => {
-      const generation = reconciler.setDesired({ networks }, { inSync: true });
-      const done = (): DataplaneReport | false => {
-        const report = reconciler.latest();
-        const clean = report?.networks.every((network) => network.remaining.length + network.problems.length === 0);
-        return report && report.generation >= generation && clean && !report.error ? report : false;
-      };
-      return await vi.waitUntil(done, { timeout: 10_000, interval: 5 });
-    },
-    close: async () => {
-      await reconciler.close();
-      await kernel.close();
-    },
-  };
-}
-
-function lines(text: string): string[] {
-  return text
-    .split("\n")
-    .map((line) => line.trim())
-    .filter((line) => line !== "");
-}
-
-/** The declared entries of a host, as `bridge` prints them; without what the kernel makes of itself. */
-function forwarding(host: Namespace): string[] {
-  const declared = lines(host.run("bridge fdb show")).filter((line) => /^(02:00:00|00:00:00:00)/.test(line));
-  return declared.filter((line) => /\bov(br|x)100\b/.test(line)).sort();
-}
-
-function packetsLost(output: string): number {
-  const counts = /(\d+) packets transmitted, (\d+) received/.exec(output);
-  if (!counts) throw new Error(`no summary from ping: ${output}`);
-  return Number(counts[1]) - Number(counts[2]);
-}
 
 describe.runIf(requireKernel("root", "vxlan", "bridge"))("dataplane on two hosts", () => {
   const namespaces: Namespace[] = [];

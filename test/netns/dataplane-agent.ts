@@ -1,0 +1,64 @@
+// A reconciler on the real kernel of a namespace, and how to read what it did: shared by the dataplane's kernel tests.
+
+import { vi } from "vitest";
+import { createReconciler, type DataplaneReport, type Reconciler } from "../../edge-agent/dataplane/reconciler.ts";
+import type { NetworkState } from "../../edge-agent/dataplane/state.ts";
+import { createNetlinkKernel } from "../../edge-agent/netlink/kernel.ts";
+import type { Namespace } from "./namespace.ts";
+
+const clock = {
+  nowMs: () => performance.now(),
+  setTimer: (afterMs: number, callback: () => void) => {
+    const timer = setTimeout(callback, afterMs);
+    return () => clearTimeout(timer);
+  },
+};
+
+export type Agent = {
+  readonly reconciler: Reconciler;
+  /** Sets the state and waits until a report about it says that all is in the kernel. */
+  settle(networks: readonly NetworkState[]): Promise<DataplaneReport>;
+  close(): Promise<void>;
+};
+
+export async function startAgent(namespace: Namespace): Promise<Agent> {
+  const kernel = await createNetlinkKernel({ netns: namespace.name, log: console.warn });
+  const reconciler = createReconciler({ kernel, clock, log: () => undefined });
+  return {
+    reconciler,
+    settle: async (networks) => {
+      const generation = reconciler.setDesired({ networks }, { inSync: true });
+      const done = (): DataplaneReport | false => {
+        const report = reconciler.latest();
+        const clean = report?.networks.every((network) => network.remaining.length + network.problems.length === 0);
+        return report && report.generation >= generation && clean && !report.error ? report : false;
+      };
+      return await vi.waitUntil(done, { timeout: 10_000, interval: 5 });
+    },
+    close: async () => {
+      await reconciler.close();
+      await kernel.close();
+    },
+  };
+}
+
+/** Trimmed, without empty ones. */
+export function lines(text: string): string[] {
+  return text
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "");
+}
+
+/** The declared entries of a host, as `bridge` prints them; without what the kernel makes of itself. */
+export function forwarding(host: Namespace): string[] {
+  const declared = lines(host.run("bridge fdb show")).filter((line) => /^(02:00:00|00:00:00:00)/.test(line));
+  return declared.filter((line) => /\bov(br|x)100\b/.test(line)).sort();
+}
+
+/** From ping's summary. */
+export function packetsLost(output: string): number {
+  const counts = /(\d+) packets transmitted, (\d+) received/.exec(output);
+  if (!counts) throw new Error(`no summary from ping: ${output}`);
+  return Number(counts[1]) - Number(counts[2]);
+}
