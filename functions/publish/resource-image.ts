@@ -34,14 +34,16 @@ const Versioned = z.object({ version: z.number() });
 export function parseStreamRecord(record: DynamoDBRecord): ParsedRecord {
   const image = record.dynamodb?.NewImage;
   if (record.eventName === "REMOVE" || !image) return { kind: "ignored" };
+  // Before all else: of items that are not ours we need to understand nothing. (The local engine's stream has an empty
+  // map, as in our own records, as a value of no type.)
+  const type = image["type"]?.S;
+  if (type !== "host" && type !== "network" && type !== "endpoint") return { kind: "ignored" };
   let item: Record<string, unknown>;
   try {
     item = unmarshallImage(image);
   } catch (error) {
     return poison(record, `the image is no item: ${(error as Error).message}`);
   }
-  const type = item["type"];
-  if (type !== "host" && type !== "network" && type !== "endpoint") return { kind: "ignored" };
   if (sameVersion(record, item)) return { kind: "ignored" };
   const parsed = parseResource(type, item);
   return typeof parsed === "string" ? poison(record, parsed) : parsed;

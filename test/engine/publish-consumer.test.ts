@@ -1,18 +1,12 @@
 // The stream's consumer on the real engine.
 
-import { DescribeTableCommand, TransactWriteItemsCommand } from "@aws-sdk/client-dynamodb";
-import {
-  DescribeStreamCommand,
-  DynamoDBStreamsClient,
-  GetRecordsCommand,
-  GetShardIteratorCommand,
-} from "@aws-sdk/client-dynamodb-streams";
-import type { DynamoDBRecord } from "aws-lambda";
+import { TransactWriteItemsCommand } from "@aws-sdk/client-dynamodb";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { channelPk, headKey, parseHead, parseRecord } from "../../functions/publish/channel-items.ts";
 import { getItem, putItem, queryAll, type Table } from "../../functions/publish/table.ts";
 import { endpointItem, hostItem, networkItem, type StoredItem } from "../functions/publish/fixtures.ts";
 import { EngineWorld } from "../functions/publish/engine-world.ts";
+import { StreamReader } from "../functions/publish/stream-reader.ts";
 import { type Engine, startEngine } from "./dynamodb-engine.ts";
 
 let engine: Engine;
@@ -243,7 +237,11 @@ describe("consumer", () => {
     const fresh = await EngineWorld.on(engine);
     for (const item of [hostItem("h1", 1), hostItem("h2", 2)]) await fresh.write(item);
     const agent = fresh.agent("h2");
-    expect(await fresh.consume(await readStream(world.table))).toEqual([]);
+    const stream = new StreamReader(engine, world.table);
+    const records = await stream.next();
+    stream.close();
+    expect(records.length).toBeGreaterThan(5);
+    expect(await fresh.consume(records)).toEqual([]);
     expect(agent.keys("net:n1")).toEqual(["endpoint/e2", "network", "vtep/h2"]);
     expect((await fresh.replay("host:h1")).keys("host:h1")).toEqual(["host"]);
   });
@@ -259,27 +257,4 @@ function failingTable(table: Table, pk: string, first?: () => Promise<void>): Ta
     return table.client.send(command as TransactWriteItemsCommand);
   }) as Table["client"]["send"];
   return { ...table, client };
-}
-
-/** All records of the table's stream so far. */
-async function readStream(table: Table): Promise<DynamoDBRecord[]> {
-  const streams = new DynamoDBStreamsClient({
-    endpoint: engine.endpoint,
-    region: "eu-central-1",
-    credentials: { accessKeyId: "local", secretAccessKey: "local" },
-  });
-  const described = await table.client.send(new DescribeTableCommand({ TableName: table.name }));
-  const StreamArn = described.Table?.LatestStreamArn;
-  const stream = await streams.send(new DescribeStreamCommand({ StreamArn }));
-  const records: DynamoDBRecord[] = [];
-  for (const { ShardId } of stream.StreamDescription?.Shards ?? []) {
-    const start = await streams.send(
-      new GetShardIteratorCommand({ StreamArn, ShardId, ShardIteratorType: "TRIM_HORIZON" }),
-    );
-    const answer = await streams.send(new GetRecordsCommand({ ShardIterator: start.ShardIterator }));
-    records.push(...((answer.Records ?? []) as unknown as DynamoDBRecord[]));
-  }
-  streams.destroy();
-  expect(records.length).toBeGreaterThan(5);
-  return records;
 }

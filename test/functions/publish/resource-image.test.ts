@@ -28,6 +28,12 @@ describe("parseStreamRecord", () => {
     expect(parseStreamRecord(streamRecord({ ...endpoint, type }))).toEqual({ kind: "ignored" });
   });
 
+  test("image: a record with an empty map, as the local engine's stream shows it -> ignored, not poison", () => {
+    const record = streamRecord({ ...endpoint, type: "record" });
+    const image = { ...record.dynamodb?.NewImage, body: {} } as never;
+    expect(parseStreamRecord({ ...record, dynamodb: { NewImage: image } })).toEqual({ kind: "ignored" });
+  });
+
   test("image: an endpoint without a MAC -> poison that names item and field", () => {
     const { mac: _, ...rest } = endpoint;
     const parsed = parseStreamRecord(streamRecord(rest));
