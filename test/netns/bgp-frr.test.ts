@@ -91,6 +91,7 @@ describe.runIf(requireKernel("root", "vxlan", "bridge", "frr")).each([
         ` neighbor ${VTEP} timers connect 1`,
         " address-family l2vpn evpn",
         `  neighbor ${VTEP} activate`,
+        ...(internal ? [`  neighbor ${VTEP} route-reflector-client`] : []),
         "  advertise-all-vni",
         " exit-address-family",
         "",
@@ -145,6 +146,16 @@ describe.runIf(requireKernel("root", "vxlan", "bridge", "frr")).each([
     expect(detail).toContain(`RT:${ourAsn & 0xffff}:${VNI} ET:8`);
     expect(detail).toContain('"bestpath":');
     expect(detail).toContain('"origin":"IGP"');
+  });
+
+  it("our routes, sent back to us by FRR -> refused by ORIGINATOR_ID (RFC 4456 section 8) or AS_PATH", async () => {
+    const reason = internal ? "originated-here" : "as-loop";
+    const rejected = await eventually("our routes come back", async () => {
+      const [peer] = (await speaker.ask()).summary;
+      return (peer?.rejected[reason] ?? 0) >= 2 && peer?.rejected;
+    });
+    expect(Object.keys(rejected)).toEqual([reason]);
+    expect((await fabric()).filter(({ nextHop }) => nextHop === VTEP)).toEqual([]);
   });
 
   it("MAC with an IP and a raised mobility sequence: FRR shows both", async () => {
