@@ -2,35 +2,20 @@
 // announced (Adj-RIB-In, kept as stale for a time when the session is lost) and what it was told (Adj-RIB-Out).
 
 import type { IpAddress } from "../../shared/address/ip.ts";
-import type { Asn } from "../../shared/address/vni.ts";
 import { AdjRibIn, NO_CHANGES, type RibChanges } from "./adj-rib-in.ts";
 import { AdjRibOut } from "./adj-rib-out.ts";
 import type { PreparedExport } from "./export.ts";
+import { describeDown, isHardReset } from "./down-reason.ts";
 import type { DownReason, FsmConfig, State, StateName } from "./fsm.ts";
 import type { AcceptTargets, ImportPolicy } from "./import-policy.ts";
 import { type LocalEnd, type Negotiated, survivingConnection } from "./negotiation.ts";
 import { pathInformation } from "./path-information.ts";
+import type { PeerConfig, PeerSummary } from "./peer-summary.ts";
 import type { Connection, ConnectionHandlers } from "./ports.ts";
 import { type Malformed, Session, type SessionDeps, type SessionHandlers } from "./session.ts";
-import type { Capability } from "./wire/capability.ts";
 import { Afi, BGP_PORT, CeaseSubcode, ErrorCode, Safi } from "./wire/iana.ts";
 import { encodeMessage } from "./wire/message.ts";
-import { describeNotification } from "./wire/notification.ts";
 import type { DecodedUpdate } from "./wire/update.ts";
-
-/** A neighbour. */
-export type PeerConfig = {
-  readonly address: IpAddress;
-  readonly asn: Asn;
-  /** Where to connect to; default 179. */
-  readonly port?: number | undefined;
-  /** Offered hold time in seconds, 0 or 3..65535; default 90. */
-  readonly holdTimeSec?: number | undefined;
-  /** Source address of our connection; default: the system's choice. */
-  readonly localAddress?: IpAddress | undefined;
-  /** Never connect, wait for the peer to do so; needs the speaker to listen. */
-  readonly passive?: boolean | undefined;
-};
 
 /** What all peers of a speaker share. */
 export type PeerShared = SessionDeps & {
@@ -46,33 +31,6 @@ export type PeerListener = {
   state(state: StateName, detail: string | undefined): void;
   endOfRib(): void;
   malformed(malformed: Malformed): void;
-};
-
-export type PeerSummary = {
-  readonly address: IpAddress;
-  readonly asn: Asn;
-  readonly state: StateName;
-  /** When `state` was entered, ms since the epoch. */
-  readonly sinceMs: number;
-  /** Routes held of the peer, stale ones included. */
-  readonly routesIn: number;
-  readonly staleRoutes: number;
-  /** Routes the peer was told. */
-  readonly routesOut: number;
-  /** Routes kept out by reason, counted since the start. */
-  readonly rejected: Readonly<Record<string, number>>;
-  readonly messagesIn: number;
-  readonly messagesOut: number;
-  /** Malformed messages by consequence, counted since the start. */
-  readonly malformed: Readonly<Record<Malformed["severity"], number>>;
-  /** Times the peer was Established. */
-  readonly sessions: number;
-  readonly peerRouterId?: string;
-  readonly holdTimeSec?: number;
-  readonly capabilities?: readonly Capability[];
-  readonly localAddress?: IpAddress;
-  /** Why the last session or connection ended. */
-  readonly lastError?: string;
 };
 
 const DEFAULT_HOLD_TIME_SEC = 90;
@@ -357,25 +315,4 @@ export class Peer {
     if (detail !== undefined || state === "Established") this.#saidDetail = detail;
     this.#on.state(state, detail);
   }
-}
-
-/** `sent Cease/Administrative Reset (6/4): ...`. */
-export function describeDown(reason: DownReason): string {
-  switch (reason.kind) {
-    case "sent":
-      return `sent ${describeNotification(reason.notification)}: ${reason.reason}`;
-    case "received":
-      return `received ${describeNotification(reason.notification)}`;
-    case "connection":
-      return reason.reason;
-    case "stopped":
-      return "stopped";
-  }
-}
-
-/** RFC 8538 section 4: the peer wants its routes gone. */
-function isHardReset(reason: DownReason): boolean {
-  if (reason.kind !== "received") return false;
-  const { code, subcode } = reason.notification;
-  return code === ErrorCode.CEASE && subcode === CeaseSubcode.HARD_RESET;
 }

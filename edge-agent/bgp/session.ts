@@ -5,18 +5,10 @@ import { assertNever } from "../../shared/assert.ts";
 import type { IpAddress } from "../../shared/address/ip.ts";
 import type { Asn } from "../../shared/address/vni.ts";
 import type { Clock, Random } from "../clock.ts";
-import {
-  type Action,
-  type DownReason,
-  type Event,
-  type FsmConfig,
-  INITIAL_STATE,
-  type State,
-  step,
-  type Timer,
-} from "./fsm.ts";
+import { type Action, type DownReason, type Event, type FsmConfig, INITIAL_STATE, type State, step } from "./fsm.ts";
 import { type LocalEnd, localOpen, type Negotiated, negotiate } from "./negotiation.ts";
 import type { Connection, ConnectionHandlers, Transport } from "./ports.ts";
+import { SessionTimers } from "./session-timers.ts";
 import type { UpdateContext } from "./wire/attribute-table.ts";
 import { Framer } from "./wire/framer.ts";
 import { toHex } from "./wire/hex.ts";
@@ -66,7 +58,7 @@ export class Session {
   readonly #deps: SessionDeps;
   readonly #config: SessionConfig;
   readonly #on: SessionHandlers;
-  readonly #timers = new Map<Timer, () => void>();
+  readonly #timers: SessionTimers;
   readonly #queue: Event[] = [];
   #running = false;
   #state: State = INITIAL_STATE;
@@ -79,6 +71,7 @@ export class Session {
     this.#deps = deps;
     this.#config = config;
     this.#on = on;
+    this.#timers = new SessionTimers(deps, (timer) => this.dispatch({ type: `${timer}_Expires` }));
   }
 
   get state(): State {
@@ -151,9 +144,9 @@ export class Session {
       case "close-connection":
         return this.#close();
       case "start-timer":
-        return this.#startTimer(action.timer, action.afterMs, action.jitter);
+        return this.#timers.start(action);
       case "stop-timer":
-        return this.#stopTimer(action.timer);
+        return this.#timers.stop(action.timer);
       case "accept-update":
         return this.#on.update(action.update);
       case "accept-route-refresh":
@@ -273,21 +266,6 @@ export class Session {
 
   #sendMessage(message: Message): void {
     this.send(encodeMessage(message));
-  }
-
-  #startTimer(timer: Timer, afterMs: number, jitter: boolean): void {
-    this.#stopTimer(timer);
-    const delay = jitter ? afterMs * (0.75 + 0.25 * this.#deps.random()) : afterMs;
-    const cancel = this.#deps.clock.setTimer(delay, () => {
-      this.#timers.delete(timer);
-      this.dispatch({ type: `${timer}_Expires` });
-    });
-    this.#timers.set(timer, cancel);
-  }
-
-  #stopTimer(timer: Timer): void {
-    this.#timers.get(timer)?.();
-    this.#timers.delete(timer);
   }
 }
 

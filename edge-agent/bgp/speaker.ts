@@ -11,12 +11,13 @@ import type { RibChanges } from "./adj-rib-in.ts";
 import { isSendable, type PreparedExport, prepareExport, sameExport } from "./export.ts";
 import type { StateName } from "./fsm.ts";
 import type { AcceptTargets } from "./import-policy.ts";
-import { Peer, type PeerConfig, type PeerSummary } from "./peer.ts";
+import { Peer } from "./peer.ts";
+import type { PeerConfig, PeerSummary } from "./peer-summary.ts";
 import type { ExportedRoute, PeerKey, ReceivedRoute } from "./route.ts";
 import type { Malformed, SessionDeps } from "./session.ts";
 import { CeaseSubcode } from "./wire/iana.ts";
 
-export type { PeerConfig, PeerSummary } from "./peer.ts";
+export type { PeerConfig, PeerSummary } from "./peer-summary.ts";
 
 export type SpeakerConfig = {
   readonly asn: Asn;

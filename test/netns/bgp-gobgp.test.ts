@@ -138,7 +138,7 @@ describe.runIf(requireKernel("root") && requireGobgp())("bgp with GoBGP", () => 
       return shown.includes("type:macadv") && shown.includes("type:multicast") && shown.includes(`[rd:${rd}]`) && shown;
     });
     const line = text.split("\n").find((it) => it.includes(mac));
-    for (const part of ["65000:100", "VXLAN", "192.168.100.21", `${VTEP}`]) expect(line).toContain(part);
+    for (const part of ["65000:100", "VXLAN", "192.168.100.21", VTEP]) expect(line).toContain(part);
     expect(line?.toLowerCase()).toMatch(/mac mobility: 7.*sticky|mobility.*7/);
     expect((await speaker.ask()).summary).toMatchObject([
       { state: "Established", malformed: { "treat-as-withdraw": 0, "session-reset": 0 } },

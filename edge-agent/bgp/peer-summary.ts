@@ -1,0 +1,48 @@
+// A peer as it is configured, and as it is shown.
+
+import type { IpAddress } from "../../shared/address/ip.ts";
+import type { Asn } from "../../shared/address/vni.ts";
+import type { StateName } from "./fsm.ts";
+import type { Malformed } from "./session.ts";
+import type { Capability } from "./wire/capability.ts";
+
+/** A neighbour. */
+export type PeerConfig = {
+  readonly address: IpAddress;
+  readonly asn: Asn;
+  /** Where to connect to; default 179. */
+  readonly port?: number | undefined;
+  /** Offered hold time in seconds, 0 or 3..65535; default 90. */
+  readonly holdTimeSec?: number | undefined;
+  /** Source address of our connection; default: the system's choice. */
+  readonly localAddress?: IpAddress | undefined;
+  /** Never connect, wait for the peer to do so; needs the speaker to listen. */
+  readonly passive?: boolean | undefined;
+};
+
+export type PeerSummary = {
+  readonly address: IpAddress;
+  readonly asn: Asn;
+  readonly state: StateName;
+  /** When `state` was entered, ms since the epoch. */
+  readonly sinceMs: number;
+  /** Routes held of the peer, stale ones included. */
+  readonly routesIn: number;
+  readonly staleRoutes: number;
+  /** Routes the peer was told. */
+  readonly routesOut: number;
+  /** Routes kept out by reason, counted since the start. */
+  readonly rejected: Readonly<Record<string, number>>;
+  readonly messagesIn: number;
+  readonly messagesOut: number;
+  /** Malformed messages by consequence, counted since the start. */
+  readonly malformed: Readonly<Record<Malformed["severity"], number>>;
+  /** Times the peer was Established. */
+  readonly sessions: number;
+  readonly peerRouterId?: string;
+  readonly holdTimeSec?: number;
+  readonly capabilities?: readonly Capability[];
+  readonly localAddress?: IpAddress;
+  /** Why the last session or connection ended. */
+  readonly lastError?: string;
+};
