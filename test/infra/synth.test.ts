@@ -42,6 +42,12 @@ describe("synth", { timeout: 60_000 }, () => {
     expect(await Promise.all(kinds)).toEqual(["function", "function", "function", "function"]);
   });
 
+  it.each(FUNCTION_NAMES)("synth: what the role of %s grants -> exactly what its bundle can call", async (name) => {
+    const bundle = await readFile(join(synthesis.bundles[name], "lambda.mjs"), "utf8");
+    const granted = (await grantedActions(name)).filter((action) => !STREAM_READING.has(action));
+    expect(granted).toEqual(callableActions(bundle));
+  });
+
   it("synth: twice the same -> the same assets, so that nothing is deployed that did not change", async () => {
     const again = await synthesize({ outDir: join(folder, "again") });
     expect(await readFile(again.assetManifestFile, "utf8")).toBe(await readFile(synthesis.assetManifestFile, "utf8"));
@@ -52,3 +58,46 @@ describe("synth", { timeout: 60_000 }, () => {
     await expect(missing).rejects.toThrow(/no-functions\/api\/lambda\.ts/);
   });
 });
+
+/** What the event source mapping does on the function's behalf. */
+const STREAM_READING: ReadonlySet<string> = new Set([
+  "dynamodb:DescribeStream",
+  "dynamodb:GetRecords",
+  "dynamodb:GetShardIterator",
+  "dynamodb:ListStreams",
+]);
+
+/** The actions of the role on the table and on topics, from the template. */
+async function grantedActions(name: string): Promise<string[]> {
+  const template = JSON.parse(await readFile(synthesis.templateFile, "utf8")) as {
+    Resources: Record<
+      string,
+      { Type: string; Properties: { PolicyDocument: { Statement: { Action: string | string[] }[] } } }
+    >;
+  };
+  const role = new RegExp(`^${name}FunctionRoleDefaultPolicy`, "i");
+  const policies = Object.entries(template.Resources).filter(
+    ([id, { Type }]) => Type === "AWS::IAM::Policy" && role.test(id),
+  );
+  expect(policies).toHaveLength(1);
+  return policies
+    .flatMap(([, { Properties }]) => Properties.PolicyDocument.Statement)
+    .flatMap(({ Action }) => Action)
+    .filter((action) => /^(dynamodb|iot):/.test(action))
+    .sort();
+}
+
+/**
+ * The actions that a bundle can need: esbuild leaves only the SDK's commands that the code reaches, with their names.
+ * A transaction's items need the action of their kind, which is a property's name, and those are not shortened.
+ */
+function callableActions(bundle: string): string[] {
+  const actions = new Set<string>();
+  for (const [, command] of bundle.matchAll(/"((?:BatchGet|BatchWrite|Get|Put|Update|Delete)Item|Query|Scan)Command"/g))
+    actions.add(`dynamodb:${command}`);
+  if (bundle.includes('"TransactWriteItemsCommand"'))
+    for (const [, kind] of bundle.matchAll(/\b(ConditionCheck|Put|Update|Delete):/g))
+      actions.add(`dynamodb:${kind}Item`);
+  if (bundle.includes('"PublishCommand"')) actions.add("iot:Publish");
+  return [...actions].sort();
+}
