@@ -2,14 +2,14 @@
 // already (a batch that is delivered again) is read from it, so that it can be published again.
 
 import type { LogEntry } from "../../shared/message/inbox.ts";
-import { type Channel, hostChannel } from "../../shared/model/record.ts";
+import { type Channel, channelNetwork, hostChannel } from "../../shared/model/record.ts";
 import { advanceHost, isMarked, marksOf } from "./advance.ts";
-import { logKey, type Mark, markItem, parseLog, vtepRecordKey } from "./channel-items.ts";
+import { type LoggedEntry, logKey, type Mark, markItem, parseLog, vtepRecordKey } from "./channel-items.ts";
 import { readHostLane, readNetworkFacts } from "./facts.ts";
 import { changedKey, type HostChange, type NetworkChange } from "./resource-change.ts";
 import type { NetworkFacts } from "./step.ts";
 import { hostStepWrites, largestStep, MAX_STEP_CHANGES, networkStepWrites } from "./step-items.ts";
-import { batchGet, putItem, type Table, transact } from "./table.ts";
+import { batchGet, getItem, putItem, type Table, transact } from "./table.ts";
 
 export type DriveDeps = {
   readonly table: Table;
@@ -127,28 +127,33 @@ async function recall(
     const record = facts.records.get(changedKey(change));
     return record ? [{ change, record }] : [];
   });
+  const keys = [...new Set(places.map(({ record }) => record.seq))].map((seq) => logKey(channel, seq));
+  const logs = [...(await batchGet(deps.table, keys)).values()].map(parseLog);
   for (const { change, record } of places) {
     const place = { channel, seq: record.seq, key: record.key, deleted: record.body === null };
-    await ensureMarks(deps, marksOf(change.origins, place));
+    const log = logs.find(({ entry }) => entry.seq === record.seq);
+    for (const mark of marksOf(change.origins, place)) await makeGood(deps, mark, log);
   }
-  const seqs = [...new Set(places.map(({ record }) => record.seq))];
-  const logs = [
-    ...(
-      await batchGet(
-        deps.table,
-        seqs.map((seq) => logKey(channel, seq)),
-      )
-    ).values(),
-  ].map(parseLog);
-  const commits: NetworkCommit[] = [];
-  for (const { entry, memberships } of logs) {
+  const commits = logs.map(async ({ entry, memberships }): Promise<NetworkCommit> => {
     const members = memberships.map(async ({ host, joined, seq }) => {
       const [own] = await readEntries(deps.table, [{ channel: hostChannel(host), seq }]);
       return own ? [{ host, joined, entry: own }] : [];
     });
-    commits.push({ entry, memberships: (await Promise.all(members)).flat() });
-  }
-  return commits;
+    return { entry, memberships: (await Promise.all(members)).flat() };
+  });
+  return Promise.all(commits);
+}
+
+/**
+ * Writes a mark that a newer version left no place for. Which hosts the overtaken change made leave is no longer known,
+ * so all that left by the entry are waited for. They are marked first: the mark on the channel says that all are there.
+ */
+async function makeGood(deps: DriveDeps, mark: Mark, log: LoggedEntry | undefined): Promise<void> {
+  if (await getItem(deps.table, markItem(mark, 0))) return;
+  const left = (log?.memberships ?? []).filter(({ joined }) => !joined);
+  const key = `network/${channelNetwork(mark.channel)}`;
+  const marks = left.map(({ host, seq }) => ({ ...mark, channel: hostChannel(host), seq, key, deleted: true }));
+  await ensureMarks(deps, [...marks, mark]);
 }
 
 async function readEntries(table: Table, places: readonly { channel: Channel; seq: number }[]): Promise<LogEntry[]> {

@@ -129,6 +129,20 @@ describe("consumer", () => {
     ]);
   });
 
+  test("consume: a move overtaken by a later change -> it is marked too, and so is the host that was left", async () => {
+    await world.publish(endpoint("e1", "h1"));
+    const move = await world.write(endpoint("e1", "h2", { version: 2, mobility: 1 }));
+    const patch = await world.write(endpoint("e1", "h2", { version: 3, mobility: 1, ip: 7 }));
+    expect(await world.consume(patch)).toEqual([]);
+    expect(await world.marks("c-e1-2")).toEqual([]);
+    expect(await world.consume(move)).toEqual([]);
+    expect((await world.marks("c-e1-2")).map(({ channel, seq }) => [channel, seq])).toEqual([
+      ["host:h1", 3],
+      ["net:n1", 3],
+    ]);
+    expect(await headSeq("net:n1")).toBe(3);
+  });
+
   test("consume: the last endpoint goes and its id comes again -> tombstone kept, versions go on", async () => {
     await world.publish(endpoint("e1", "h1"));
     await world.publish(endpoint("e1", "h1", { version: 2, deleted: true }));
