@@ -4,7 +4,7 @@
 import { type IpAddress, isIpv4 } from "../../shared/address/ip.ts";
 import type { ActualNetwork, ActualState, ActualVxlan, Interface, Op } from "./kernel.ts";
 import type { Problem } from "./problem.ts";
-import { bridgeName, encapsulationBytes, type NetworkState, VXLAN_PORT, vxlanName } from "./state.ts";
+import { bridgeMac, bridgeName, encapsulationBytes, type NetworkState, VXLAN_PORT, vxlanName } from "./state.ts";
 
 /** What most underlays carry; assumed while the way out of a VTEP address is not known. */
 const USUAL_UNDERLAY_MTU_BYTES = 1500;
@@ -52,7 +52,8 @@ export function diffDevices(network: NetworkState, have: ActualNetwork | undefin
   const ops: Op[] = [];
   const bridge = have?.bridge;
   const vxlan = have?.vxlan;
-  if (!bridge) ops.push({ kind: "add-bridge", vni, name: bridgeName(vni), owner, mtuBytes });
+  const mac = bridgeMac(vni, vtep);
+  if (!bridge) ops.push({ kind: "add-bridge", vni, name: bridgeName(vni), mac, owner, mtuBytes });
   else ops.push(...linkChanges(network, bridge, mtuBytes));
 
   const attach: Op = { kind: "attach-port", vni, name: vxlanName(vni), bridge: bridgeName(vni), role: "vxlan" };

@@ -73,6 +73,8 @@ export type Interface = {
   readonly up: boolean;
   /** The bridge it belongs to, ours or not. */
   readonly master: string | undefined;
+  /** It has an address other than a link-local one, so the host itself speaks through it. */
+  readonly addressed: boolean;
 };
 
 export type ActualState = {
@@ -93,6 +95,8 @@ export type Op =
       readonly kind: "add-bridge";
       readonly vni: Vni;
       readonly name: string;
+      /** Fixed, because a bridge that takes a port's address drops its neighbours whenever that changes. */
+      readonly mac: Mac;
       readonly owner: string;
       readonly mtuBytes: number;
     }

@@ -26,6 +26,7 @@ type MemoryLink = {
   readonly kind: "bridge" | "vxlan" | "other";
   readonly vni: Vni | undefined;
   readonly udpPort: number;
+  readonly addressed: boolean;
   owner: string | undefined;
   mtuBytes: number;
   up: boolean;
@@ -107,8 +108,8 @@ export function createMemoryKernel(options: { readonly vtep?: IpAddress } = {}):
       return { close: () => void listeners.delete(listener) };
     },
     close: async () => listeners.clear(),
-    addInterface: (name, { mtuBytes = 1500, up = false, master } = {}) => {
-      links.set(name, { ...newLink(name, "other"), mtuBytes, up, master });
+    addInterface: (name, { mtuBytes = 1500, up = false, master, addressed = false } = {}) => {
+      links.set(name, { ...newLink(name, "other"), mtuBytes, up, master, addressed });
       emit({ kind: "link-appeared", name });
     },
     addForeign: ({ name, kind, vni, udpPort }) => {
@@ -152,6 +153,7 @@ function newLink(name: string, kind: MemoryLink["kind"], vni?: Vni): MemoryLink 
     kind,
     vni,
     udpPort: VXLAN_PORT,
+    addressed: false,
     owner: undefined,
     mtuBytes: 1500,
     up: false,
@@ -315,7 +317,7 @@ function readState(
     })),
     interfaces: all
       .filter((link) => link.owner === undefined)
-      .map(({ name, mtuBytes, up, master }) => ({ name, mtuBytes, up, master })),
+      .map(({ name, mtuBytes, up, master, addressed }) => ({ name, mtuBytes, up, master, addressed })),
     addresses: new Map(addresses),
   };
 }

@@ -29,6 +29,8 @@ export function planPorts(networks: readonly NetworkState[], actual: ActualState
       else if (!at) found.push({ kind: "port-missing", vni, port });
       else if (at.master !== undefined && at.master !== bridgeName(vni) && !ours.has(at.master)) {
         found.push({ kind: "port-taken", vni, port, master: at.master });
+      } else if (at.addressed && at.master === undefined) {
+        found.push({ kind: "port-addressed", vni, port });
       } else {
         holders.set(port, vni);
         mine.set(port, at);

@@ -3,8 +3,8 @@
 // How a network becomes devices and entries is in diff.ts; how the kernel shows them is `ActualState` in kernel.ts.
 
 import type { IpAddress } from "../../shared/address/ip.ts";
-import { isIpv4 } from "../../shared/address/ip.ts";
-import type { Mac } from "../../shared/address/mac.ts";
+import { ipToOctets, isIpv4 } from "../../shared/address/ip.ts";
+import { type Mac, macFromOctets } from "../../shared/address/mac.ts";
 import type { Vni } from "../../shared/address/vni.ts";
 
 /** An endpoint on this host: a static bridge entry on its port. */
@@ -60,6 +60,15 @@ export function bridgeName(vni: Vni): string {
 /** `ovx100`. */
 export function vxlanName(vni: Vni): string {
   return `ovx${vni}`;
+}
+
+/**
+ * The bridge's own address, `06:6f:<vni>:<last octet of the VTEP>`: locally administered. Nothing is sent from it; it
+ * only has to stay the same, whatever ports come and go.
+ */
+export function bridgeMac(vni: Vni, vtep: IpAddress): Mac {
+  const last = ipToOctets(vtep).at(-1) ?? 0;
+  return macFromOctets(Uint8Array.of(0x06, 0x6f, vni >> 16, (vni >> 8) & 0xff, vni & 0xff, last));
 }
 
 /** Octets that VXLAN adds: Ethernet 14, VXLAN 8, UDP 8, and IPv4 20 or IPv6 40 (RFC 7348 section 5). */

@@ -54,13 +54,20 @@ export function assembleState(tables: Tables): ActualState {
   }
   for (const entry of tables.fdb) addForwarding(entry, devices, byIndex);
   for (const entry of tables.neighbours) addNeighbour(entry, devices);
+  const addressed = new Set(tables.addresses.filter(({ ip }) => !isLinkLocal(ip)).map(({ index }) => index));
   const others = tables.links.filter((link) => !devices.has(link.index));
   return {
     networks: [...drafts.values()].map((draft) => finish(draft, byIndex)),
     foreign: others.flatMap(foreignDevice),
     interfaces: others
       .filter((link) => !link.loopback)
-      .map(({ name, mtuBytes, up, master }) => ({ name, mtuBytes, up, master: nameOf(byIndex, master) })),
+      .map(({ index, name, mtuBytes, up, master }) => ({
+        name,
+        mtuBytes,
+        up,
+        master: nameOf(byIndex, master),
+        addressed: addressed.has(index),
+      })),
     addresses: underlay(tables, byIndex),
   };
 }
@@ -168,6 +175,11 @@ function gatewayMtu(routes: readonly Route[], family: number, byIndex: ReadonlyM
     return link?.up && !link.loopback ? [link.mtuBytes] : [];
   });
   return mtus.length === 0 ? undefined : Math.min(...mtus);
+}
+
+/** RFC 3927, RFC 4291 2.5.6: every interface may have one by itself. */
+function isLinkLocal(ip: IpAddress): boolean {
+  return ip.startsWith("169.254.") || /^fe[89ab]/.test(ip);
 }
 
 function nameOf(byIndex: ReadonlyMap<number, Link>, index: number | undefined): string | undefined {

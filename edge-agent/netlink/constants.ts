@@ -45,6 +45,7 @@ export const AF_NETLINK = 16;
 export const IFF_UP = 0x1;
 export const IFF_LOOPBACK = 0x8;
 
+export const IFLA_ADDRESS = 1;
 export const IFLA_IFNAME = 3;
 export const IFLA_MTU = 4;
 export const IFLA_MASTER = 10;

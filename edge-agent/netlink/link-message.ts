@@ -2,6 +2,7 @@
 // The flags of a bridge port go into INFO_SLAVE_DATA, which needs no AF_BRIDGE request of its own.
 
 import { type IpAddress, ipFromOctets, ipToOctets, isIpv4 } from "../../shared/address/ip.ts";
+import { type Mac, macToOctets } from "../../shared/address/mac.ts";
 import * as k from "./constants.ts";
 import { attributeText, type MessageWriter, parseAttributes } from "./message.ts";
 
@@ -35,6 +36,7 @@ export type LinkChange = {
   readonly index: number;
   readonly name?: string;
   readonly kind?: "bridge" | "vxlan";
+  readonly mac?: Mac;
   readonly alias?: string | undefined;
   readonly mtuBytes?: number | undefined;
   readonly up?: boolean;
@@ -65,6 +67,7 @@ export function writeLink(writer: MessageWriter, request: Request, change: LinkC
     buffer.writeUInt32LE(k.IFF_UP, at + 12);
   }
   if (change.name !== undefined) writer.text(k.IFLA_IFNAME, change.name);
+  if (change.mac !== undefined) writer.octets(k.IFLA_ADDRESS, macToOctets(change.mac));
   if (change.mtuBytes !== undefined) writer.u32(k.IFLA_MTU, change.mtuBytes);
   if (change.master !== undefined) writer.u32(k.IFLA_MASTER, change.master);
   if (change.alias !== undefined) writer.text(k.IFLA_IFALIAS, change.alias);

@@ -3,7 +3,7 @@
 
 import { constants } from "node:os";
 import { assertNever } from "../../shared/assert.ts";
-import { type Mac, ZERO_MAC } from "../../shared/address/mac.ts";
+import { ZERO_MAC } from "../../shared/address/mac.ts";
 import type { Op } from "../dataplane/kernel.ts";
 import { isOwnerMark, NEIGHBOUR_PROTOCOL, VXLAN_PORT } from "../dataplane/state.ts";
 import type { WireRequest } from "./connection.ts";
@@ -89,7 +89,7 @@ export function planOp(op: Op, table: LinkTable): Plan {
   }
 }
 
-type EntryOp = Extract<Op, { mac: Mac } | { kind: `${string}-flood` | "delete-neighbour" }>;
+type EntryOp = Extract<Op, { kind: `${string}-${"entry" | "flood" | "neighbour"}` }>;
 
 function planEntry(op: EntryOp, table: LinkTable): Plan {
   switch (op.kind) {
@@ -183,7 +183,7 @@ function creation(op: Extract<Op, { kind: "add-bridge" | "add-vxlan" }>): WireRe
   if (op.kind === "add-bridge") {
     const which = { index: 0, name, kind: "bridge" as const };
     return [
-      link(k.RTM_NEWLINK, create, { ...which, bridge: { stp: false, multicastSnooping: false } }),
+      link(k.RTM_NEWLINK, create, { ...which, mac: op.mac, bridge: { stp: false, multicastSnooping: false } }),
       change({ ...which, ...mark, mtuBytes }),
       change({ ...which, up: true }),
     ];

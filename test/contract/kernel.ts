@@ -12,6 +12,8 @@ export type KernelRig = {
   readonly kernel: Kernel;
   addInterface(name: string): Promise<void>;
   removeInterface(name: string): Promise<void>;
+  /** An interface with an address of the host. */
+  addAddressed(name: string): Promise<void>;
   /** A vxlan device that is not ours, with UDP port 4789. */
   addForeignVxlan(name: string, vni: number): Promise<void>;
   addForeignBridge(name: string): Promise<void>;
@@ -42,10 +44,11 @@ function parsed<T>(value: T | undefined, text: string): T {
   return value;
 }
 
-const bridge: Op = { kind: "add-bridge", vni: VNI, name: "ovbr100", owner: OWNER, mtuBytes: 1400 };
+const BRIDGE_MAC = mac("06:6f:00:00:64:01");
+const bridge: Op = { kind: "add-bridge", vni: VNI, name: "ovbr100", mac: BRIDGE_MAC, owner: OWNER, mtuBytes: 1400 };
 const vxlan: Op = { kind: "add-vxlan", vni: VNI, name: "ovx100", owner: OWNER, mtuBytes: 1400, vtep: VTEP };
 const enslaved: Op = { kind: "attach-port", vni: VNI, name: "ovx100", bridge: "ovbr100", role: "vxlan" };
-const attach: Op = { kind: "attach-port", vni: VNI, name: "tap1", bridge: "ovbr100", role: "tenant" };
+const attach = { kind: "attach-port", vni: VNI, name: "tap1", bridge: "ovbr100", role: "tenant" } satisfies Op;
 const here: Op = { kind: "replace-bridge-entry", vni: VNI, mac: MAC, port: "tap1", origin: "static" };
 const there: Op = { kind: "replace-bridge-entry", vni: VNI, mac: MAC, port: "ovx100", origin: "extern" };
 const tunnel = { kind: "replace-vxlan-entry", vni: VNI, vxlan: "ovx100", mac: MAC, vtep: OTHER } satisfies Op;
@@ -165,6 +168,20 @@ export function kernelContract(open: () => Promise<KernelRig>): void {
       expect(interfaceOf(await rig.kernel.dump(), "tap1")).toMatchObject({ name: "tap1", master: undefined });
     });
 
+    it("interfaces: the host's own are told from those without an address", async () => {
+      await rig.addInterface("tap1");
+      await rig.addAddressed("up0");
+      const state = await rig.kernel.dump();
+      expect(interfaceOf(state, "tap1")).toEqual({
+        name: "tap1",
+        mtuBytes: 1500,
+        up: false,
+        master: undefined,
+        addressed: false,
+      });
+      expect(interfaceOf(state, "up0")).toMatchObject({ addressed: true });
+    });
+
     it("attach-port: no such interface -> ENODEV, other ops go on", async () => {
       expect(await apply(bridge, attach, vxlan, enslaved, flood)).toEqual(["attach-port ENODEV"]);
       expect((await network())?.flood).toEqual([OTHER]);
@@ -173,7 +190,14 @@ export function kernelContract(open: () => Promise<KernelRig>): void {
     it("release-port: it is on another network's bridge by now -> stays there", async () => {
       await rig.addInterface("tap1");
       const second = vni(200);
-      const other: Op = { kind: "add-bridge", vni: second, name: "ovbr200", owner: OWNER, mtuBytes: 1400 };
+      const other: Op = {
+        kind: "add-bridge",
+        vni: second,
+        name: "ovbr200",
+        mac: BRIDGE_MAC,
+        owner: OWNER,
+        mtuBytes: 1400,
+      };
       const moved: Op = { kind: "attach-port", vni: second, name: "tap1", bridge: "ovbr200", role: "tenant" };
       await apply(bridge, other, attach, moved);
       expect(await apply({ kind: "release-port", vni: VNI, name: "tap1", bridge: "ovbr100" })).toEqual([]);
@@ -226,6 +250,19 @@ export function kernelContract(open: () => Promise<KernelRig>): void {
         { kind: "delete-neighbour", vni: VNI, bridge: "ovbr100", ip: ip("fd00::7") },
       );
       expect(await sorted()).toEqual([{ ip: "10.0.0.7", mac: next, ours: true }]);
+    });
+
+    it("neighbours: ports come and go -> they stay", async () => {
+      for (const name of ["tap1", "tap2"]) await rig.addInterface(name);
+      const second: Op = { ...attach, name: "tap2" };
+      await apply(bridge, neighbour, vxlan, enslaved, attach, second);
+      expect((await network())?.neighbours).toHaveLength(1);
+      await apply(
+        { kind: "release-port", vni: VNI, name: "tap1", bridge: "ovbr100" },
+        { kind: "delete-link", vni: VNI, name: "ovx100" },
+        { kind: "release-port", vni: VNI, name: "tap2", bridge: "ovbr100" },
+      );
+      expect((await network())?.neighbours).toHaveLength(1);
     });
 
     it("deletions of what is not there, on devices that are not there -> success", async () => {

@@ -34,7 +34,7 @@ function stateOf(vtep: IpAddress, machines: readonly Machine[]): NetworkState {
     local: here.map((machine) => ({ mac: machine.mac, port: machine.port })),
     remote: away.map((machine) => ({ mac: machine.mac, vtep: machine.vtep })),
     flood: [A, B].filter((other) => other !== vtep),
-    neighbours: away.map((machine) => ({ ip: machine.ip, mac: machine.mac })),
+    neighbours: machines.map((machine) => ({ ip: machine.ip, mac: machine.mac })),
   };
 }
 
@@ -109,8 +109,10 @@ describe.runIf(requireKernel("root", "vxlan", "bridge"))("dataplane on two hosts
       "02:00:00:00:00:02 dev ovx100 extern_learn master ovbr100",
       "02:00:00:00:00:33 dev tapm master ovbr100 static",
     ]);
-    expect(lines(hostA.run("ip neigh show dev ovbr100"))).toEqual([
+    expect(lines(hostA.run("ip neigh show dev ovbr100 nud permanent")).sort()).toEqual([
+      "10.10.0.1 lladdr 02:00:00:00:00:01 PERMANENT proto 79",
       "10.10.0.2 lladdr 02:00:00:00:00:02 PERMANENT proto 79",
+      "10.10.0.3 lladdr 02:00:00:00:00:33 PERMANENT proto 79",
     ]);
     const details = hostA.run("ip -d link show ovx100");
     expect(details).toContain("vxlan id 100 local 192.0.2.1 srcport 0 0 dstport 4789 nolearning");
@@ -129,13 +131,22 @@ describe.runIf(requireKernel("root", "vxlan", "bridge"))("dataplane on two hosts
     expect(sent() - before).toBe(5);
   });
 
+  it("ping between machines of one host -> nothing lost, nothing sent over the underlay", () => {
+    const sent = () => Number(hostA.run("cat /sys/class/net/ovx100/statistics/tx_packets"));
+    const before = sent();
+    expect(packetsLost(t1.run(`ping -c 3 -i 0.02 -W 1 ${MOVER.ip}`))).toBe(0);
+    expect(sent() - before).toBe(0);
+  });
+
   it("an entry deleted by hand -> it comes back", async () => {
     const before = forwarding(hostA);
     hostA.run(`bridge fdb del ${TWO.mac} dev ovx100 self`);
     hostA.run(`bridge fdb del ${ONE.mac} dev tap1 master`);
     hostA.run(`ip neigh del ${TWO.ip} dev ovbr100`);
     await expect.poll(() => forwarding(hostA), { timeout: 5000, interval: 20 }).toEqual(before);
-    await expect.poll(() => hostA.run("ip neigh show dev ovbr100"), { timeout: 5000 }).toContain("proto 79");
+    await expect
+      .poll(() => hostA.run("ip neigh show dev ovbr100"), { timeout: 5000 })
+      .toContain(`${TWO.ip} lladdr ${TWO.mac} PERMANENT proto 79`);
     expect(agentA.reconciler.latest()?.counters.repairs).toBeGreaterThanOrEqual(3);
   });
 

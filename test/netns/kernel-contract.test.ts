@@ -18,6 +18,10 @@ describe.runIf(requireKernel("root", "vxlan", "bridge"))("netlink kernel", () =>
         namespace.run(`ip link set ${name} addrgenmode none`);
       },
       removeInterface: async (name) => void namespace.run(`ip link del ${name}`),
+      addAddressed: async (name) => {
+        namespace.run(`ip link add name ${name} type veth peer name ${name}-p`);
+        namespace.run(`ip addr add 198.51.100.1/30 dev ${name}`);
+      },
       addForeignVxlan: async (name, vni) =>
         void namespace.run(`ip link add name ${name} type vxlan id ${vni} dstport 4789`),
       addForeignBridge: async (name) => void namespace.run(`ip link add name ${name} type bridge`),

@@ -183,6 +183,14 @@ describe("diff: rules", () => {
     expect(found.ops.some((op) => "port" in op && op.port === "tap1")).toBe(false);
   });
 
+  it("a port is the host's own uplink -> never attached", async () => {
+    const kernel = createMemoryKernel({ vtep: HOST });
+    kernel.addInterface("tap1", { addressed: true });
+    const found = diff({ networks: [BLUE] }, await kernel.dump(), all);
+    expect(found.problems).toEqual([{ kind: "port-addressed", vni: 100, port: "tap1" }]);
+    expect(found.ops.some((op) => op.kind === "attach-port" && op.role === "tenant")).toBe(false);
+  });
+
   it("a port changes its network -> attached to the other bridge in one step", async () => {
     const kernel = await prepared();
     const green = { ...BLUE, vni: vni(200) };

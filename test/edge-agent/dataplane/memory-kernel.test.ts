@@ -11,6 +11,7 @@ describe("memory kernel", () => {
       kernel,
       addInterface: async (name) => kernel.addInterface(name),
       removeInterface: async (name) => kernel.removeLink(name),
+      addAddressed: async (name) => kernel.addInterface(name, { addressed: true }),
       addForeignVxlan: async (name, id) => kernel.addForeign({ name, kind: "vxlan", vni: vni(id), udpPort: 4789 }),
       addForeignBridge: async (name) => kernel.addForeign({ name, kind: "bridge", vni: undefined, udpPort: undefined }),
       deleteBridgeEntryByHand: async (address, port, id) =>
