@@ -10,7 +10,8 @@ import { formatCursor, parseCursor } from "./cursor.ts";
 import type { Clock, Outcome } from "./execute.ts";
 import type { Ids } from "../domain/ids.ts";
 import type { Answer } from "./operation.ts";
-import { fieldsProblem, refusalProblem } from "./problem.ts";
+import { fieldsProblem } from "./problem.ts";
+import { refusalProblem } from "./refusal-problem.ts";
 import type { Receipts } from "./receipts.ts";
 
 /** What the routes stand on. */

@@ -10,13 +10,12 @@ import {
   type FieldError,
   fieldErrors,
   fieldsProblem,
-  immutableRefusals,
   type Problem,
   PROBLEM_TYPE,
   plainProblem,
-  refusalProblem,
   typeMessage,
 } from "./problem.ts";
+import { immutableRefusals, refusalProblem } from "./refusal-problem.ts";
 import { ProblemSchema } from "./schema.ts";
 
 type Shape = Record<string, z.ZodType>;

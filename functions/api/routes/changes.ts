@@ -8,7 +8,8 @@ import type { ChangeRecord } from "../../domain/change.ts";
 import type { Services } from "../answers.ts";
 import * as example from "../example.ts";
 import { addOperation } from "../operation.ts";
-import { plainProblem, refusalProblem } from "../problem.ts";
+import { plainProblem } from "../problem.ts";
+import { refusalProblem } from "../refusal-problem.ts";
 import type { Receipt } from "../receipts.ts";
 import { ConvergenceSchema, ReceiptSchema } from "../schema.ts";
 

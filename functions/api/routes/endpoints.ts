@@ -6,7 +6,7 @@ import { refuse } from "../../domain/write.ts";
 import { answerDeleted, answerGet, answerList, answerOutcome, pageQuery, type Services, withId } from "../answers.ts";
 import * as example from "../example.ts";
 import { addOperation } from "../operation.ts";
-import { refusalProblem } from "../problem.ts";
+import { refusalProblem } from "../refusal-problem.ts";
 import {
   DeletedSchema,
   EndpointMoveSchema,
