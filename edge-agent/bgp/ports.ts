@@ -15,12 +15,12 @@ export type Connection = {
 
 export type ConnectionHandlers = {
   /** The outgoing connection stands; not called for accepted ones. */
-  connected(): void;
+  readonly connected: () => void;
   /** `octets` are valid only during the call. */
-  data(octets: Uint8Array): void;
-  drained(): void;
+  readonly data: (octets: Uint8Array) => void;
+  readonly drained: () => void;
   /** The connection failed, or was closed by the peer. Called at most once. */
-  closed(reason: string): void;
+  readonly closed: (reason: string) => void;
 };
 
 export type Transport = {

@@ -5,7 +5,7 @@ import { createConnection, createServer, type Socket } from "node:net";
 import { type IpAddress, parseIp } from "../../shared/address/ip.ts";
 import type { Connection, ConnectionHandlers, Transport } from "./ports.ts";
 
-/** A closed connection whose peer takes nothing any more is cut after so long. */
+/** How long a closed connection may take to hand over what was written, before it is cut. */
 const LINGER_MS = 2000;
 
 /** The real network. */
@@ -15,54 +15,74 @@ export function createTcpTransport(): Transport {
 
 const connect: Transport["connect"] = ({ address, port, localAddress }, handlers) => {
   const socket = createConnection({ host: address, port, ...(localAddress && { localAddress }) });
-  socket.once("connect", () => handlers.connected());
-  attach(socket, handlers);
-  return wrap(socket, address);
+  const { connection, attach } = wrap(socket, address);
+  attach(handlers);
+  return connection;
 };
 
 const listen: Transport["listen"] = ({ port, address }, accept, failed) => {
   const server = createServer((socket) => {
     const remoteAddress = addressOf(socket.remoteAddress);
-    const handlers = remoteAddress && accept(wrap(socket, remoteAddress));
-    if (handlers) attach(socket, handlers);
-    else socket.destroy();
+    if (!remoteAddress) {
+      socket.destroy(); // it was gone before we saw it
+      return;
+    }
+    const { connection, attach } = wrap(socket, remoteAddress);
+    const handlers = accept(connection);
+    if (handlers) attach(handlers);
+    else connection.close();
   });
   server.on("error", (error) => failed(error.message));
   server.listen({ port, ...(address && { host: address }) });
   return { close: () => server.close() };
 };
 
-function wrap(socket: Socket, remoteAddress: IpAddress): Connection {
+type Wrapped = { readonly connection: Connection; readonly attach: (handlers: ConnectionHandlers) => void };
+
+function wrap(socket: Socket, remoteAddress: IpAddress): Wrapped {
+  let closed = false;
+  let reason = "closed by the peer";
   socket.setNoDelay(true);
-  return {
+  socket.on("error", (error) => {
+    reason = error.message;
+  });
+  const connection: Connection = {
     remoteAddress,
     get localAddress() {
       return addressOf(socket.localAddress);
     },
     write: (octets) => socket.write(octets),
     close() {
-      socket.removeAllListeners();
-      socket.on("error", () => undefined); // nobody listens any more, and an unhandled one would end the process
+      if (closed) return;
+      closed = true;
       if (socket.connecting) {
         socket.destroy();
         return;
       }
+      // Reading on matters: a socket closed over unread octets sends RST, and the peer may lose our NOTIFICATION to it.
       socket.resume();
-      socket.destroySoon();
+      socket.end();
       const cut = setTimeout(() => socket.destroy(), LINGER_MS);
       socket.once("close", () => clearTimeout(cut));
     },
   };
-}
-
-function attach(socket: Socket, handlers: ConnectionHandlers): void {
-  let reason = "closed by the peer";
-  socket.on("data", (octets) => handlers.data(octets));
-  socket.on("drain", () => handlers.drained());
-  socket.on("error", (error) => {
-    reason = error.message;
-  });
-  socket.once("close", () => handlers.closed(reason));
+  return {
+    connection,
+    attach(handlers) {
+      const unlessClosed = (act: () => void) => () => {
+        if (!closed) act();
+      };
+      socket.once("connect", unlessClosed(handlers.connected));
+      socket.on("data", (octets) => {
+        if (!closed) handlers.data(octets);
+      });
+      socket.on("drain", unlessClosed(handlers.drained));
+      socket.once(
+        "close",
+        unlessClosed(() => handlers.closed(reason)),
+      );
+    },
+  };
 }
 
 /** A dual-stack listener shows IPv4 peers as `::ffff:a.b.c.d`. */

@@ -1,8 +1,17 @@
 // The whole grid of states and events of the state machine, its invariants, and the transitions worth naming.
 
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Ipv4 } from "../../../shared/address/ip.ts";
-import { type Action, type Event, type FsmConfig, type State, step, type Timer } from "../../../edge-agent/bgp/fsm.ts";
+import {
+  type Action,
+  type Event,
+  type FsmConfig,
+  INITIAL_STATE,
+  type State,
+  step,
+  type Timer,
+} from "../../../edge-agent/bgp/fsm.ts";
 import type { Negotiated } from "../../../edge-agent/bgp/negotiation.ts";
 import type { DecodedUpdate } from "../../../edge-agent/bgp/wire/update.ts";
 
@@ -152,6 +161,54 @@ describe.each([{ config: ACTIVE }, { config: PASSIVE }])("fsm: invariants, $conf
       expect(started(actions)).not.toContain("IdleHoldTimer");
     }
     for (const action of actions) if (action.type === "start-timer") expect(action.afterMs).toBeGreaterThan(0);
+  });
+});
+
+describe("fsm: any sequence of events", () => {
+  it.each([ACTIVE, PASSIVE])("$role -> connections and timers are never left behind", (config) => {
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...EVENTS), { maxLength: 80 }), (events) => {
+        let state: State = INITIAL_STATE;
+        let connection: "none" | "opening" | "open" = "none";
+        const timers = new Set<Timer>();
+        for (const event of events) {
+          // Only what can happen: a timer that runs expires, a connection that is there fails or speaks.
+          const timer = /^(\w+Timer)_Expires$/.exec(event.type)?.[1] as Timer | undefined;
+          if (timer && !timers.delete(timer)) continue;
+          if (event.type === "TcpConnectionFails" && connection === "none") continue;
+          if (/Msg|BGP/.test(event.type) && connection !== "open") continue;
+          if (/^Tcp.*(Acked|Confirmed)$/.test(event.type)) {
+            const offered = config.role === "active" ? connection === "opening" : state.name === "Active";
+            if (!offered) continue;
+            connection = "open";
+          }
+          const next = step(state, event, config);
+          for (const action of next.actions) {
+            if (action.type.startsWith("send-")) expect(connection).toBe("open");
+            if (action.type === "connect") {
+              expect(connection).toBe("none");
+              connection = "opening";
+            } else if (action.type === "close-connection") connection = "none";
+            else if (action.type === "start-timer") timers.add(action.timer);
+            else if (action.type === "stop-timer") timers.delete(action.timer);
+          }
+          state = next.state;
+          if (state.name === "Idle") {
+            expect(connection).toBe("none");
+            expect([...timers].filter((it) => it !== "IdleHoldTimer")).toEqual([]);
+          }
+          if (["OpenSent", "OpenConfirm", "Established"].includes(state.name)) {
+            expect(connection).toBe("open");
+            expect(timers).not.toContain("ConnectRetryTimer");
+            expect(timers).not.toContain("IdleHoldTimer");
+            // Something always ends a silent session.
+            expect(timers).toContain("HoldTimer");
+          }
+          if (state.name === "Connect") expect(timers).toContain("ConnectRetryTimer");
+        }
+      }),
+      { numRuns: 1000 },
+    );
   });
 });
 
