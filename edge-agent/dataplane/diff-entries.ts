@@ -8,13 +8,15 @@ import { bridgeName, type NetworkState, vxlanName } from "./state.ts";
 
 /**
  * Ops that make the entries right. `ports` are the names of the attached ports: a local endpoint whose port is not
- * there has no entry. A MAC that is both local and remote is local.
+ * there has no entry. A MAC that is both local and remote is local, and nothing is tunnelled to the own VTEP.
  */
 export function diffEntries(network: NetworkState, have: ActualNetwork | undefined, ports: ReadonlySet<string>): Op[] {
   const local = new Map(network.local.filter((each) => ports.has(each.port)).map((each) => [each.mac, each.port]));
   const declaredHere = new Set(network.local.map((each) => each.mac));
   const remote = new Map(
-    network.remote.filter((each) => !declaredHere.has(each.mac)).map((each) => [each.mac, each.vtep]),
+    network.remote
+      .filter((each) => !declaredHere.has(each.mac) && each.vtep !== network.vtep)
+      .map((each) => [each.mac, each.vtep]),
   );
   return [
     ...diffVxlanEntries(network, have, remote),
@@ -52,7 +54,8 @@ function diffVxlanEntries(
 function diffFlood(network: NetworkState, have: ActualNetwork | undefined): Op[] {
   const { vni } = network;
   const vxlan = vxlanName(vni);
-  const wanted = new Set(network.flood);
+  // A copy to ourselves would come back into the bridge, as if another host had sent it.
+  const wanted = new Set(network.flood.filter((vtep) => vtep !== network.vtep));
   const actual = new Set(have?.flood);
   return [
     ...[...wanted].filter((vtep) => !actual.has(vtep)).map((vtep): Op => ({ kind: "add-flood", vni, vxlan, vtep })),

@@ -201,6 +201,15 @@ describe("diff: rules", () => {
     expect(diff({ networks: [emptied, green] }, actual, all).ops).toEqual([]);
   });
 
+  it("the own VTEP among the remote ones -> nothing is tunnelled to ourselves", async () => {
+    const toOurselves = { mac: mac("02:00:00:00:00:09"), vtep: HOST };
+    const found = await after(await prepared(), {
+      flood: [...BLUE.flood, HOST],
+      remote: [...BLUE.remote, toOurselves],
+    });
+    expect(found.ops).toEqual([]);
+  });
+
   it("MTU: absent -> the underlay's less 50 (IPv4) or 70 (IPv6); too large -> clamped and told", async () => {
     const kernel = createMemoryKernel({ vtep: HOST });
     const six = ip("2001:db8::1");
