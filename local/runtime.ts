@@ -129,6 +129,7 @@ async function start(
     log,
   });
   closers.push(functions.close);
+  functions.warm();
   startIotRules(plan.rules, broker, functions.invokeAsync);
   await broker.start();
   lateBroker.current = broker;

@@ -57,7 +57,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-describe("functions", () => {
+describe("functions", { timeout: 30_000 }, () => {
   it("functions: concurrent invocations -> each its answer, from one environment", async () => {
     const answers = await Promise.all([1, 2, 3].map((n) => functions.invoke("F", { do: "echo", n })));
     expect(answers.map((answer) => (answer as { event: { n: number } }).event.n)).toEqual([1, 2, 3]);
