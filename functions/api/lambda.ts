@@ -1,7 +1,7 @@
 // The Lambda behind the HTTP API (events of format 2.0). Environment: OVERSPAN_TABLE; AWS_ENDPOINT_URL_DYNAMODB and the
 // region and credentials as the SDK reads them. The only file of the API that knows environment, time and chance.
 
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { handle } from "hono/aws-lambda";
@@ -15,8 +15,10 @@ if (!table) throw new Error("OVERSPAN_TABLE is not set: it names the DynamoDB ta
 const client = new DynamoDBClient({});
 const clock = { now: () => Date.now(), sleep: (ms: number) => sleep(ms) };
 
+const pacing = { sleep: clock.sleep, random: () => Math.random() };
+
 const app = createApi({
-  store: createDynamoDbStore({ client, table, pacing: { sleep: clock.sleep, random: () => Math.random() } }),
+  store: createDynamoDbStore({ client, table, pacing, requestToken: () => randomUUID() }),
   receipts: tableReceipts({ client, name: table }, clock.now),
   clock,
   random: randomBytes,

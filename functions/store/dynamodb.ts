@@ -24,9 +24,20 @@ import { failedWrites, MAX_TRANSACTION_ITEMS, marshallKey, transactItem } from "
 /** BatchGetItem reads at most this many (a service limit). */
 const MAX_BATCH_KEYS = 100;
 
-export type DynamoDbStoreOptions = { client: Pick<DynamoDBClient, "send">; table: string; pacing: Pacing };
+/**
+ * `requestToken` names one transaction, over its repetitions: 1 to 36 characters, never the same twice. Without it the
+ * SDK names each attempt, and a repetition of an attempt whose answer was lost is refused by what that one wrote.
+ */
+export type DynamoDbStoreOptions = {
+  client: Pick<DynamoDBClient, "send">;
+  table: string;
+  pacing: Pacing;
+  requestToken?: () => string;
+};
 
-export function createDynamoDbStore({ client, table: TableName, pacing }: DynamoDbStoreOptions): Store {
+export function createDynamoDbStore(options: DynamoDbStoreOptions): Store {
+  const { client, table: TableName, pacing, requestToken } = options;
+
   async function getItem(key: Key): Promise<Item | undefined> {
     const command = new GetItemCommand({ TableName, Key: marshallKey(key), ConsistentRead: true });
     return (await withRetries(pacing, () => client.send(command))).Item;
@@ -36,8 +47,7 @@ export function createDynamoDbStore({ client, table: TableName, pacing }: Dynamo
     if (writes.length > MAX_TRANSACTION_ITEMS) throw new Error(`a transaction of ${writes.length} writes`);
     const TransactItems = writes.map((write) => transactItem(TableName, write));
     // One token over all attempts: an attempt whose answer was lost is then the same as its repetition.
-    const ClientRequestToken = writes.find((write) => write.write === "record")?.change.id;
-    const input = { TransactItems, ...(ClientRequestToken === undefined ? {} : { ClientRequestToken }) };
+    const input = { TransactItems, ClientRequestToken: requestToken?.() };
     try {
       await withRetries(pacing, () => client.send(new TransactWriteItemsCommand(input)));
       return { kind: "committed" };

@@ -1,6 +1,7 @@
 // The API over DynamoDB's real engine: every case of bad input with a scan before and after, 64 requests at once for one
 // thing that only one may have, and requests that race around a deletion or a change of subnets.
 
+import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ScanCommand } from "@aws-sdk/client-dynamodb";
 import { unmarshall } from "@aws-sdk/util-dynamodb";
@@ -32,7 +33,7 @@ const pacing = { sleep: (ms: number) => sleep(ms), random: () => Math.random() }
 
 async function open() {
   const table = await engine.createTable();
-  const store = createDynamoDbStore({ client: engine.client, table, pacing });
+  const store = createDynamoDbStore({ client: engine.client, table, pacing, requestToken: () => randomUUID() });
   return { store, scan: () => scan(table), dump: async () => canonicalJson(await scan(table)) };
 }
 

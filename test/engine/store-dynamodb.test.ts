@@ -1,6 +1,7 @@
-// The store on DynamoDB's real engine: the contract, the layout of the items, and the faults that the engine never
-// raises by itself (conflicts of transactions, throttling, keys left over by a batch).
+// The store on DynamoDB's real engine does what the contract says. Its faults are in store-faults.test.ts, the layout of
+// its items and its races in store-api.test.ts.
 
+import { randomUUID } from "node:crypto";
 import { type DynamoDBClient, ScanCommand } from "@aws-sdk/client-dynamodb";
 import { unmarshall } from "@aws-sdk/util-dynamodb";
 import { afterAll, beforeAll } from "vitest";
@@ -21,6 +22,7 @@ storeContract("DynamoDB", async () => {
     client: engine.client,
     table,
     pacing: { sleep: () => Promise.resolve(), random: () => 0 },
+    requestToken: () => randomUUID(),
   });
   return { store, dump: async () => canonicalJson(await scan(engine.client, table)) };
 });

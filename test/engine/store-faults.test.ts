@@ -1,6 +1,7 @@
 // Faults that DynamoDB raises and its local engine does not: a wrapper of the client's send raises them, and the real
 // engine does the rest.
 
+import { randomUUID } from "node:crypto";
 import { type DynamoDBClient, TransactionCanceledException } from "@aws-sdk/client-dynamodb";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Write } from "../../functions/domain/write.ts";
@@ -33,7 +34,15 @@ async function faulty(fault: Fault) {
     return answer ?? engine.client.send(command as Parameters<DynamoDBClient["send"]>[0]);
   };
   const client = { send } as unknown as Pick<DynamoDBClient, "send">;
-  return { store: createDynamoDbStore({ client, table, pacing: { sleep, random: () => 0.5 } }), slept };
+  return {
+    store: createDynamoDbStore({
+      client,
+      table,
+      pacing: { sleep, random: () => 0.5 },
+      requestToken: () => randomUUID(),
+    }),
+    slept,
+  };
 }
 
 /** Raises `error` at the first `times` commands of that name. */
