@@ -60,6 +60,7 @@ async function main(): Promise<number> {
     await removeAll(world, stage);
   }
   console.log(stage.summary());
+  if (process.env["DEBUG_H"]) setTimeout(() => console.log(process.getActiveResourcesInfo()), 1500).unref();
   return !interrupted.aborted && stage.results().every(({ held }) => held) ? 0 : 1;
 }
 
