@@ -13,6 +13,7 @@ import type { Asn, Vni } from "../../shared/address/vni.ts";
 import { type ExportedRoute, ZERO_ESI } from "../../edge-agent/bgp/route.ts";
 import {
   eventually,
+  hasEnded,
   inside,
   linkedNamespaces,
   removeNamespaces,
@@ -73,9 +74,8 @@ describe.runIf(requireKernel("root") && requireGobgp())("bgp with GoBGP", () => 
   afterAll(async () => {
     try {
       await speaker.stop();
-      const ended = new Promise((resolve) => daemon.once("exit", resolve));
       daemon.kill();
-      await ended;
+      await hasEnded(daemon);
     } finally {
       removeNamespaces(ROUTER, SPEAKER);
       rmSync(dir, { recursive: true });

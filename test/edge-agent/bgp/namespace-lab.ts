@@ -185,10 +185,14 @@ export class SpeakerInNamespace {
   }
 
   async stop(): Promise<void> {
-    const ended = new Promise((resolve) => this.#child.once("exit", resolve));
     this.tell({ type: "close" });
-    await ended;
+    await hasEnded(this.#child);
   }
+}
+
+/** Waits for the end of a process that was told to end, or has ended already. */
+export async function hasEnded(child: ChildProcess): Promise<void> {
+  await eventually("the process ends", () => child.exitCode !== null || child.signalCode !== null);
 }
 
 function isRunning(pid: number): boolean {
