@@ -1,7 +1,8 @@
 // The table's stream drives the publisher. Only intent passes the filter: the publisher's own writes (log, head,
 // record, published) and the hosts' reports would otherwise wake it for nothing, and for ever.
-// A poison record is bisected out, retried a bounded number of times, and then leaves a trace in the dead-letter queue
-// with an alarm, so that it does not hold its shard for the day that the stream keeps records.
+// A record that cannot be read is set aside by the publisher itself; whatever else fails is an outage (a throttled store,
+// a bug), and is retried for the day that the stream keeps records: giving up earlier would lose a change for good, since
+// nothing but the stream writes the channels' logs. An alarm tells of the delay long before.
 
 import { Duration } from "aws-cdk-lib";
 import { ComparisonOperator, TreatMissingData } from "aws-cdk-lib/aws-cloudwatch";
@@ -30,16 +31,26 @@ export function addStreamConsumer(scope: Construct, table: Table, publisher: Lam
       parallelizationFactor: 1,
       reportBatchItemFailures: true,
       bisectBatchOnError: true,
-      retryAttempts: 10,
+      // No retryAttempts: until the record expires, which only then reaches the dead-letter queue.
       onFailure: new SqsDlq(deadLetters),
       filters: [FilterCriteria.filter({ dynamodb: { NewImage: { type: { S: FilterRule.or(...PUBLISHED_TYPES) } } } })],
     }),
   );
+  publisher
+    .metric("IteratorAge", { period: Duration.minutes(1), statistic: "Maximum" })
+    .createAlarm(scope, "PublishDelayAlarm", {
+      alarmDescription:
+        "Changes wait to be published for over a minute: the store is throttled or the publisher fails. See its log; nothing is lost for a day.",
+      threshold: Duration.minutes(1).toMilliseconds(),
+      evaluationPeriods: 2,
+      comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
+      treatMissingData: TreatMissingData.NOT_BREACHING,
+    });
   deadLetters
     .metricApproximateNumberOfMessagesVisible({ period: Duration.minutes(1), statistic: "Maximum" })
     .createAlarm(scope, "PublishDeadLettersAlarm", {
       alarmDescription:
-        "Changes that the publisher gave up on: hosts learn of them only by their next sync. Read the queue, mend, redrive.",
+        "Changes that could not be published for a day and left the stream: no host will learn of them. Write each resource anew.",
       threshold: 1,
       evaluationPeriods: 1,
       comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,

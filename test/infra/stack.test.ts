@@ -141,14 +141,14 @@ describe("HTTP API", () => {
 });
 
 describe("stream consumer", () => {
-  it("stream consumer: bounded retries, bisect, partial failures, from the oldest record", () => {
+  it("stream consumer: retried until the record expires, bisect, partial failures, from the oldest record", () => {
     template.hasResourceProperties("AWS::Lambda::EventSourceMapping", {
       EventSourceArn: { "Fn::GetAtt": [Match.stringLikeRegexp("^Table"), "StreamArn"] },
       FunctionName: { Ref: Match.stringLikeRegexp("^PublishFunction") },
       StartingPosition: "TRIM_HORIZON",
       FunctionResponseTypes: ["ReportBatchItemFailures"],
       BisectBatchOnFunctionError: true,
-      MaximumRetryAttempts: 10,
+      MaximumRetryAttempts: Match.absent(),
       ParallelizationFactor: 1,
       DestinationConfig: { OnFailure: { Destination: Match.anyValue() } },
     });
@@ -160,6 +160,15 @@ describe("stream consumer", () => {
     }[];
     const patterns = mapping?.Properties.FilterCriteria.Filters.map(({ Pattern }) => JSON.parse(Pattern) as unknown);
     expect(patterns).toEqual([{ dynamodb: { NewImage: { type: { S: ["host", "network", "endpoint"] } } } }]);
+  });
+
+  it("stream consumer: changes that wait raise an alarm", () => {
+    template.hasResourceProperties("AWS::CloudWatch::Alarm", {
+      MetricName: "IteratorAge",
+      Namespace: "AWS/Lambda",
+      Threshold: 60_000,
+      ComparisonOperator: "GreaterThanThreshold",
+    });
   });
 
   it("stream consumer: a dead letter raises an alarm", () => {
