@@ -2,7 +2,7 @@
 // from the cloud, so that there is nothing else to keep equal on a fleet.
 
 import { readFile } from "node:fs/promises";
-import { z } from "zod";
+import * as z from "zod";
 import { Slug } from "../shared/model/fields.ts";
 import { DEFAULT_SOCKET } from "./local/socket.ts";
 

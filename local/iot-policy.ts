@@ -3,7 +3,7 @@
 // compared as text, so `#` is allowed only where the policy has a `*`.
 // A document with anything else in it (other variables, other conditions, NotAction) throws when it is parsed.
 
-import { z } from "zod";
+import * as z from "zod";
 import { LOCAL_ACCOUNT, LOCAL_PARTITION, LOCAL_REGION } from "./cloudformation.ts";
 
 /** The question: may the device of `thing` do `action` on `resource` (such as `topic/a/b`)? */

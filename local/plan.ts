@@ -4,7 +4,7 @@
 
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import {
   LOCAL_ACCOUNT,
   LOCAL_REGION,

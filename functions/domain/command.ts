@@ -1,6 +1,6 @@
 // What a caller asks for, parsed and with its id, and how a patch changes a resource (JSON merge patch, RFC 7396).
 
-import { z } from "zod";
+import * as z from "zod";
 import {
   EndpointMove,
   EndpointPatch,

@@ -4,7 +4,7 @@
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import { unmarshall } from "@aws-sdk/util-dynamodb";
 import type { DynamoDBRecord } from "aws-lambda";
-import { z } from "zod";
+import * as z from "zod";
 import { Endpoint, Host, Network } from "../../shared/model/resource.ts";
 
 /** What every image carries. `ttl`, epoch seconds: when a tombstone runs out. */

@@ -3,7 +3,7 @@
 //   CH#<channel>   REPORT#<host>   what a member host has of the channel, written when it changes and every 5 minutes
 //   REPORTS        <host>          the host's last report: that it lives, its BGP sessions, counters and events
 
-import { z } from "zod";
+import * as z from "zod";
 import { DigestField } from "../../shared/message/inbox.ts";
 import { PeerReport, Report, ReportedEvent } from "../../shared/message/report.ts";
 import type { Channel } from "../../shared/model/record.ts";

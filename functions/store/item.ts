@@ -3,7 +3,7 @@
 
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
-import { z } from "zod";
+import * as z from "zod";
 import { PrefixField } from "../../shared/model/fields.ts";
 import { ChannelField } from "../../shared/message/inbox.ts";
 import { Endpoint, Host, Network, Site, Tenant } from "../../shared/model/resource.ts";

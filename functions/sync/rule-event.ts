@@ -2,7 +2,7 @@
 // malformed one arrives too, and the host, which the rule takes from the topic. Only the broker's access rules say who may
 // publish there, so the host of a message is never taken from its payload.
 
-import { z } from "zod";
+import * as z from "zod";
 import { Slug } from "../../shared/model/fields.ts";
 
 /** The event of `SELECT encode(*, 'base64') AS payload, topic(4) AS host`. */

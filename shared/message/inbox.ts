@@ -1,7 +1,7 @@
 // What the cloud sends to a host's inbox. Agents ignore what they have (seq <= applied), apply what follows, and ask
 // `sync` for anything else, so that publishing twice, late or out of order is harmless.
 
-import { z } from "zod";
+import * as z from "zod";
 import { Slug } from "../model/fields.ts";
 import { type Channel, parseChannel, parseRecordKey, recordSchema } from "../model/record.ts";
 import { parseDigest } from "./digest.ts";

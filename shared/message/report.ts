@@ -1,7 +1,7 @@
 // What a host tells the cloud, after reading its kernel back: per channel what is applied and what the kernel holds.
 // Status is a second lane; nothing in it ever changes intent.
 
-import { z } from "zod";
+import * as z from "zod";
 import { ChannelField, DigestField } from "./inbox.ts";
 import { PROTOCOL_VERSION } from "./version.ts";
 

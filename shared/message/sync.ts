@@ -1,6 +1,6 @@
 // What a host asks the cloud: "this is what I hold; send what I lack". Sent after every connect and on any doubt.
 
-import { z } from "zod";
+import * as z from "zod";
 import { ChannelField, DigestField } from "./inbox.ts";
 import { PROTOCOL_VERSION } from "./version.ts";
 

@@ -1,7 +1,7 @@
 // The fields that resources and messages share, as zod schemas that turn text into branded addresses.
 // Each says in its message what is allowed, since the message reaches the caller of the API as it is.
 
-import { z } from "zod";
+import * as z from "zod";
 import { type IpAddress, type Ipv4, isIpv4, isUnicastIp, parseIp } from "../address/ip.ts";
 import { isMulticastMac, type Mac, parseMac, ZERO_MAC } from "../address/mac.ts";
 import { type Prefix, parsePrefix } from "../address/prefix.ts";

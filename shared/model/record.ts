@@ -6,7 +6,7 @@
 //   host:<id>   host                   this host's own settings and BGP peers
 //               network/<id>           this host carries that network
 
-import { z } from "zod";
+import * as z from "zod";
 import { AsnField, InterfaceName, IpField, MacField, MtuBytes, PrefixField, Slug, VniField } from "./fields.ts";
 import { HostBgp, RouteTargets } from "./resource.ts";
 

@@ -1,7 +1,7 @@
 // The resources of the API, in the field's terms. `New…` is what a client sends; the resource adds what the store keeps.
 // Rules that need other records (uniqueness, an IP inside its subnet) are not here: they are functions/domain.
 
-import { z } from "zod";
+import * as z from "zod";
 import {
   AsnField,
   DisplayName,
