@@ -1,7 +1,7 @@
 // Namespaces for interoperability tests: a router's with FRR, VXLAN and a bridge, and one for our speaker, joined by a
 // veth pair. Everything made is removed again, and only that.
 
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { chownSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -96,6 +96,8 @@ export class Frr {
   readonly #namespace: string;
   readonly #dir = mkdtempSync(join(tmpdir(), "overspan-frr-"));
 
+  readonly #launched: string[] = [];
+
   constructor(namespace: string, config: string) {
     this.#namespace = namespace;
     const { uid, gid } = userIds("frr");
@@ -111,9 +113,7 @@ export class Frr {
 
   /** Ends bgpd as a crash would. */
   killBgpd(): void {
-    const pid = this.#pid("bgpd");
-    process.kill(pid, "SIGKILL");
-    rmSync(`/var/tmp/frr/bgpd.${pid}`, { recursive: true, force: true });
+    process.kill(this.#pid("bgpd"), "SIGKILL");
     rmSync(join(this.#dir, "bgpd.pid"));
   }
 
@@ -133,6 +133,8 @@ export class Frr {
       await eventually(`${daemon} ends`, () => !isRunning(pid));
     }
     rmSync(this.#dir, { recursive: true });
+    // A daemon that was killed leaves its crash log behind, named for the process that launched it.
+    for (const name of this.#launched) rmSync(`/var/tmp/frr/${name}`, { recursive: true, force: true });
     rmSync(`/run/frr/${this.#namespace}`, { recursive: true, force: true });
   }
 
@@ -142,7 +144,9 @@ export class Frr {
     const identity = ["-d", "-N", this.#namespace, "-u", "frr", "-g", "frr"];
     const log = ["--log", `file:${join(this.#dir, `${daemon}.log`)}`];
     const args = [...identity, ...files, ...sockets, ...log, ...more];
-    run("ip", "netns", "exec", this.#namespace, `/usr/lib/frr/${daemon}`, ...args);
+    const started = spawnSync("ip", ["netns", "exec", this.#namespace, `/usr/lib/frr/${daemon}`, ...args]);
+    if (started.status !== 0) throw new Error(`${daemon} does not start: ${started.stderr}`);
+    this.#launched.push(`${daemon}.${started.pid}`);
   }
 
   #pid(daemon: string): number {

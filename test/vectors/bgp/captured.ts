@@ -241,7 +241,7 @@ export const UPDATE_VECTORS: readonly UpdateVector[] = [
 
 export const END_OF_RIB_VECTORS: readonly { readonly origin: string; readonly hex: string }[] = [
   { origin: "FRR 8.4.4", hex: "00 1d 02 00 00 00 06 80 0f 03 00 19 46" },
-  // The Extended Length flag is set.
+  // Not of that capture: composed after the form that it was seen to use, with the Extended Length flag.
   { origin: "ExaBGP 4.2.21", hex: "00 1e 02 00 00 00 07 90 0f 00 03 00 19 46" },
 ];
 
