@@ -7,6 +7,9 @@ export type Connection = {
   readonly remoteAddress: IpAddress;
   /** Known once connected. */
   readonly localAddress: IpAddress | undefined;
+  /** TCP ports, for display; a transport without ports leaves them out. */
+  readonly localPort?: number | undefined;
+  readonly remotePort?: number | undefined;
   /** Queues octets; false asks the caller to wait for `drained` before it sends more than a few. */
   write(octets: Uint8Array): boolean;
   /** Sends what is queued, then closes. */

@@ -7,6 +7,7 @@ import type { Asn } from "../../shared/address/vni.ts";
 import type { Clock, Random } from "../clock.ts";
 import { type Action, type DownReason, type Event, type FsmConfig, INITIAL_STATE, type State, step } from "./fsm.ts";
 import { type LocalEnd, localOpen, type Negotiated, negotiate } from "./negotiation.ts";
+import type { SessionObserver } from "./observer.ts";
 import type { Connection, ConnectionHandlers, Transport } from "./ports.ts";
 import { SessionTimers } from "./session-timers.ts";
 import type { UpdateContext } from "./wire/attribute-table.ts";
@@ -48,11 +49,17 @@ export type SessionHandlers = {
   drained(): void;
 };
 
-export type SessionDeps = { readonly transport: Transport; readonly clock: Clock; readonly random: Random };
+export type SessionDeps = {
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly observer?: SessionObserver | undefined;
+};
 
 /** What a log shows of a malformed message. */
 const HEX_EXCERPT_OCTETS = 128;
 const MARKER_OCTETS = 16;
+const NO_OCTETS = new Uint8Array(0);
 
 export class Session {
   readonly #deps: SessionDeps;
@@ -66,6 +73,8 @@ export class Session {
   #framer = new Framer();
   #writable = false;
   readonly #counters = { messagesIn: 0, messagesOut: 0 };
+  /** Of the present connection, for the observer. */
+  readonly #opens: { sent: Uint8Array; received: Uint8Array } = { sent: NO_OCTETS, received: NO_OCTETS };
 
   constructor(deps: SessionDeps, config: SessionConfig, on: SessionHandlers) {
     this.#deps = deps;
@@ -128,7 +137,24 @@ export class Session {
       if (action.type === "session-down") reason = action.reason;
       else this.#perform(action);
     }
+    this.#observe(before, state, reason);
     if (state.name !== before.name || reason) this.#on.changed(state, reason);
+  }
+
+  #observe(before: State, state: State, reason: DownReason | undefined): void {
+    const { observer } = this.#deps;
+    if (!observer || before.name === state.name) return;
+    const { address } = this.#config.peer;
+    if (before.name === "Established") observer.down(address, reason ?? { kind: "stopped" });
+    if (state.name !== "Established") return;
+    observer.established(address, {
+      agreed: state.agreed,
+      localAddress: this.#connection?.localAddress,
+      localPort: this.#connection?.localPort,
+      remotePort: this.#connection?.remotePort,
+      sentOpen: this.#opens.sent,
+      receivedOpen: this.#opens.received,
+    });
   }
 
   #perform(action: Exclude<Action, { type: "session-down" }>): void {
@@ -136,7 +162,8 @@ export class Session {
       case "connect":
         return this.#connect();
       case "send-open":
-        return this.#sendMessage({ type: "OPEN", open: localOpen(this.#config.local) });
+        this.#opens.sent = encodeMessage({ type: "OPEN", open: localOpen(this.#config.local) });
+        return this.send(this.#opens.sent);
       case "send-keepalive":
         return this.#sendMessage({ type: "KEEPALIVE" });
       case "send-notification":
@@ -219,6 +246,7 @@ export class Session {
     }
     switch (message.type) {
       case "OPEN": {
+        this.#opens.received = octets.slice();
         const agreed = negotiate(this.#config.local, this.#config.peer.asn, message.open);
         if ("error" in agreed) {
           this.#report(agreed, octets);
@@ -253,6 +281,9 @@ export class Session {
     for (const { severity, subcode, reason } of update.faults) {
       const hex = toHex(octets.subarray(MARKER_OCTETS), HEX_EXCERPT_OCTETS);
       this.#on.malformed({ severity, code: ErrorCode.UPDATE_MESSAGE, subcode, reason, hex });
+    }
+    if (this.#state.name === "Established") {
+      this.#deps.observer?.update(this.#config.peer.address, octets, update);
     }
     this.dispatch({ type: "UpdateMsg", update });
   }

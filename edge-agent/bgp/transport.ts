@@ -51,6 +51,12 @@ function wrap(socket: Socket, remoteAddress: IpAddress): Wrapped {
     get localAddress() {
       return addressOf(socket.localAddress);
     },
+    get localPort() {
+      return socket.localPort;
+    },
+    get remotePort() {
+      return socket.remotePort;
+    },
     write: (octets) => socket.write(octets),
     close() {
       if (closed) return;
