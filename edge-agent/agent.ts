@@ -200,7 +200,7 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
     }),
     async close() {
       cancelRibWait();
-      update.cancel();
+      update.close();
       reports.close();
       await session.close();
       await broker.close();

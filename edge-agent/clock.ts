@@ -12,15 +12,17 @@ export type Clock = {
 /** A number in [0, 1). */
 export type Random = () => number;
 
-/** Gathers triggers: `act` runs once, `ms` after the first of a group. */
+/** Gathers triggers: `act` runs once, `ms` after the first of a group, and never after `close`. */
 export function debounce(
   clock: Pick<Clock, "setTimer">,
   ms: number,
   act: () => void,
-): { trigger(): void; cancel(): void } {
+): { trigger(): void; cancel(): void; close(): void } {
   let cancel: (() => void) | undefined;
+  let closed = false;
   return {
     trigger() {
+      if (closed) return;
       cancel ??= clock.setTimer(ms, () => {
         cancel = undefined;
         act();
@@ -29,6 +31,10 @@ export function debounce(
     cancel() {
       cancel?.();
       cancel = undefined;
+    },
+    close() {
+      closed = true;
+      cancel?.();
     },
   };
 }

@@ -3,7 +3,7 @@
 
 import { mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 
 export const DEFAULT_STATE_DIR = "/run/overspan-lab";
 

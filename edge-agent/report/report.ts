@@ -76,7 +76,7 @@ export function startReports(options: {
   return {
     changed: () => soon.trigger(),
     close() {
-      soon.cancel();
+      soon.close();
       cancelNext();
     },
   };

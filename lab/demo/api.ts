@@ -1,6 +1,6 @@
 // A client of the HTTP API as a provisioning system would write one: JSON in, JSON out, problems (RFC 9457) as errors.
 
-import { z } from "zod";
+import * as z from "zod";
 
 const Written = z.looseObject({ id: z.string(), change: z.string() });
 /** A resource as the API answers a write: its id, and the change whose receipt can be asked for. */
