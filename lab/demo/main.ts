@@ -60,7 +60,6 @@ async function main(): Promise<number> {
     await removeAll(world, stage);
   }
   console.log(stage.summary());
-  if (process.env["DEBUG_H"]) setTimeout(() => console.log(process.getActiveResourcesInfo()), 1500).unref();
   return !interrupted.aborted && stage.results().every(({ held }) => held) ? 0 : 1;
 }
 
@@ -87,3 +86,5 @@ try {
   console.error(`demo: ${error instanceof StartFailure ? error.message : (error as Error).stack}`);
   process.exitCode = 1;
 }
+// Something of an agent that was "killed" inside this process keeps the event loop alive (in-memory world only).
+process.exit();
