@@ -4,7 +4,7 @@
 import type { IpAddress } from "../shared/address/ip.ts";
 import type { PeerReport, Report } from "../shared/message/report.ts";
 import type { ReceivedRoute } from "./bgp/route.ts";
-import type { PeerSummary, Speaker, SpeakerListener } from "./bgp/speaker.ts";
+import type { PeerSummary, Speaker, SpeakerError, SpeakerListener } from "./bgp/speaker.ts";
 import { type Clock, debounce, type Random } from "./clock.ts";
 import type { Kernel } from "./dataplane/kernel.ts";
 import { describeProblem } from "./dataplane/problem.ts";
@@ -15,6 +15,7 @@ import { type IntentSession, openIntent } from "./intent/session.ts";
 import { type HostIntent, viewIntent } from "./intent/view.ts";
 import type { Diary } from "./log.ts";
 import { buildOverlay, EMPTY_OVERLAY, importsOf, type Overlay, routerIdOf } from "./overlay.ts";
+import { createMalformedLog, type MalformedMessage } from "./report/malformed.ts";
 import { channelReports, startReports, type Verified } from "./report/report.ts";
 
 /** What the agent needs of the world. */
@@ -41,6 +42,8 @@ export type AgentView = {
   readonly dataplane: DataplaneReport | undefined;
   readonly peers: readonly PeerSummary[];
   readonly fabric: readonly ReceivedRoute[];
+  /** The last malformed BGP messages, oldest first. */
+  readonly malformed: readonly MalformedMessage[];
   readonly diary: Diary;
   readonly brokerConnected: boolean;
   readonly mayDelete: boolean;
@@ -66,6 +69,7 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
   let importsText = "";
   let waitedForRib = false;
   const endOfRib = new Set<IpAddress>();
+  const malformed = createMalformedLog();
 
   const update = debounce(clock, SETTLE_MS, () => refresh());
   const speaker = ports.speaker({
@@ -79,7 +83,7 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
       endOfRib.add(peer);
       update.trigger();
     },
-    error: (event) => diary.warn(`bgp-${event.kind}`, event.detail),
+    error: onBgpError,
   });
   const reconciler = createReconciler({
     kernel: ports.kernel,
@@ -120,6 +124,13 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
     waitedForRib = true;
     update.trigger();
   });
+
+  function onBgpError(error: SpeakerError): void {
+    diary.warn(`bgp-${error.kind}`, error.detail);
+    if (error.kind !== "malformed-message") return;
+    diary.count(`bgp-${error.severity}`);
+    malformed.add({ ...error, atMs: clock.wallMs() });
+  }
 
   function refresh(): void {
     hostIntent = viewIntent(session.state);
@@ -192,6 +203,7 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
       dataplane: reconciler.latest(),
       peers: speaker.summary(),
       fabric: speaker.ribIn(),
+      malformed: malformed.recent(),
       diary,
       brokerConnected: broker.connected,
       mayDelete: mayDelete(),

@@ -2,6 +2,7 @@
 // the two sources disagree. The one place where intent, evpn and dataplane meet as data. Pure.
 
 import { type Ipv4, isIpv4 } from "../shared/address/ip.ts";
+import type { RouteDistinguisher } from "../shared/address/rd.ts";
 import type { RouteTarget } from "../shared/address/rt.ts";
 import type { HostBgp } from "../shared/model/resource.ts";
 import type { ExportedRoute, ReceivedRoute } from "./bgp/route.ts";
@@ -15,6 +16,8 @@ import type { HostIntent, NetworkIntent } from "./intent/view.ts";
 export type OverlayNetwork = {
   readonly id: string;
   readonly intent: NetworkIntent;
+  /** Undefined without a BGP identifier to make it of. */
+  readonly rd: RouteDistinguisher | undefined;
   readonly imports: ReadonlySet<RouteTarget>;
   readonly table: MacTable;
   readonly state: NetworkState;
@@ -47,10 +50,12 @@ export function buildOverlay(intent: HostIntent, fabric: readonly ReceivedRoute[
   const routerId = routerIdOf(intent.host);
   const vnis = intent.networks.map((network) => network.definition.vni);
   const rds = routerId ? routeDistinguishers(vnis, routerId) : undefined;
-  const networks = intent.networks.map((network) => buildNetwork(intent, network, fabric));
-  const exports = networks.flatMap(({ intent: network, table }) => {
+  const networks = intent.networks.map((network) => ({
+    ...buildNetwork(intent, network, fabric),
+    rd: rds?.get(network.definition.vni),
+  }));
+  const exports = networks.flatMap(({ intent: network, table, rd }) => {
     const vni = network.definition.vni;
-    const rd = rds?.get(vni);
     if (!rd || !intent.host.bgp) return [];
     const routeTargets = exportTargets(membership(network), intent.host.bgp);
     return originate({ vni, rd, vtep: intent.host.vtep, routeTargets, entries: table.entries });
@@ -63,7 +68,11 @@ export function buildOverlay(intent: HostIntent, fabric: readonly ReceivedRoute[
   };
 }
 
-function buildNetwork(intent: HostIntent, network: NetworkIntent, fabric: readonly ReceivedRoute[]): OverlayNetwork {
+function buildNetwork(
+  intent: HostIntent,
+  network: NetworkIntent,
+  fabric: readonly ReceivedRoute[],
+): Omit<OverlayNetwork, "rd"> {
   const imports = networkImports(intent, network);
   const ownVtep = intent.host.vtep;
   const table = buildMacTable({

@@ -1,0 +1,76 @@
+// The views of networks and endpoints: what each holds, from which source, and why it is not live.
+
+import type { AgentView } from "../agent.ts";
+import { describeProblem } from "../dataplane/problem.ts";
+import type { MacEntry } from "../evpn/mac-table.ts";
+import { type Shown, table } from "./text.ts";
+
+type NetworkRow = {
+  network: string;
+  tenant: string;
+  vni: number;
+  local: number;
+  remote: number;
+  fabric: number;
+  vteps: number;
+  state: string;
+  problems: string[];
+};
+
+/** One row per network that this host carries. */
+export function networkRows(view: AgentView): NetworkRow[] {
+  const reports = new Map(view.dataplane?.networks.map((network) => [network.vni, network]));
+  return view.overlay.networks.map(({ id, intent, table: macs, state }) => {
+    const report = reports.get(state.vni);
+    const problems = report?.problems.map(describeProblem) ?? [];
+    const clean = report?.verified && report.remaining.length === 0 && problems.length === 0;
+    const count = (source: MacEntry["source"]) => macs.entries.filter((entry) => entry.source === source).length;
+    return {
+      network: id,
+      tenant: intent.definition.tenant,
+      vni: state.vni,
+      local: count("local"),
+      remote: count("intent"),
+      fabric: count("fabric"),
+      vteps: macs.flood.length,
+      state: clean ? "live" : problems.length > 0 ? "degraded" : "applying",
+      problems,
+    };
+  });
+}
+
+/** `show network [ID]`. */
+export function showNetworks(view: AgentView, [only]: readonly string[]): Shown {
+  const rows = networkRows(view).filter((row) => only === undefined || row.network === only);
+  if (rows.length === 0)
+    return { data: rows, text: only ? `no network ${only} on this host` : "no networks on this host" };
+  const lines = table([
+    ["NETWORK", "TENANT", "VNI", "LOCAL", "REMOTE", "FABRIC", "VTEPS", "STATE"],
+    ...rows.map((row) => [row.network, row.tenant, row.vni, row.local, row.remote, row.fabric, row.vteps, row.state]),
+  ]);
+  const problems = rows.flatMap((row) => row.problems.map((problem) => `${row.network}: ${problem}`));
+  return { data: rows, text: [lines, ...problems].join("\n") };
+}
+
+/** `show endpoint [MAC|IP|ID]`. */
+export function showEndpoints(view: AgentView, [only]: readonly string[]): Shown {
+  const rows = view.overlay.networks.flatMap(({ id, table: macs }) =>
+    macs.entries
+      .filter(({ mac, ips, endpoint }) => only === undefined || [mac, endpoint, ...ips].includes(only))
+      .map((entry) => ({ network: id, ...entry })),
+  );
+  const text = table([
+    ["NETWORK", "MAC", "IPS", "WHERE", "SOURCE", "SEQ", "FABRIC SAYS SO", "ENDPOINT"],
+    ...rows.map((row) => [
+      row.network,
+      row.mac,
+      row.ips.join(",") || "-",
+      row.port ?? row.vtep,
+      row.source,
+      row.mobility,
+      row.source === "fabric" || row.confirmed ? "yes" : "no",
+      row.endpoint ?? "-",
+    ]),
+  ]);
+  return { data: rows, text: rows.length > 0 ? text : only ? `no endpoint ${only} here` : "no endpoints here" };
+}

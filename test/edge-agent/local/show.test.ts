@@ -1,0 +1,139 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import type { AgentView } from "../../../edge-agent/agent.ts";
+import { answerShow, showHelp } from "../../../edge-agent/local/show.ts";
+import { EMPTY_OVERLAY } from "../../../edge-agent/overlay.ts";
+import { fixedView, TOR } from "./fixed-view.ts";
+
+const AGENT_DOC = readFileSync(new URL("../../../docs/agent.md", import.meta.url), "utf8");
+const COMMANDS = Array.from(AGENT_DOC.matchAll(/^overspan-agent (show .*)$/gm), ([, command]) =>
+  (command as string).replace(/\s+#.*/, "").trim(),
+);
+
+function ask(command: string, view: AgentView = fixedView()): string {
+  const answer = answerShow(view, { command: command.split(" "), json: false });
+  if ("error" in answer) throw new Error(answer.error);
+  return answer.text;
+}
+
+function askJson(command: string, view: AgentView = fixedView()): unknown {
+  const answer = answerShow(view, { command: command.split(" "), json: true });
+  if ("error" in answer) throw new Error(answer.error);
+  return JSON.parse(answer.text);
+}
+
+describe("show", () => {
+  it("show: the commands of docs/agent.md -> each answers, and each view is documented", () => {
+    for (const command of COMMANDS) {
+      expect(ask(command), command).not.toBe("");
+      askJson(command);
+    }
+    const views = showHelp().match(/show [a-z]+( [a-z]+)?(?= )/g) ?? [];
+    expect(views.length).toBeGreaterThan(8);
+    for (const view of views)
+      expect(
+        COMMANDS.some((command) => command.startsWith(view)),
+        view,
+      ).toBe(true);
+  });
+
+  it("show: every view of an agent that knows nothing yet -> says so", () => {
+    const empty = fixedView({
+      hostIntent: undefined,
+      overlay: EMPTY_OVERLAY,
+      peers: [],
+      fabric: [],
+      malformed: [],
+    });
+    for (const command of COMMANDS) expect(ask(command, empty), command).not.toBe("");
+  });
+
+  it.each([
+    ["show weather", /unknown command "show weather"; there is:/],
+    ["show bgp route", /usage: show bgp route MAC\|IP\|PREFIX/],
+    ["show fdb ovx100", /usage: show fdb/],
+  ])("show: %s -> an error that says what there is", (command, message) => {
+    expect(answerShow(fixedView(), { command: command.split(" "), json: false })).toMatchObject({
+      error: expect.stringMatching(message),
+    });
+  });
+});
+
+describe("show bgp", () => {
+  it("show bgp summary: an established session -> FRR's columns", () => {
+    expect(ask("show bgp summary")).toBe(
+      [
+        "BGP router identifier 192.0.2.1, local AS number 65021",
+        "L2VPN EVPN: 3 routes imported, 3 routes of this host announced",
+        "",
+        "Neighbor     V  AS     MsgRcvd  MsgSent  Up/Down   State/PfxRcd  PfxSnt  Malformed",
+        "192.0.2.254  4  65002  14       12       01:02:03  3             3       1",
+        "",
+        "Total number of neighbors 1",
+      ].join("\n"),
+    );
+  });
+
+  it("show bgp summary: never up -> the state and `never`", () => {
+    const [peer] = fixedView().peers;
+    if (!peer) throw new Error("the view has a peer");
+    const text = ask("show bgp summary", fixedView({ peers: [{ ...peer, state: "Active", sessions: 0 }] }));
+    expect(text).toMatch(/192\.0\.2\.254 .* never +Active /);
+  });
+
+  it("show bgp neighbor: one -> state, capabilities, counters and why the last session ended", () => {
+    const text = ask(`show bgp neighbor ${TOR}`);
+    expect(text).toContain("BGP neighbor is 192.0.2.254, remote AS 65002, local AS 65021, external link");
+    expect(text).toContain("  BGP state = Established, up for 01:02:03");
+    expect(text).toContain("    Address Family: afi 25, safi 70\n    Route refresh");
+    expect(text).toContain("    Not accepted: as-loop 2");
+    expect(text).toContain("  Last reset: received Cease/Administrative Reset (6/4)");
+    expect(ask("show bgp neighbor 192.0.2.9")).toBe("no BGP neighbor 192.0.2.9");
+  });
+
+  it("show bgp rib: the fabric's routes and ours -> by RD, with status codes and communities", () => {
+    const lines = ask("show bgp rib").split("\n");
+    const at = lines.indexOf("Route Distinguisher: 192.0.2.254:2");
+    expect(lines.slice(at, at + 7)).toEqual([
+      "Route Distinguisher: 192.0.2.254:2",
+      " *> [2]:[0]:[48]:[02:aa:00:00:00:01]:[32]:[10.0.0.9]",
+      "                    192.0.2.254              0             0 65002 65010 i",
+      "                    RT:65002:10100 ET:8 MM:7, sticky MAC",
+      " *> [3]:[0]:[32]:[192.0.2.254]",
+      "                    192.0.2.254              0             0 65002 65010 i",
+      "                    RT:65002:10100 ET:8",
+    ]);
+    expect(lines).toContain("Route Distinguisher: 192.0.2.1:10100");
+    expect(lines).toContain(" *> [2]:[0]:[48]:[02:00:00:00:00:01]:[32]:[10.0.0.1]");
+    expect(lines).toContain(" *  [5]:[0]:[24]:[198.51.100.0]");
+    expect(lines.at(-1)).toBe("Displayed 6 prefixes (6 paths)");
+  });
+
+  it("show bgp route: by IP -> its path in full; MACs in any form; an unknown one says so", () => {
+    expect(ask("show bgp route 10.0.0.9")).toBe(
+      [
+        "BGP routing table entry for 192.0.2.254:2:[2]:[0]:[48]:[02:aa:00:00:00:01]:[32]:[10.0.0.9]",
+        "Paths: (1 available, best #1)",
+        "  65002 65010",
+        "    192.0.2.254 from 192.0.2.254 (192.0.2.254)",
+        "      Origin IGP, metric 0, valid, external, best",
+        "      Extended Community: RT:65002:10100 ET:8 MM:7, sticky MAC",
+        "      VNI 10100, in blue",
+      ].join("\n"),
+    );
+    expect(ask("show bgp route 02-AA-00-00-00-01")).toContain("[10.0.0.9]");
+    expect(ask("show bgp route 198.51.100.0/24")).toContain("Rmac:02:ee:00:00:00:04");
+    expect(ask("show bgp route 02:00:00:00:00:01")).toContain("    192.0.2.1 (this host)");
+    expect(ask("show bgp route 10.9.9.9")).toMatch(/^no route for 10\.9\.9\.9/);
+  });
+
+  it("show bgp errors: counted by consequence, the last ones in hex (RFC 7606)", () => {
+    const text = ask("show bgp errors");
+    expect(text).toMatch(/192\.0\.2\.254 +0 +1 +0/);
+    expect(text).toContain("192.0.2.254: ORIGIN 9 is none of 0, 1 and 2 (3/6, treat-as-withdraw)\n    00 2c 02");
+    expect(askJson("show bgp errors")).toMatchObject({
+      counted: [{ peer: TOR, "treat-as-withdraw": 1 }],
+      recent: [{ hex: "002c02", severity: "treat-as-withdraw" }],
+    });
+  });
+});
