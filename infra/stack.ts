@@ -55,7 +55,8 @@ function addFunctions(stack: Stack, bundles: BundleFolders, table: Table): Funct
     api: addFunction(stack, "ApiFunction", {
       bundle: bundles.api,
       description: "HTTP API: parses, decides, writes one conditional transaction",
-      timeoutSec: 15,
+      // A read that waits for a receipt may take 25 s; the HTTP API ends at 30 s.
+      timeoutSec: 29,
       memoryMb: 512,
       environment: withTable,
     }),

@@ -21,11 +21,9 @@ export type IntentEffect =
   | { readonly kind: "changed"; readonly channel: Channel }
   | { readonly kind: "dropped"; readonly channel: Channel }
   /** Ask the cloud; the reason is for the log and the counters. */
-  | {
-      readonly kind: "sync";
-      readonly reason: "gap" | "diverged" | "missing-channel" | "foreign";
-      readonly detail: string;
-    }
+  | { readonly kind: "sync"; readonly reason: "gap" | "diverged" | "incomplete" | "foreign"; readonly detail: string }
+  /** Networks to be carried are not held yet; their channels usually follow at once, so look again before asking. */
+  | { readonly kind: "awaiting"; readonly networks: readonly string[] }
   | { readonly kind: "in-sync" };
 
 /** The replica and what is half received. `inSync` stays true once it was: later steps apply in order or ask anew. */
@@ -143,9 +141,14 @@ function afterHostChannel(state: IntentState, channel: Channel): IntentEffect[] 
     const network = channelNetwork(held);
     if (network !== undefined && !carried.has(network)) effects.push(...drop(state, held));
   }
-  const missing = [...carried].filter((network) => !state.channels.has(networkChannel(network)));
-  if (missing.length > 0) effects.push({ kind: "sync", reason: "missing-channel", detail: missing.join(" ") });
+  const networks = missingNetworks(state);
+  if (networks.length > 0) effects.push({ kind: "awaiting", networks });
   return effects;
+}
+
+/** Networks that this host should carry but holds nothing of. */
+export function missingNetworks(state: IntentState): readonly string[] {
+  return [...carriedNetworks(state)].filter((network) => !state.channels.has(networkChannel(network)));
 }
 
 /** The networks that the host channel names. */
@@ -185,7 +188,7 @@ function receiveInSync(state: IntentState, message: InSyncMessage): IntentEffect
   });
   if (lacking.length > 0) {
     const detail = lacking.map((item) => item.channel).join(" ");
-    return [...effects, { kind: "sync", reason: "missing-channel", detail }];
+    return [...effects, { kind: "sync", reason: "incomplete", detail }];
   }
   state.inSync = true;
   return [...effects, { kind: "in-sync" }];

@@ -7,7 +7,7 @@ import { decodeInbox } from "../../shared/message/inbox.ts";
 import type { Channel } from "../../shared/model/record.ts";
 import { type Clock, debounce, type Random } from "../clock.ts";
 import type { Log } from "../log.ts";
-import { createIntent, type IntentEffect, type IntentState, receive, syncRequest } from "./intent.ts";
+import { createIntent, type IntentEffect, type IntentState, missingNetworks, receive, syncRequest } from "./intent.ts";
 import type { ReplicaStore } from "./replica-files.ts";
 
 /** The connection to the broker, as mqtt.ts makes it. */
@@ -33,6 +33,8 @@ const SAVE_AFTER_MS = 200;
 /** Several doubts within this time become one sync, and two syncs are at least so far apart. */
 const SYNC_AFTER_MS = 20;
 const SYNC_APART_MS = 500;
+/** A network's channel that is to follow the host's is waited for so long before the cloud is asked for it. */
+const FOLLOWS_WITHIN_MS = 300;
 
 /** Loads the replica and starts; `onChange` runs after every change of what is held. */
 export async function openIntent(options: {
@@ -67,6 +69,13 @@ export async function openIntent(options: {
     });
   }
 
+  const lookAgain = debounce(clock, FOLLOWS_WITHIN_MS, () => {
+    const missing = missingNetworks(state);
+    if (missing.length === 0) return;
+    log.warn("sync-missing-channel", missing.join(" "));
+    ask();
+  });
+
   function settle(): void {
     askedTimes = 0;
     cancelAskAgain?.();
@@ -84,6 +93,9 @@ export async function openIntent(options: {
           log.warn(`sync-${effect.reason}`, effect.detail);
           ask();
           break;
+        case "awaiting":
+          lookAgain.trigger();
+          break;
         case "in-sync":
           settle();
           break;
@@ -91,7 +103,7 @@ export async function openIntent(options: {
           assertNever(effect);
       }
     }
-    if (effects.some((effect) => effect.kind !== "sync")) onChange();
+    if (effects.some((effect) => effect.kind !== "sync" && effect.kind !== "awaiting")) onChange();
   }
 
   return {
@@ -115,6 +127,7 @@ export async function openIntent(options: {
     async close() {
       settle();
       cancelAsk?.();
+      lookAgain.close();
       await writer.flush();
     },
   };

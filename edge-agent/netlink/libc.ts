@@ -2,7 +2,7 @@
 // Loaded on demand: where koffi has no binary (musl, an odd architecture) the caller gets the reason instead.
 
 import { Buffer } from "node:buffer";
-import { closeSync, openSync, readdirSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readlinkSync } from "node:fs";
 import * as k from "./constants.ts";
 
 export type Libc = {
@@ -65,8 +65,22 @@ export async function loadLibc(): Promise<Libc> {
 }
 
 /** The descriptors that are open now. */
-export function openDescriptors(): ReadonlySet<number> {
-  return new Set(readdirSync("/proc/self/fd").map(Number));
+export function openDescriptors(): ReadonlyMap<number, string> {
+  const open = new Map<number, string>();
+  for (const name of readdirSync("/proc/self/fd")) {
+    const target = targetOf(`/proc/self/fd/${name}`);
+    if (target !== undefined) open.set(Number(name), target);
+  }
+  return open;
+}
+
+/** Undefined for the descriptor with which the folder itself was read: it is closed by now. */
+function targetOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
 }
 
 function uint32(value: number): Buffer {

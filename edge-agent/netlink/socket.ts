@@ -38,7 +38,10 @@ export function openSocket(place: Place, purpose: "dumps" | "messages", listener
   const construct = (): RawNetlinkSocket => constructSocket(purpose);
   const raw = netns === undefined ? construct() : inNamespace(libc, netns, construct);
   const { port } = raw.address();
-  const fd = libc && [...openDescriptors()].find((each) => !before.has(each) && libc.netlinkPort(each) === port);
+  // By what the descriptor refers to, since its number may have been another's a moment ago.
+  const isNew = ([fd, target]: [number, string]): boolean => before.get(fd) !== target;
+  const opened = [...openDescriptors()].filter(isNew).map(([each]) => each);
+  const fd = libc && opened.find((each) => libc.netlinkPort(each) === port);
   const guarded = libc !== undefined && fd !== undefined && guard(libc, fd);
   raw.on("message", (datagram) => {
     try {

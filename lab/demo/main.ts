@@ -80,11 +80,11 @@ function onSignals(): AbortSignal {
   return controller.signal;
 }
 
+// The SDK's note about the Node versions of next year is not for those who watch a demo.
+process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] = "true";
 try {
   process.exitCode = await main();
 } catch (error) {
   console.error(`demo: ${error instanceof StartFailure ? error.message : (error as Error).stack}`);
   process.exitCode = 1;
 }
-// Something of an agent that was "killed" inside this process keeps the event loop alive (in-memory world only).
-process.exit();

@@ -90,10 +90,10 @@ describe("intent", () => {
     expect([...state.channels.keys()]).toEqual(["host:h1"]);
   });
 
-  it("intent: host channel names a network that is not held -> asks for it", () => {
+  it("intent: host channel names a network that is not held -> it is awaited", () => {
     const { cloud, feed } = carrying();
     const effects = feed(cloud.delta(cloud.commit("host:h1", [{ key: "network/red", body: {} }])));
-    expect(effects).toContainEqual({ kind: "sync", reason: "missing-channel", detail: "red" });
+    expect(effects).toContainEqual({ kind: "awaiting", networks: ["red"] });
   });
 
   it("intent: snapshot in parts, in any order -> applied when whole", () => {
