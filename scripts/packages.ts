@@ -24,7 +24,9 @@ const FOR_TESTS: readonly Need[] = [
 
 /** What of `needs` is not on this machine. */
 function missing(needs: readonly Need[]): readonly Need[] {
-  return needs.filter(({ file }) => !(file.startsWith("/") ? [file] : SEARCH.map((dir) => `${dir}/${file}`)).some(runs));
+  return needs.filter(
+    ({ file }) => !(file.startsWith("/") ? [file] : SEARCH.map((dir) => `${dir}/${file}`)).some(runs),
+  );
 }
 
 /** Installs what is missing for `purpose`, or prints how to; true if all is there now. */
