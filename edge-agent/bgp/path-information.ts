@@ -12,6 +12,8 @@ export function pathInformation(attributes: PathAttributes): PathInformation | u
   const path = as4Path ? mergeAs4Path(asPath, as4Path) : asPath;
   const mobility = extCommunities.find((it) => it.kind === "mac-mobility");
   const routerMac = extCommunities.find((it) => it.kind === "router-mac");
+  const arpNd = extCommunities.find((it) => it.kind === "arp-nd");
+  const esiLabel = extCommunities.find((it) => it.kind === "esi-label");
   return {
     nextHop: mpReach.nextHop,
     routeTargets: extCommunities.flatMap((it) => (it.kind === "route-target" ? [it.target] : [])),
@@ -19,6 +21,8 @@ export function pathInformation(attributes: PathAttributes): PathInformation | u
     encapsulations: extCommunities.flatMap((it) => (it.kind === "encapsulation" ? [it.tunnelType] : [])),
     routerMac: routerMac?.mac,
     defaultGateway: extCommunities.some((it) => it.kind === "default-gateway"),
+    arpNd: arpNd && { router: arpNd.router, override: arpNd.override, immutable: arpNd.immutable },
+    esiLabel: esiLabel && { singleActive: esiLabel.singleActive, label: esiLabel.label },
     pmsi: attributes.pmsi,
     asPath: path.flatMap((segment) => segment.asns),
     origin: attributes.origin ?? "incomplete",
@@ -40,6 +44,8 @@ export function receivedRoute(peer: PeerKey, peerAsn: Asn, nlri: EvpnRoute, path
     encapsulations: path.encapsulations,
     routerMac: path.routerMac,
     defaultGateway: path.defaultGateway,
+    arpNd: path.arpNd,
+    esiLabel: path.esiLabel,
     pmsi: path.pmsi,
     asPath: path.asPath,
     origin: path.origin,

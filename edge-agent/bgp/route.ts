@@ -75,6 +75,12 @@ export type EvpnRoute = MacIpRoute | ImetRoute | EthernetAdRoute | EthernetSegme
 /** MAC mobility extended community (RFC 7432 7.7): `sequence` 0..2^32-1. */
 export type Mobility = { readonly sequence: number; readonly sticky: boolean };
 
+/** ARP/ND extended community (RFC 9047 section 2): flags of the neighbour that the route's MAC and IP describe. */
+export type ArpNd = { readonly router: boolean; readonly override: boolean; readonly immutable: boolean };
+
+/** ESI label extended community (RFC 7432 7.5): how a segment is attached. Its label is for split horizon over MPLS. */
+export type EsiLabel = { readonly singleActive: boolean; readonly label: number };
+
 /** PMSI tunnel attribute (RFC 6514 5). `endpoint` is set for ingress replication, `identifier` (hex) for other types. */
 export type Pmsi = {
   readonly tunnelType: number;
@@ -97,6 +103,8 @@ export type PathInformation = {
   readonly encapsulations: readonly number[];
   readonly routerMac?: Mac | undefined;
   readonly defaultGateway: boolean;
+  readonly arpNd?: ArpNd | undefined;
+  readonly esiLabel?: EsiLabel | undefined;
   readonly pmsi?: Pmsi | undefined;
   /** All ASNs of the AS_PATH in order, members of sets included. */
   readonly asPath: readonly number[];

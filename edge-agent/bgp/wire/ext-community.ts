@@ -1,4 +1,4 @@
-// Extended communities (RFC 4360; RFC 7432 7.5-7.8; RFC 9135 8.1; RFC 9012 4.1): eight octets each. What is not known
+// Extended communities (RFC 4360; RFC 7432 7.5-7.8; RFC 9047; RFC 9135 8.1; RFC 9012 4.1): eight octets each. What is not known
 // is kept as octets. The order is preserved and means nothing: route reflectors sort them.
 
 import type { Mac } from "../../../shared/address/mac.ts";
@@ -15,7 +15,12 @@ export type ExtCommunity =
   | { readonly kind: "router-mac"; readonly mac: Mac }
   | { readonly kind: "default-gateway" }
   | { readonly kind: "esi-label"; readonly singleActive: boolean; readonly label: number }
+  /** RFC 9047 section 2: what is said of the neighbour in an ARP or ND answer made of the route. */
+  | { readonly kind: "arp-nd"; readonly router: boolean; readonly override: boolean; readonly immutable: boolean }
   | { readonly kind: "raw"; readonly octets: Uint8Array };
+
+/** The flags of RFC 9047 section 2. */
+const ArpNdFlag = { ROUTER: 0x01, OVERRIDE: 0x02, IMMUTABLE: 0x08 } as const;
 
 /** Reads eight octets; any octets are an extended community. */
 export function decodeExtCommunity(octets: Uint8Array): ExtCommunity {
@@ -40,6 +45,15 @@ export function decodeExtCommunity(octets: Uint8Array): ExtCommunity {
       reader.u16();
       return { kind: "esi-label", singleActive: (flags & 1) === 1, label: reader.u24() };
     }
+    case ExtCommunityType.ARP_ND: {
+      const flags = reader.u8();
+      return {
+        kind: "arp-nd",
+        router: (flags & ArpNdFlag.ROUTER) !== 0,
+        override: (flags & ArpNdFlag.OVERRIDE) !== 0,
+        immutable: (flags & ArpNdFlag.IMMUTABLE) !== 0,
+      };
+    }
     default:
       return { kind: "raw", octets: octets.slice() };
   }
@@ -62,6 +76,12 @@ export function encodeExtCommunity(community: ExtCommunity): Uint8Array {
     case "esi-label":
       writer.u16(ExtCommunityType.ESI_LABEL).u8(community.singleActive ? 1 : 0);
       return writer.u16(0).u24(community.label).finish();
+    case "arp-nd": {
+      const { router, override, immutable } = community;
+      const flags =
+        (router ? ArpNdFlag.ROUTER : 0) | (override ? ArpNdFlag.OVERRIDE : 0) | (immutable ? ArpNdFlag.IMMUTABLE : 0);
+      return writer.u16(ExtCommunityType.ARP_ND).u8(flags).u8(0).u32(0).finish();
+    }
     case "raw":
       return community.octets.slice();
   }

@@ -117,6 +117,7 @@ export const ExtCommunityType = {
   MAC_MOBILITY: 0x0600,
   ESI_LABEL: 0x0601,
   ROUTER_MAC: 0x0603,
+  ARP_ND: 0x0608,
 } as const;
 
 /** BGP Tunnel Encapsulation Attribute Tunnel Types (RFC 8365 5.1.3, RFC 9012). */

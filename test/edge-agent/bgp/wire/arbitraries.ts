@@ -64,6 +64,12 @@ export const extCommunity: fc.Arbitrary<ExtCommunity> = fc.oneof(
   mac.map((it) => ({ kind: "router-mac" as const, mac: it })),
   fc.constant({ kind: "default-gateway" as const }),
   fc.record({ kind: fc.constant("esi-label" as const), singleActive: fc.boolean(), label }),
+  fc.record({
+    kind: fc.constant("arp-nd" as const),
+    router: fc.boolean(),
+    override: fc.boolean(),
+    immutable: fc.boolean(),
+  }),
   octets(6).map((it) => ({ kind: "raw" as const, octets: Uint8Array.of(0x43, 0x99, ...it) })),
 );
 
