@@ -1,0 +1,42 @@
+// The feed that every receiver gets: UPDATEs of at most 4096 octets, encoded once, full of routes that share attributes.
+
+import { ipFromOctets, type Ipv4 } from "../../shared/address/ip.ts";
+import { macFromOctets } from "../../shared/address/mac.ts";
+import type { Prefix } from "../../shared/address/prefix.ts";
+import type { RouteDistinguisher } from "../../shared/address/rd.ts";
+import type { RouteTarget } from "../../shared/address/rt.ts";
+import type { Asn, Vni } from "../../shared/address/vni.ts";
+import { AdjRibOut } from "../../edge-agent/bgp/adj-rib-out.ts";
+import { prepareExport } from "../../edge-agent/bgp/export.ts";
+import { type EvpnRoute, type ExportedRoute, ZERO_ESI } from "../../edge-agent/bgp/route.ts";
+import { MAX_MESSAGE_OCTETS } from "../../edge-agent/bgp/wire/message.ts";
+
+export const ASN = 65000 as Asn;
+export const VNI = 100 as Vni;
+export const TARGET = `${ASN}:${VNI}` as RouteTarget;
+
+/** `count` routes of type 2 (a MAC each) or 5 (a /32 each) from the speaker at `from`. */
+export function routesFrom(from: Ipv4, type: 2 | 5, count: number): ExportedRoute[] {
+  const rd = `${from}:${VNI}` as RouteDistinguisher;
+  const shared = { nextHop: from, routeTargets: [TARGET] };
+  return Array.from({ length: count }, (_, i): ExportedRoute => ({ ...shared, nlri: nlri(rd, type, i) }));
+}
+
+/** The octets of the UPDATEs, one after the other, for a session inside the AS. */
+export function encodeFeed(routes: readonly ExportedRoute[]): Uint8Array {
+  const rib = new AdjRibOut({ asn: ASN, internal: true, asOctets: 4 }, MAX_MESSAGE_OCTETS);
+  for (const route of routes) rib.announce(prepareExport(route));
+  const messages: Uint8Array[] = [];
+  for (let next = rib.nextMessage(); next; next = rib.nextMessage()) messages.push(next);
+  return Buffer.concat(messages);
+}
+
+function nlri(rd: RouteDistinguisher, type: 2 | 5, i: number): EvpnRoute {
+  const [a, b, c] = [(i >> 16) & 0xff, (i >> 8) & 0xff, i & 0xff];
+  if (type === 2) {
+    const mac = macFromOctets(Uint8Array.of(0x02, 0, 0, a, b, c));
+    return { type: "mac-ip", rd, esi: ZERO_ESI, ethernetTag: 0, mac, vni: VNI };
+  }
+  const prefix = `${ipFromOctets(Uint8Array.of(10 + a, b, c, 1))}/32` as Prefix;
+  return { type: "ip-prefix", rd, esi: ZERO_ESI, ethernetTag: 0, prefix, gateway: "0.0.0.0" as Ipv4, vni: VNI };
+}

@@ -1,0 +1,223 @@
+// Two namespaces with one link for one measurement: in `bnch-rx` the side that is measured, in `bnch-tx` the endpoints that
+// feed it. Every process of `bnch-rx` belongs to that side. Everything made is removed again.
+
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { chownSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import type { Ipv4 } from "../../shared/address/ip.ts";
+import {
+  addVni,
+  eventually,
+  inside,
+  linkedNamespaces,
+  removeNamespaces,
+  run,
+} from "../../test/edge-agent/bgp/namespace-lab.ts";
+import { ASN, VNI } from "./feed.ts";
+import type { FeederEvent, FeederOptions } from "./feeder.ts";
+import type { SpeakerOptions, SpeakerSays } from "./speaker.ts";
+
+export const RX = "bnch-rx";
+const TX = "bnch-tx";
+/** Of the measured side, and of the endpoints. */
+export const RECEIVER = "10.96.0.1" as Ipv4;
+export const FEEDER = "10.96.0.2" as Ipv4;
+export const SECOND = "10.96.0.3" as Ipv4;
+
+/** A child process that speaks JSON lines. */
+export type Talker<E extends { readonly event: string }> = {
+  tell(line: string): void;
+  /** The first event of this name that was not taken yet. */
+  take<N extends E["event"]>(name: N, withinMs?: number): Promise<Extract<E, { event: N }>>;
+};
+
+export class Lab {
+  readonly dir: string;
+  readonly #children: ChildProcess[] = [];
+  /** What FRR's daemons leave behind when they are killed, by the pid that launched them. */
+  readonly #crashLogs: string[] = [];
+
+  constructor() {
+    this.dir = mkdtempSync(join(tmpdir(), "overspan-bench-"));
+  }
+
+  /** Bundles the two programs that run in namespaces, as the agent is bundled: no loader runs beside them. */
+  async build(): Promise<void> {
+    const here = fileURLToPath(new URL(".", import.meta.url));
+    const root = fileURLToPath(new URL("../..", import.meta.url));
+    await build({
+      entryPoints: { speaker: `${here}speaker.ts`, feeder: `${here}feeder.ts` },
+      outdir: `${root}bench/dist`,
+      outExtension: { ".js": ".mjs" },
+      bundle: true,
+      splitting: true,
+      platform: "node",
+      format: "esm",
+      target: "node20",
+      packages: "external",
+      logLevel: "warning",
+    });
+  }
+
+  /** A fresh pair of namespaces. */
+  reset(): void {
+    linkedNamespaces(RX, TX, "10.96.0");
+    inside(TX, `ip addr add ${SECOND}/24 dev to-router`);
+  }
+
+  /** Ends everything in the namespaces and removes them. */
+  async clear(): Promise<void> {
+    removeNamespaces(RX, TX);
+    await eventually("the processes end", () =>
+      this.#children.every((child) => child.exitCode !== null || child.signalCode !== null),
+    );
+    this.#children.length = 0;
+    for (const path of this.#crashLogs) rmSync(path, { recursive: true, force: true });
+    this.#crashLogs.length = 0;
+  }
+
+  /** Ends the lab for good. */
+  async remove(): Promise<void> {
+    await this.clear();
+    rmSync(this.dir, { recursive: true, force: true });
+    rmSync(fileURLToPath(new URL("../dist", import.meta.url)), { recursive: true, force: true });
+  }
+
+  feeder(options: FeederOptions): Talker<FeederEvent> {
+    return this.#talker(TX, "feeder", options);
+  }
+
+  speaker(options: SpeakerOptions, where: "rx" | "tx" = "rx"): Talker<SpeakerSays> {
+    return this.#talker(where === "rx" ? RX : TX, "speaker", options);
+  }
+
+  /** zebra and bgpd (section "FRR" of its documentation: `-s`, or zebra ends in a flood of routes). */
+  frr(form: "receiver" | "kernel" | "reflector"): void {
+    if (form === "kernel") addVni(RX, VNI, RECEIVER);
+    const dir = mkdtempSync("/tmp/overspan-bench-frr-");
+    this.#crashLogs.push(dir, `/run/frr/${RX}`);
+    chownSync(dir, Number(run("id", "-u", "frr")), Number(run("id", "-g", "frr")));
+    writeFileSync(join(dir, "frr.conf"), frrConfig(form));
+    for (const [daemon, ...more] of [["zebra", "-s", "90000000"], ["bgpd"]] as const) {
+      const files = ["-f", join(dir, "frr.conf"), "-i", join(dir, `${daemon}.pid`), "-z", join(dir, "zserv.api")];
+      const args = [
+        "-d",
+        "-N",
+        RX,
+        "-u",
+        "frr",
+        "-g",
+        "frr",
+        ...files,
+        "--vty_socket",
+        dir,
+        "-A",
+        "127.0.0.1",
+        ...more,
+      ];
+      const started = spawnSync("ip", ["netns", "exec", RX, `/usr/lib/frr/${daemon}`, ...args]);
+      if (started.status !== 0) throw new Error(`${daemon} does not start: ${started.stderr}`);
+      this.#crashLogs.push(`/var/tmp/frr/${daemon}.${started.pid}`);
+      if (daemon === "bgpd") this.#vty = dir;
+    }
+  }
+
+  #vty = "";
+
+  /** Routes that FRR's bgpd has of the feeder. */
+  frrRoutes(): number {
+    const text = run("vtysh", "--vty_socket", this.#vty, "-c", "show bgp l2vpn evpn summary json");
+    const { peers } = JSON.parse(text) as { peers: Record<string, { pfxRcd?: number }> };
+    return peers[FEEDER]?.pfxRcd ?? 0;
+  }
+
+  gobgp(): void {
+    const config = join(this.dir, "gobgpd.toml");
+    writeFileSync(config, GOBGP_CONFIG);
+    const args = ["-t", "toml", "-f", config, "--api-hosts", "127.0.0.1:50051", "--pprof-disable"];
+    this.#children.push(spawn("ip", ["netns", "exec", RX, "gobgpd", ...args], { stdio: "ignore" }));
+  }
+
+  gobgpRoutes(): number {
+    const neighbor = JSON.parse(inside(RX, `gobgp -j neighbor ${FEEDER}`)) as {
+      afi_safis?: { state?: { received?: number } }[];
+    };
+    return neighbor.afi_safis?.[0]?.state?.received ?? 0;
+  }
+
+  /** The processes of the measured side. */
+  pids(): number[] {
+    return run("ip", "netns", "pids", RX).split("\n").filter(Boolean).map(Number);
+  }
+
+  /** Remote MACs in the kernel of the measured side. */
+  kernelRoutes(device: string): number {
+    const count = `bridge fdb show dev ${device} | grep -c "dst ${FEEDER} self" || true`;
+    return Number(run("ip", "netns", "exec", RX, "sh", "-c", count));
+  }
+
+  #talker<E extends { readonly event: string }>(namespace: string, program: string, options: object): Talker<E> {
+    const script = fileURLToPath(new URL(`../dist/${program}.mjs`, import.meta.url));
+    const args = ["netns", "exec", namespace, process.execPath, script, JSON.stringify(options)];
+    const child = spawn("ip", args, { stdio: ["pipe", "pipe", "inherit"] });
+    this.#children.push(child);
+    if (!child.stdout || !child.stdin) throw new Error(`${program} has no standard streams`);
+    const { stdin, stdout } = child;
+    stdin.on("error", () => undefined); // it was ended while we told it something
+    const events: E[] = [];
+    createInterface({ input: stdout }).on("line", (line) => events.push(JSON.parse(line) as E));
+    return {
+      tell: (line) => void stdin.write(`${line}\n`),
+      take: async (name, withinMs = 20_000) => {
+        const at = await eventually(
+          `${program} says ${name}`,
+          () => {
+            if (child.exitCode !== null) throw new Error(`${program} ended`);
+            const index = events.findIndex((it) => it.event === name);
+            return index < 0 ? undefined : { index };
+          },
+          withinMs,
+        );
+        return events.splice(at.index, 1)[0] as Extract<E, { event: typeof name }>;
+      },
+    };
+  }
+}
+
+function frrConfig(form: "receiver" | "kernel" | "reflector"): string {
+  const peer = form === "reflector" ? "HOSTS" : FEEDER;
+  return [
+    "hostname rx",
+    `router bgp ${ASN}`,
+    ` bgp router-id ${RECEIVER}`,
+    " no bgp default ipv4-unicast",
+    ...(form === "reflector" ? [" neighbor HOSTS peer-group"] : []),
+    ` neighbor ${peer} remote-as ${ASN}`,
+    ...(form === "reflector" ? [" bgp listen range 10.96.0.0/24 peer-group HOSTS"] : []),
+    " address-family l2vpn evpn",
+    `  neighbor ${peer} activate`,
+    ...(form === "reflector" ? ["  neighbor HOSTS route-reflector-client"] : []),
+    ...(form === "kernel" ? ["  advertise-all-vni"] : []),
+    " exit-address-family",
+    "",
+  ].join("\n");
+}
+
+const GOBGP_CONFIG = `[global.config]
+as=${ASN}
+router-id="${RECEIVER}"
+port=179
+[[neighbors]]
+[neighbors.config]
+neighbor-address="${FEEDER}"
+peer-as=${ASN}
+[neighbors.transport.config]
+passive-mode=true
+[[neighbors.afi-safis]]
+[neighbors.afi-safis.config]
+afi-safi-name="l2vpn-evpn"
+`;

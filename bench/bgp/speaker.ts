@@ -1,0 +1,105 @@
+// Our speaker as a process of its own, for a namespace, in one of two forms: the speaker alone with its Adj-RIB-In, or the
+// whole agent, whose fabric routes go through overlay and dataplane into the kernel by netlink.
+//
+// Argument: JSON of SpeakerOptions. Standard input: "report", or "announce". Standard output: JSON lines of SpeakerSays.
+
+import { createInterface } from "node:readline";
+import type { IpAddress, Ipv4 } from "../../shared/address/ip.ts";
+import type { RibChanges } from "../../edge-agent/bgp/adj-rib-in.ts";
+import { createSpeaker, type Speaker, type SpeakerDeps, type SpeakerListener } from "../../edge-agent/bgp/speaker.ts";
+import { createTcpTransport } from "../../edge-agent/bgp/transport.ts";
+import type { Clock } from "../../edge-agent/clock.ts";
+import { ASN, routesFrom, TARGET } from "./feed.ts";
+import { wallMs } from "./usage.ts";
+
+export type SpeakerOptions = {
+  readonly form: "table" | "kernel";
+  readonly own: Ipv4;
+  readonly peer: Ipv4;
+  /** Connect to the peer; else wait for its connection. */
+  readonly connect: boolean;
+  /** Routes of its own, announced from the start. */
+  readonly exports: number;
+};
+
+/** Times in milliseconds since the epoch. */
+export type SpeakerSays =
+  | { readonly event: "established"; readonly atMs: number }
+  | { readonly event: "announcing"; readonly atMs: number }
+  | { readonly event: "first-route"; readonly atMs: number }
+  | { readonly event: "report"; readonly routesIn: number };
+
+const options = JSON.parse(process.argv[2] ?? "{}") as SpeakerOptions;
+const clock: Clock = {
+  nowMs: () => performance.now(),
+  wallMs: () => Date.now(),
+  setTimer: (afterMs, callback) => {
+    const timer = setTimeout(callback, afterMs);
+    return () => clearTimeout(timer);
+  },
+};
+const deps: SpeakerDeps = {
+  transport: createTcpTransport(),
+  clock,
+  random: Math.random,
+  staleMs: 120_000,
+  listen: { port: 179, address: options.own },
+};
+const speaker = options.form === "table" ? speakerAlone() : await insideAgent();
+
+createInterface({ input: process.stdin })
+  .on("line", (line) => {
+    if (line === "report") say({ event: "report", routesIn: speaker.summary()[0]?.routesIn ?? 0 });
+    else announceOne();
+  })
+  .on("close", () => process.exit(0));
+
+function speakerAlone(): Speaker {
+  const alone = createSpeaker(deps, watching());
+  alone.setImports((targets) => targets.includes(TARGET));
+  alone.setExports(routesFrom(options.own, 2, options.exports));
+  const { own, peer, connect } = options;
+  alone.configure({
+    asn: ASN,
+    routerId: own,
+    peers: [{ address: peer, asn: ASN, passive: !connect, localAddress: own }],
+  });
+  return alone;
+}
+
+/** Loaded only when wanted, so that the speaker alone is as large as it is. */
+async function insideAgent(): Promise<Speaker> {
+  const { agentSpeaker } = await import("./agent-speaker.ts");
+  return agentSpeaker({ ...options, clock }, (listener) => createSpeaker(deps, watching(listener)));
+}
+
+/** A listener that tells of the session and of the first route, and passes everything on. */
+function watching(on?: SpeakerListener): SpeakerListener {
+  let any = false;
+  return {
+    routes(changes: RibChanges) {
+      if (!any) say({ event: "first-route", atMs: wallMs() });
+      any = true;
+      on?.routes(changes);
+    },
+    session(peer: IpAddress, state, detail) {
+      if (state === "Established") say({ event: "established", atMs: wallMs() });
+      on?.session(peer, state, detail);
+    },
+    endOfRib: (peer) => on?.endOfRib(peer),
+    error(error) {
+      process.stderr.write(`${error.detail}\n`);
+      on?.error(error);
+    },
+  };
+}
+
+function announceOne(): void {
+  const routes = routesFrom(options.own, 2, 1);
+  say({ event: "announcing", atMs: wallMs() });
+  speaker.setExports(routes);
+}
+
+function say(event: SpeakerSays): void {
+  process.stdout.write(`${JSON.stringify(event)}\n`);
+}
