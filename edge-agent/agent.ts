@@ -160,7 +160,8 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
     bgpText = bgpNow;
     if (bgp && !routerId) diary.warn("bgp-no-router-id", "an IPv6 VTEP needs bgp.routerId: no session is opened");
     const ownAddresses = [intent.host.vtep];
-    speaker.configure(bgp && routerId ? { asn: bgp.asn, routerId, peers: bgp.peers, ownAddresses } : undefined);
+    const peers = bgp?.peers.map(({ sourceAddress, ...peer }) => ({ ...peer, localAddress: sourceAddress })) ?? [];
+    speaker.configure(bgp && routerId ? { asn: bgp.asn, routerId, peers, ownAddresses } : undefined);
   }
 
   /** No delete before in-sync: a whole answer from the cloud, and from each ToR its End-of-RIB or the wait's end. */

@@ -3,7 +3,9 @@
 
 import { readFile } from "node:fs/promises";
 import * as z from "zod";
+import { type IpAddress, parseIp } from "../shared/address/ip.ts";
 import { Slug } from "../shared/model/fields.ts";
+import { MAX_MD5_KEY_OCTETS } from "./bgp/transport-socket.ts";
 import { DEFAULT_SOCKET } from "./local/socket.ts";
 
 const AgentConfig = z.strictObject({
@@ -23,8 +25,20 @@ const AgentConfig = z.strictObject({
   compareEverySec: z.number().min(1).max(3600).default(30),
   /** How long the fabric's routes are kept after a ToR session is lost (RFC 4724 4.2), 0 to 4095. */
   staleRoutesSec: z.number().int().min(0).max(4095).default(120),
+  bgp: z
+    .strictObject({
+      /** Accept sessions that ToRs open, on this port; absent: the agent only connects. */
+      listenPort: z.number().int().min(1).max(65535).optional(),
+      /** TCP MD5 (RFC 2385): a file with the key alone for each peer's address, readable by the agent only. */
+      md5KeyFiles: z.record(z.string(), z.string().min(1)).default({}),
+    })
+    .default({ md5KeyFiles: {} }),
 });
-export type AgentConfig = z.infer<typeof AgentConfig> & { readonly password: string };
+export type AgentConfig = z.infer<typeof AgentConfig> & {
+  readonly password: string;
+  /** By peer address. */
+  readonly md5Keys: ReadonlyMap<IpAddress, string>;
+};
 
 /** Reads the file and the password; throws an Error that names the file, the field and the reason. */
 export async function readConfig(path: string): Promise<AgentConfig> {
@@ -41,7 +55,23 @@ export async function readConfig(path: string): Promise<AgentConfig> {
     throw new Error(`config file ${path}: ${faults.join("; ")}`);
   }
   const password = (await readText(parsed.data.broker.passwordFile, "broker.passwordFile")).trim();
-  return { ...parsed.data, password };
+  return { ...parsed.data, password, md5Keys: await readMd5Keys(parsed.data.bgp.md5KeyFiles) };
+}
+
+async function readMd5Keys(files: Readonly<Record<string, string>>): Promise<Map<IpAddress, string>> {
+  const keys = new Map<IpAddress, string>();
+  for (const [text, path] of Object.entries(files)) {
+    const what = `bgp.md5KeyFiles.${text}`;
+    const address = parseIp(text);
+    if (!address) throw new Error(`${what}: must be the address of a peer`);
+    const key = (await readText(path, what)).trim();
+    const octets = Buffer.byteLength(key);
+    if (octets < 1 || octets > MAX_MD5_KEY_OCTETS) {
+      throw new Error(`${what}: ${path} must hold a key of 1 to ${MAX_MD5_KEY_OCTETS} octets`);
+    }
+    keys.set(address, key);
+  }
+  return keys;
 }
 
 async function readText(path: string, what: string): Promise<string> {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { startAgent } from "./agent.ts";
 import { createSpeaker } from "./bgp/speaker.ts";
 import { createTcpTransport } from "./bgp/transport.ts";
+import { loadSocketCalls } from "./bgp/transport-socket.ts";
 import type { Clock } from "./clock.ts";
 import { readConfig } from "./config.ts";
 import { connectBroker } from "./intent/mqtt.ts";
@@ -29,6 +30,11 @@ export async function runAgent(configPath: string): Promise<void> {
   const config = await readConfig(configPath);
   const diary = createDiary(clock.wallMs, (line) => process.stderr.write(`${line}\n`));
   const replica = await openReplicaFiles(join(config.stateDir, "replica"));
+  const calls = await loadSocketCalls().catch((cause: Error) => {
+    diary.warn("bgp-no-socket-calls", `TCP MD5 and hop limits cannot be used: ${cause.message}`);
+    return undefined;
+  });
+  const { listenPort } = config.bgp;
   const kernel = await createNetlinkKernel({ log: (text: string) => diary.warn("netlink", text) });
   const agent = await startAgent({
     host: config.host,
@@ -37,7 +43,13 @@ export async function runAgent(configPath: string): Promise<void> {
     replica,
     speaker: (listener) =>
       createSpeaker(
-        { transport: createTcpTransport(), clock, random: Math.random, staleMs: config.staleRoutesSec * 1000 },
+        {
+          transport: createTcpTransport({ md5Keys: config.md5Keys, calls }),
+          clock,
+          random: Math.random,
+          staleMs: config.staleRoutesSec * 1000,
+          ...(listenPort !== undefined && { listen: { port: listenPort } }),
+        },
         listener,
       ),
     clock,

@@ -21,6 +21,8 @@ export type FsmConfig = {
   /** The first rest in Idle; doubles with each failure in a row up to `idleHoldMaxMs`. */
   readonly idleHoldMs: number;
   readonly idleHoldMaxMs: number;
+  /** Wanted interval of KEEPALIVE; a third of the agreed hold time where that is less, or where this is absent. */
+  readonly keepaliveMs?: number | undefined;
 };
 
 export type Timer = "ConnectRetryTimer" | "HoldTimer" | "KeepaliveTimer" | "IdleHoldTimer";
@@ -74,7 +76,7 @@ export type Action =
   /** The driver shortens it by up to a quarter where `jitter` is set (RFC 4271 section 10). */
   | { readonly type: "start-timer"; readonly timer: Timer; readonly afterMs: number; readonly jitter: boolean }
   | { readonly type: "stop-timer"; readonly timer: Timer }
-  /** Left Connect, Active, OpenSent, OpenConfirm or Established for Idle, or lost the connection of OpenSent. */
+  /** Left Connect, Active, OpenSent, OpenConfirm or Established for Idle, lost the connection of OpenSent, or got no answer. */
   | { readonly type: "session-down"; readonly reason: DownReason }
   | { readonly type: "accept-update"; readonly update: DecodedUpdate }
   | { readonly type: "accept-route-refresh"; readonly afi: number; readonly safi: number };
@@ -86,6 +88,8 @@ export const INITIAL_STATE: State = { name: "Idle", connectRetryCounter: 0 };
 /** "A HoldTimer value of 4 minutes is suggested" (RFC 4271 8.2.2, Connect). */
 const OPEN_HOLD_MS = 240_000;
 const NO_DATA = new Uint8Array(0);
+/** A connect that was neither taken nor refused. */
+export const NO_ANSWER = { kind: "connection", reason: "no answer" } as const satisfies DownReason;
 
 /** One transition. Total: every state takes every event. */
 export function step(state: State, event: Event, config: FsmConfig): Step {
@@ -135,7 +139,12 @@ function connecting(state: State, event: Event, config: FsmConfig): Step {
       if (config.role === "passive") return stay(state);
       return {
         state: { name: "Connect", connectRetryCounter: state.connectRetryCounter },
-        actions: [{ type: "close-connection" }, connectRetry(config), { type: "connect" }],
+        actions: [
+          { type: "close-connection" },
+          ...(state.name === "Connect" ? [{ type: "session-down", reason: NO_ANSWER } as const] : []),
+          connectRetry(config),
+          { type: "connect" },
+        ],
       };
     case "Tcp_CR_Acked":
     case "TcpConnectionConfirmed":
@@ -179,7 +188,7 @@ function openSent(state: State, event: Event, config: FsmConfig): Step {
           { type: "stop-timer", timer: "ConnectRetryTimer" },
           { type: "send-keepalive" },
           ...(agreed.holdTimeSec > 0
-            ? [keepaliveTimer(agreed), holdTimer(agreed)]
+            ? [keepaliveTimer(agreed, config), holdTimer(agreed)]
             : [{ type: "stop-timer", timer: "HoldTimer" } as const]),
         ],
       };
@@ -193,11 +202,11 @@ function openConfirm(state: State & { name: "OpenConfirm" }, event: Event, confi
   const { agreed, connectRetryCounter } = state;
   switch (event.type) {
     case "KeepaliveTimer_Expires":
-      return { state, actions: [{ type: "send-keepalive" }, ...timers(agreed, keepaliveTimer)] };
+      return { state, actions: [{ type: "send-keepalive" }, ...withHoldTime(agreed, keepaliveTimer(agreed, config))] };
     case "KeepAliveMsg":
       return {
         state: { name: "Established", connectRetryCounter, agreed },
-        actions: timers(agreed, holdTimer),
+        actions: withHoldTime(agreed, holdTimer(agreed)),
       };
     default:
       return openedSession(state, event, config, FsmSubcode.IN_OPEN_CONFIRM);
@@ -210,15 +219,21 @@ function established(state: State & { name: "Established" }, event: Event, confi
     case "KeepaliveTimer_Expires":
       return {
         state: { ...state, connectRetryCounter: 0 },
-        actions: [{ type: "send-keepalive" }, ...timers(agreed, keepaliveTimer)],
+        actions: [{ type: "send-keepalive" }, ...withHoldTime(agreed, keepaliveTimer(agreed, config))],
       };
     case "KeepAliveMsg":
-      return { state, actions: timers(agreed, holdTimer) };
+      return { state, actions: withHoldTime(agreed, holdTimer(agreed)) };
     case "UpdateMsg":
-      return { state, actions: [...timers(agreed, holdTimer), { type: "accept-update", update: event.update }] };
+      return {
+        state,
+        actions: [...withHoldTime(agreed, holdTimer(agreed)), { type: "accept-update", update: event.update }],
+      };
     case "RouteRefreshMsg": {
       const { afi, safi } = event;
-      return { state, actions: [...timers(agreed, holdTimer), { type: "accept-route-refresh", afi, safi }] };
+      return {
+        state,
+        actions: [...withHoldTime(agreed, holdTimer(agreed)), { type: "accept-route-refresh", afi, safi }],
+      };
     }
     case "UpdateMsgErr":
       return notify(state, event.notification, event.reason, config);
@@ -331,12 +346,13 @@ function holdTimer(agreed: Negotiated): Action {
   return { type: "start-timer", timer: "HoldTimer", afterMs: agreed.holdTimeSec * 1000, jitter: false };
 }
 
-/** A third of the hold time (RFC 4271 section 10). */
-function keepaliveTimer(agreed: Negotiated): Action {
-  return { type: "start-timer", timer: "KeepaliveTimer", afterMs: (agreed.holdTimeSec * 1000) / 3, jitter: true };
+/** At most a third of the hold time (RFC 4271 4.4 and section 10). */
+function keepaliveTimer(agreed: Negotiated, { keepaliveMs = Number.POSITIVE_INFINITY }: FsmConfig): Action {
+  const afterMs = Math.min(keepaliveMs, (agreed.holdTimeSec * 1000) / 3);
+  return { type: "start-timer", timer: "KeepaliveTimer", afterMs, jitter: true };
 }
 
-/** Timers exist only with a hold time (RFC 4271 4.4). */
-function timers(agreed: Negotiated, timer: (agreed: Negotiated) => Action): Action[] {
-  return agreed.holdTimeSec > 0 ? [timer(agreed)] : [];
+/** `timer` if there is a hold time, without which no timers exist (RFC 4271 4.4). */
+function withHoldTime(agreed: Negotiated, timer: Action): Action[] {
+  return agreed.holdTimeSec > 0 ? [timer] : [];
 }

@@ -14,6 +14,14 @@ export type PeerConfig = {
   readonly port?: number | undefined;
   /** Offered hold time in seconds, 0 or 3..65535; default 90. */
   readonly holdTimeSec?: number | undefined;
+  /** Wanted interval of KEEPALIVE in seconds; a third of the agreed hold time at most, which is the default. */
+  readonly keepaliveTimeSec?: number | undefined;
+  /** A connect that gets no answer is tried again after so many seconds; default 1. */
+  readonly connectRetrySec?: number | undefined;
+  /** TTL of what we send, 1..255, for a peer that is not on the link; default: the system's. */
+  readonly multihop?: number | undefined;
+  /** GTSM (RFC 5082): we send with TTL 255 and drop what came over more than so many hops, 1..254. */
+  readonly ttlSecurityHops?: number | undefined;
   /** Source address of our connection; default: the system's choice. */
   readonly localAddress?: IpAddress | undefined;
   /** Never connect, wait for the peer to do so; needs the speaker to listen. */

@@ -11,7 +11,7 @@ import type { AcceptTargets, ImportPolicy } from "./import-policy.ts";
 import { type LocalEnd, type Negotiated, survivingConnection } from "./negotiation.ts";
 import { pathInformation } from "./path-information.ts";
 import type { PeerConfig, PeerSummary } from "./peer-summary.ts";
-import type { Connection, ConnectionHandlers } from "./ports.ts";
+import type { Connection, ConnectionHandlers, HopLimit } from "./ports.ts";
 import { type Malformed, Session, type SessionDeps, type SessionHandlers } from "./session.ts";
 import { Afi, BGP_PORT, CeaseSubcode, ErrorCode, Safi } from "./wire/iana.ts";
 import { encodeMessage } from "./wire/message.ts";
@@ -38,13 +38,8 @@ const DEFAULT_HOLD_TIME_SEC = 90;
 const CONNECT_RETRY_MS = 1000;
 const IDLE_HOLD_MS = 800;
 const IDLE_HOLD_MAX_MS = 30_000;
-const FSM_ACTIVE: FsmConfig = {
-  role: "active",
-  connectRetryMs: CONNECT_RETRY_MS,
-  idleHoldMs: IDLE_HOLD_MS,
-  idleHoldMaxMs: IDLE_HOLD_MAX_MS,
-};
-const FSM_PASSIVE: FsmConfig = { ...FSM_ACTIVE, role: "passive" };
+/** What GTSM sends (RFC 5082 section 3). */
+const MAX_TTL = 255;
 
 const PROGRESS: readonly StateName[] = ["Idle", "Connect", "Active", "OpenSent", "OpenConfirm", "Established"];
 const OPEN_SENT = PROGRESS.indexOf("OpenSent");
@@ -91,7 +86,7 @@ export class Peer {
     this.#on = on;
     this.#ribIn = new AdjRibIn(config.address, config.asn);
     this.#shown = { state: "Idle", sinceMs: shared.clock.wallMs() };
-    this.#outgoing = this.#newSession(FSM_ACTIVE);
+    this.#outgoing = this.#newSession("active");
   }
 
   start(): void {
@@ -121,8 +116,11 @@ export class Peer {
       return undefined;
     }
     this.#incoming?.dispatch({ type: "OpenCollisionDump" });
-    this.#incoming = this.#newSession(FSM_PASSIVE);
-    return this.#incoming.adopt(connection);
+    const incoming = this.#newSession("passive");
+    this.#incoming = incoming;
+    const handlers = incoming.adopt(connection);
+    if (!handlers) this.#incoming = undefined;
+    return handlers;
   }
 
   /** The set of exports has changed by these. */
@@ -154,7 +152,7 @@ export class Peer {
   }
 
   summary(): PeerSummary {
-    const { state, sinceMs, lastError } = this.#shown;
+    const { state, sinceMs, lastError = this.#established ? undefined : this.#outgoing.hint } = this.#shown;
     const agreed = this.#established && this.#agreed;
     const localAddress = this.#established?.localAddress;
     const live = [this.#outgoing, this.#incoming].map((session) => session?.counters);
@@ -181,7 +179,7 @@ export class Peer {
     };
   }
 
-  #newSession(fsm: FsmConfig): Session {
+  #newSession(role: FsmConfig["role"]): Session {
     const { address, asn, port = BGP_PORT, localAddress } = this.config;
     const handlers: SessionHandlers = {
       changed: (state, reason) => this.#changed(session, state, reason),
@@ -193,7 +191,8 @@ export class Peer {
       },
       drained: () => this.#pump(),
     };
-    const config = { local: this.#local, peer: { address, asn, port, localAddress }, fsm };
+    const peer = { address, asn, port, localAddress, hopLimit: hopLimitOf(this.config) };
+    const config = { local: this.#local, peer, fsm: fsmConfigOf(this.config, role) };
     const session: Session = new Session(this.#shared, config, handlers);
     return session;
   }
@@ -315,4 +314,20 @@ export class Peer {
     if (detail !== undefined || state === "Established") this.#saidDetail = detail;
     this.#on.state(state, detail);
   }
+}
+
+function fsmConfigOf({ connectRetrySec, keepaliveTimeSec }: PeerConfig, role: FsmConfig["role"]): FsmConfig {
+  return {
+    role,
+    connectRetryMs: connectRetrySec === undefined ? CONNECT_RETRY_MS : connectRetrySec * 1000,
+    idleHoldMs: connectRetrySec === undefined ? IDLE_HOLD_MS : connectRetrySec * 1000,
+    idleHoldMaxMs: Math.max(IDLE_HOLD_MAX_MS, (connectRetrySec ?? 0) * 1000),
+    keepaliveMs: keepaliveTimeSec === undefined ? undefined : keepaliveTimeSec * 1000,
+  };
+}
+
+/** A peer on the link is one hop away: its packets arrive with TTL 255. */
+function hopLimitOf({ multihop, ttlSecurityHops }: PeerConfig): HopLimit | undefined {
+  if (ttlSecurityHops !== undefined) return { ttl: MAX_TTL, minTtl: MAX_TTL + 1 - ttlSecurityHops };
+  return multihop === undefined ? undefined : { ttl: multihop };
 }

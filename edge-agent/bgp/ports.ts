@@ -2,18 +2,38 @@
 
 import type { IpAddress } from "../../shared/address/ip.ts";
 
+/** How far packets go, and how far those that count may have come. */
+export type HopLimit = {
+  /** Time to live of what is sent, 1..255; absent: the system's default. */
+  readonly ttl?: number | undefined;
+  /** Packets with a lower time to live are dropped by the kernel (RFC 5082), 1..255; absent: none are. */
+  readonly minTtl?: number | undefined;
+};
+
+/** Where to connect to, and how. */
+export type Destination = {
+  readonly address: IpAddress;
+  readonly port: number;
+  readonly localAddress?: IpAddress | undefined;
+  readonly hopLimit?: HopLimit | undefined;
+};
+
 /** One TCP connection. After `close` none of its handlers is called. */
 export type Connection = {
   readonly remoteAddress: IpAddress;
   /** Known once connected. */
   readonly localAddress: IpAddress | undefined;
-  /** TCP ports, for display; a transport without ports leaves them out. */
+  /** Known once connected, where there are ports. */
   readonly localPort?: number | undefined;
   readonly remotePort?: number | undefined;
   /** Queues octets; false asks the caller to wait for `drained` before it sends more than a few. */
   write(octets: Uint8Array): boolean;
   /** Sends what is queued, then closes. */
   close(): void;
+  /** For one that was accepted: undefined on success, else why not. A connection without this cannot be limited. */
+  limitHops?(limit: HopLimit): string | undefined;
+  /** Why the peer may not be heard (a signature, a TTL), in words for people; undefined: nothing is known. */
+  hint?(): string | undefined;
 };
 
 export type ConnectionHandlers = {
@@ -27,10 +47,7 @@ export type ConnectionHandlers = {
 };
 
 export type Transport = {
-  connect(
-    to: { readonly address: IpAddress; readonly port: number; readonly localAddress?: IpAddress | undefined },
-    handlers: ConnectionHandlers,
-  ): Connection;
+  connect(to: Destination, handlers: ConnectionHandlers): Connection;
   /** Accepts connections; `accept` answers with the handlers, or undefined to have the connection closed. */
   listen(
     at: { readonly port: number; readonly address?: IpAddress | undefined },

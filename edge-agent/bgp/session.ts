@@ -5,10 +5,19 @@ import { assertNever } from "../../shared/assert.ts";
 import type { IpAddress } from "../../shared/address/ip.ts";
 import type { Asn } from "../../shared/address/vni.ts";
 import type { Clock, Random } from "../clock.ts";
-import { type Action, type DownReason, type Event, type FsmConfig, INITIAL_STATE, type State, step } from "./fsm.ts";
+import {
+  type Action,
+  type DownReason,
+  type Event,
+  type FsmConfig,
+  INITIAL_STATE,
+  NO_ANSWER,
+  type State,
+  step,
+} from "./fsm.ts";
 import { type LocalEnd, localOpen, type Negotiated, negotiate } from "./negotiation.ts";
 import type { SessionObserver } from "./observer.ts";
-import type { Connection, ConnectionHandlers, Transport } from "./ports.ts";
+import type { Connection, ConnectionHandlers, HopLimit, Transport } from "./ports.ts";
 import { SessionTimers } from "./session-timers.ts";
 import type { UpdateContext } from "./wire/attribute-table.ts";
 import { Framer } from "./wire/framer.ts";
@@ -25,6 +34,7 @@ export type SessionConfig = {
     readonly asn: Asn;
     readonly port: number;
     readonly localAddress?: IpAddress | undefined;
+    readonly hopLimit?: HopLimit | undefined;
   };
   readonly fsm: FsmConfig;
 };
@@ -72,6 +82,8 @@ export class Session {
   #connection: Connection | undefined;
   #framer = new Framer();
   #writable = false;
+  /** Of the connection closed last: why the peer may not have been heard. */
+  #hint: string | undefined;
   readonly #counters = { messagesIn: 0, messagesOut: 0 };
   /** Of the present connection, for the observer. */
   readonly #opens: { sent: Uint8Array; received: Uint8Array } = { sent: NO_OCTETS, received: NO_OCTETS };
@@ -95,6 +107,11 @@ export class Session {
     return this.#connection?.localAddress;
   }
 
+  /** Why the peer may not be heard. */
+  get hint(): string | undefined {
+    return this.#connection?.hint?.();
+  }
+
   /** False while the connection has enough to send. */
   get writable(): boolean {
     return this.#writable;
@@ -112,8 +129,11 @@ export class Session {
     }
   }
 
-  /** Takes over a connection that the peer opened. */
-  adopt(connection: Connection): ConnectionHandlers {
+  /** Takes over a connection that the peer opened; undefined if it cannot be protected as the peer wants it. */
+  adopt(connection: Connection): ConnectionHandlers | undefined {
+    const { hopLimit } = this.#config.peer;
+    const unlimited = hopLimit && (connection.limitHops ? connection.limitHops(hopLimit) : "not supported");
+    if (unlimited !== undefined) return undefined;
     this.dispatch({ type: "AutomaticStart" });
     this.#open(connection);
     const handlers = this.#handlersOf(() => connection);
@@ -134,7 +154,7 @@ export class Session {
     this.#state = state;
     let reason: DownReason | undefined;
     for (const action of actions) {
-      if (action.type === "session-down") reason = action.reason;
+      if (action.type === "session-down") reason = withHint(action.reason, this.#hint);
       else this.#perform(action);
     }
     this.#observe(before, state, reason);
@@ -184,10 +204,10 @@ export class Session {
   }
 
   #connect(): void {
-    const { address, port, localAddress } = this.#config.peer;
+    const { address, port, localAddress, hopLimit } = this.#config.peer;
     let connection: Connection | undefined;
     const handlers = this.#handlersOf(() => connection);
-    connection = this.#deps.transport.connect({ address, port, localAddress }, handlers);
+    connection = this.#deps.transport.connect({ address, port, localAddress, hopLimit }, handlers);
     this.#open(connection);
   }
 
@@ -198,6 +218,7 @@ export class Session {
   }
 
   #close(): void {
+    this.#hint = this.#connection?.hint?.();
     this.#connection?.close();
     this.#connection = undefined;
     this.#writable = false;
@@ -302,6 +323,18 @@ export class Session {
 
 function updateContext(agreed: Negotiated | undefined): UpdateContext {
   return { asOctets: agreed?.asOctets ?? 4, internal: agreed?.internal ?? false };
+}
+
+/** Silence may have a reason that the kernel knows. */
+function withHint(reason: DownReason, hint: string | undefined): DownReason {
+  const silence = reason.kind === "connection" ? reason.reason === NO_ANSWER.reason : isHoldTimerExpired(reason);
+  return hint !== undefined && silence && "reason" in reason
+    ? { ...reason, reason: `${reason.reason}; ${hint}` }
+    : reason;
+}
+
+function isHoldTimerExpired(reason: DownReason): boolean {
+  return reason.kind === "sent" && reason.notification.code === ErrorCode.HOLD_TIMER_EXPIRED;
 }
 
 function isVersionError({ code, subcode }: Notification): boolean {

@@ -2,8 +2,7 @@
 // hears what they announce. Knows no EVPN policy beyond the predicate over route targets that it is given.
 //
 // RFC 4271, 4456 (as a client), 4760, 5492, 6608, 6793, 7432, 7606, 8365, 8654, 9072. It is no reflector and no
-// transit: it never announces what it learned. It does not do TCP MD5, GTSM, graceful restart towards the peer, or
-// enhanced route refresh.
+// transit: it never announces what it learned. TCP MD5 (RFC 2385) and GTSM (RFC 5082) are the transport's.
 
 import type { IpAddress, Ipv4 } from "../../shared/address/ip.ts";
 import type { Asn } from "../../shared/address/vni.ts";
@@ -160,6 +159,5 @@ export function createSpeaker(deps: SpeakerDeps, on: SpeakerListener): Speaker {
 
 /** Equal text: the session need not be disturbed. */
 function fingerprintOf(peer: PeerConfig, { asn, routerId, ownAddresses }: SpeakerConfig): string {
-  const { address, asn: peerAsn, port, holdTimeSec, localAddress, passive } = peer;
-  return JSON.stringify([asn, routerId, ownAddresses, address, peerAsn, port, holdTimeSec, localAddress, passive]);
+  return JSON.stringify([asn, routerId, ownAddresses, Object.entries(peer).toSorted(([a], [b]) => (a < b ? -1 : 1))]);
 }

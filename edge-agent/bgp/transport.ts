@@ -1,45 +1,133 @@
-// The adapter of the `Transport` port to node:net. Node has no TCP MD5 (RFC 2385) and no TTL option (GTSM, RFC 5082).
+// The adapter of the `Transport` port to node:net, with TCP MD5 (RFC 2385) and GTSM (RFC 5082) by transport-socket.ts.
+// Keys live here only: what decides, logs and reports about sessions never sees one.
 // Reading needs no queue: `data` works its octets off before it returns, and until then the kernel's window fills.
 
-import { createConnection, createServer, type Socket } from "node:net";
+import { createServer, type Server, Socket } from "node:net";
 import { type IpAddress, parseIp } from "../../shared/address/ip.ts";
-import type { Connection, ConnectionHandlers, Transport } from "./ports.ts";
+import type { Connection, ConnectionHandlers, Destination, HopLimit, Transport } from "./ports.ts";
+import { describeDrops, type DropCounters, readDropCounters } from "./transport-counters.ts";
+import type { SocketCalls } from "./transport-socket.ts";
+
+export type TransportOptions = {
+  /** The keys of peers with TCP MD5, by address; 1 to 80 octets each. */
+  readonly md5Keys?: ReadonlyMap<IpAddress, string>;
+  /** What keys and hop limits need; absent: connections that want them fail with that reason. */
+  readonly calls?: SocketCalls | undefined;
+};
 
 /** How long a closed connection may take to hand over what was written, before it is cut. */
 const LINGER_MS = 2000;
+const NO_CALLS = "TCP MD5 and hop limits need koffi, which could not be loaded";
+const ANY = "::" as IpAddress;
+/** What a listener sends, so that a peer with GTSM takes its SYN-ACK (RFC 5082 section 3). */
+const MAX_TTL = 255;
 
 /** The real network. */
-export function createTcpTransport(): Transport {
-  return { connect, listen };
-}
+export function createTcpTransport(options: TransportOptions = {}): Transport {
+  const { md5Keys = new Map<IpAddress, string>(), calls } = options;
+  /** The kernel's counters when the attempts to reach a peer began, so that what is said of it does not flicker. */
+  const baselines = new Map<IpAddress, DropCounters>();
 
-const connect: Transport["connect"] = ({ address, port, localAddress }, handlers) => {
-  const socket = createConnection({ host: address, port, ...(localAddress && { localAddress }) });
-  const { connection, attach } = wrap(socket, address);
-  attach(handlers);
-  return connection;
-};
+  /** What silence may mean: a peer with another key answers nothing at all. */
+  function hintsOf({ address, hopLimit }: Destination): Hint {
+    const checks = [
+      ...(md5Keys.has(address) ? ["is the TCP MD5 key the same on both ends?"] : []),
+      ...(hopLimit ? ["do both ends agree on the hops?"] : []),
+    ];
+    const before = baselines.get(address) ?? readDropCounters();
+    baselines.set(address, before);
+    return () => describeDrops(before, readDropCounters()) ?? (checks.join(" ") || undefined);
+  }
 
-const listen: Transport["listen"] = ({ port, address }, accept, failed) => {
-  const server = createServer((socket) => {
-    const remoteAddress = addressOf(socket.remoteAddress);
-    if (!remoteAddress) {
-      socket.destroy(); // it was gone before we saw it
+  /** Every connection of a protected peer begins with a descriptor made for it. */
+  function socketTo({ address, localAddress, hopLimit }: Destination): Socket {
+    const key = md5Keys.get(address);
+    if (key === undefined && !hopLimit) return new Socket();
+    if (!calls) throw new Error(NO_CALLS);
+    const fd = calls.open(address);
+    try {
+      if (hopLimit) calls.setHopLimit(fd, address, hopLimit);
+      if (key !== undefined) calls.setMd5Key(fd, address, address, key);
+      if (localAddress) calls.bind(fd, localAddress, 0);
+      return new Socket({ fd });
+    } catch (cause) {
+      calls.close(fd);
+      throw cause;
+    }
+  }
+
+  /** With keys, the listener has them before it hears anything. */
+  function listenOn(server: Server, { port, address }: { port: number; address?: IpAddress | undefined }): void {
+    if (!calls) {
+      if (md5Keys.size > 0) throw new Error(NO_CALLS);
+      server.listen({ port, ...(address && { host: address }) });
       return;
     }
-    const { connection, attach } = wrap(socket, remoteAddress);
-    const handlers = accept(connection);
-    if (handlers) attach(handlers);
-    else connection.close();
-  });
-  server.on("error", (error) => failed(error.message));
-  server.listen({ port, ...(address && { host: address }) });
-  return { close: () => server.close() };
-};
+    const family = address ?? ANY;
+    const fd = calls.open(family);
+    try {
+      calls.reuseAddress(fd);
+      calls.setHopLimit(fd, family, { ttl: MAX_TTL });
+      for (const [peer, key] of md5Keys) {
+        if (isReachable(family, peer)) calls.setMd5Key(fd, family, peer, key);
+      }
+      calls.bind(fd, family, port);
+      server.listen({ fd });
+    } catch (cause) {
+      calls.close(fd);
+      throw cause;
+    }
+  }
 
+  return {
+    connect(to, handlers) {
+      const hint = hintsOf(to);
+      let socket: Socket;
+      try {
+        socket = socketTo(to);
+      } catch (cause) {
+        return failedConnection(to.address, (cause as Error).message, handlers);
+      }
+      const { connection, attach } = wrap(socket, to.address, { calls, hint });
+      attach(handlers);
+      socket.once("connect", () => baselines.delete(to.address));
+      // A descriptor of ours is bound already.
+      const bindTo = to.hopLimit || md5Keys.has(to.address) ? undefined : to.localAddress;
+      socket.connect({ host: to.address, port: to.port, ...(bindTo && { localAddress: bindTo }) });
+      return connection;
+    },
+    listen(at, accept, failed) {
+      const server = createServer((socket) => {
+        const remoteAddress = addressOf(socket.remoteAddress);
+        if (!remoteAddress) {
+          socket.destroy(); // it was gone before we saw it
+          return;
+        }
+        const { connection, attach } = wrap(socket, remoteAddress, { calls, hint: () => undefined });
+        const handlers = accept(connection);
+        if (handlers) attach(handlers);
+        else connection.close();
+      });
+      server.on("error", (error) => failed(error.message));
+      try {
+        listenOn(server, at);
+      } catch (cause) {
+        // Its caller expects to hear later, as of a port in use.
+        setImmediate(() => failed((cause as Error).message));
+      }
+      return { close: () => server.close() };
+    },
+  };
+}
+
+type Hint = () => string | undefined;
 type Wrapped = { readonly connection: Connection; readonly attach: (handlers: ConnectionHandlers) => void };
 
-function wrap(socket: Socket, remoteAddress: IpAddress): Wrapped {
+function wrap(
+  socket: Socket,
+  remoteAddress: IpAddress,
+  { calls, hint }: { readonly calls: SocketCalls | undefined; readonly hint: Hint },
+): Wrapped {
   let closed = false;
   let reason = "closed by the peer";
   socket.setNoDelay(true);
@@ -48,6 +136,7 @@ function wrap(socket: Socket, remoteAddress: IpAddress): Wrapped {
   });
   const connection: Connection = {
     remoteAddress,
+    hint,
     get localAddress() {
       return addressOf(socket.localAddress);
     },
@@ -71,6 +160,7 @@ function wrap(socket: Socket, remoteAddress: IpAddress): Wrapped {
       const cut = setTimeout(() => socket.destroy(), LINGER_MS);
       socket.once("close", () => clearTimeout(cut));
     },
+    limitHops: (limit) => limitHops(socket, calls, limit),
   };
   return {
     connection,
@@ -89,6 +179,43 @@ function wrap(socket: Socket, remoteAddress: IpAddress): Wrapped {
       );
     },
   };
+}
+
+/** A connection that never was; its handlers hear so once the caller has it. */
+function failedConnection(remoteAddress: IpAddress, reason: string, handlers: ConnectionHandlers): Connection {
+  let closed = false;
+  setImmediate(() => {
+    if (!closed) handlers.closed(reason);
+  });
+  return {
+    remoteAddress,
+    localAddress: undefined,
+    write: () => false,
+    close: () => {
+      closed = true;
+    },
+    limitHops: () => reason,
+    hint: () => undefined,
+  };
+}
+
+function limitHops(socket: Socket, calls: SocketCalls | undefined, limit: HopLimit): string | undefined {
+  // Not in Node's documentation, but there since its first version and still in 24.
+  const { fd } = (Reflect.get(socket, "_handle") as { readonly fd: number } | null) ?? {};
+  const family = parseIp(socket.remoteFamily === "IPv6" ? "::" : "0.0.0.0");
+  if (!calls) return NO_CALLS;
+  if (fd === undefined || fd < 0 || !family) return "the connection is gone";
+  try {
+    calls.setHopLimit(fd, family, limit);
+    return undefined;
+  } catch (cause) {
+    return (cause as Error).message;
+  }
+}
+
+/** True if a listener of `family` may hear `peer`. */
+function isReachable(family: IpAddress, peer: IpAddress): boolean {
+  return family === ANY || family.includes(":") === peer.includes(":");
 }
 
 /** A dual-stack listener shows IPv4 peers as `::ffff:a.b.c.d`. */

@@ -32,13 +32,34 @@ export const NewTenant = z.strictObject({ id: Slug.optional(), name: DisplayName
 /** A data centre: hosts that share a fabric. */
 export const NewSite = z.strictObject({ id: Slug.optional(), name: DisplayName });
 
-/** A BGP neighbour of a host: a ToR. */
-export const BgpPeer = z.strictObject({
-  address: IpField,
-  asn: AsnField,
-  holdTimeSec: HoldTimeSec.optional(),
-  port: z.number().int().min(1).max(65535).optional(),
-});
+/** A BGP neighbour of a host: a ToR. Its TCP MD5 key is no part of it: keys are files on the host. */
+export const BgpPeer = z
+  .strictObject({
+    address: IpField,
+    asn: AsnField,
+    holdTimeSec: HoldTimeSec.optional(),
+    /** Interval of KEEPALIVE; the default, and the most that counts, is a third of the agreed hold time. */
+    keepaliveTimeSec: z.number().int().min(1).max(21845).optional(),
+    /** A connect without an answer is tried again after so long; default 1. */
+    connectRetrySec: z.number().int().min(1).max(3600).optional(),
+    port: z.number().int().min(1).max(65535).optional(),
+    /** Source address of the session ("update source"), such as a loopback's; the peer must be configured with it. */
+    sourceAddress: IpField.optional(),
+    /** The peer is up to so many hops away: the TTL of what is sent. */
+    multihop: z.number().int().min(1).max(255).optional(),
+    /** GTSM (RFC 5082): send with TTL 255, accept only what came over at most so many hops. */
+    ttlSecurityHops: z.number().int().min(1).max(254).optional(),
+    /** Never connect, wait for the peer to; the agent must be configured to listen. */
+    passive: z.boolean().optional(),
+  })
+  .refine((peer) => peer.multihop === undefined || peer.ttlSecurityHops === undefined, {
+    message: "multihop and ttlSecurityHops exclude each other",
+    path: ["ttlSecurityHops"],
+  })
+  .refine((peer) => !peer.sourceAddress || peer.sourceAddress.includes(":") === peer.address.includes(":"), {
+    message: "must be of the peer address's family",
+    path: ["sourceAddress"],
+  });
 export type BgpPeer = z.infer<typeof BgpPeer>;
 
 /** A host's BGP speaker. `routerId` defaults to an IPv4 VTEP address. */

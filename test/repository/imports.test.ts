@@ -46,7 +46,7 @@ const MAY_IMPORT: readonly (readonly [string, readonly string[], string])[] = [
 const ADAPTERS: readonly (readonly [RegExp, RegExp])[] = [
   [/^mqtt$/, /^(edge-agent\/intent\/mqtt|local\/|lab\/)/],
   [/^netlink$/, /^edge-agent\/netlink\//],
-  [/^koffi$/, /^edge-agent\/netlink\//],
+  [/^koffi$/, /^edge-agent\/(netlink\/|bgp\/transport)/],
   [/^node:(net|tls|dgram)$/, /^(edge-agent\/bgp\/transport|edge-agent\/local\/socket|local\/|lab\/)/],
   [/^node:child_process$/, /^(local\/|lab\/|infra\/)/],
   [/^@aws-sdk\/client-/, /^(functions\/|local\/)/],

@@ -3,7 +3,7 @@
 
 import { type IpAddress, parseIp } from "../../../shared/address/ip.ts";
 import type { Clock } from "../../../edge-agent/clock.ts";
-import type { Connection, ConnectionHandlers, Transport } from "../../../edge-agent/bgp/ports.ts";
+import type { Connection, ConnectionHandlers, HopLimit, Transport } from "../../../edge-agent/bgp/ports.ts";
 import { Framer } from "../../../edge-agent/bgp/wire/framer.ts";
 import { decodeMessage, encodeMessage, type Message } from "../../../edge-agent/bgp/wire/message.ts";
 
@@ -102,6 +102,11 @@ export class FakeNetwork implements Transport {
   /** The far ends of the connections that the speaker opened, and those dialled to it. */
   readonly ends: FarEnd[] = [];
   attempts = 0;
+  /** What was asked of connections, opened and accepted. */
+  readonly hopLimits: HopLimit[] = [];
+  hopLimitFails = false;
+  /** What the kernel knows of a silent peer. */
+  hint: string | undefined;
   readonly localAddress: IpAddress;
   #queue: (() => void)[] = [];
   #accept: ((connection: Connection) => ConnectionHandlers | undefined) | undefined;
@@ -110,8 +115,9 @@ export class FakeNetwork implements Transport {
     this.localAddress = parseIp(localAddress) as IpAddress;
   }
 
-  readonly connect: Transport["connect"] = ({ address }, handlers) => {
+  readonly connect: Transport["connect"] = ({ address, hopLimit }, handlers) => {
     this.attempts++;
+    if (hopLimit) this.hopLimits.push(hopLimit);
     const end = new FarEnd(this);
     if (this.peer === "answers") {
       end.handlers = handlers;
@@ -162,6 +168,11 @@ export class FakeNetwork implements Transport {
       close() {
         end.closed = true;
       },
+      limitHops: (limit) => {
+        this.hopLimits.push(limit);
+        return this.hopLimitFails ? "not permitted" : undefined;
+      },
+      hint: () => this.hint,
     };
   }
 }

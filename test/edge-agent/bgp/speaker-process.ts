@@ -2,9 +2,11 @@
 // standard input; everything the listener hears, and the answers to `query`, go as JSON lines to standard output.
 
 import { createInterface } from "node:readline";
+import { type IpAddress, parseIp } from "../../../shared/address/ip.ts";
 import type { ExportedRoute } from "../../../edge-agent/bgp/route.ts";
 import { createSpeaker, type SpeakerConfig, type SpeakerDeps } from "../../../edge-agent/bgp/speaker.ts";
 import { createTcpTransport } from "../../../edge-agent/bgp/transport.ts";
+import { loadSocketCalls } from "../../../edge-agent/bgp/transport-socket.ts";
 
 export type Command =
   | { readonly type: "configure"; readonly config: SpeakerConfig | null }
@@ -13,10 +15,18 @@ export type Command =
   | { readonly type: "query"; readonly id: number }
   | { readonly type: "close" };
 
-const { staleMs = "120000", listenPort } = Object.fromEntries(process.argv.slice(2).map((it) => it.split("=", 2)));
+const words: Partial<Record<string, string>> = Object.fromEntries(process.argv.slice(2).map((it) => it.split("=", 2)));
+const { staleMs = "120000", listenPort, md5 = "" } = words;
+// `md5=ADDRESS/KEY,ADDRESS/KEY`
+const md5Keys = new Map(
+  md5.split(",").flatMap((pair): [IpAddress, string][] => {
+    const [address, key] = pair.split("/");
+    return key === undefined ? [] : [[parseIp(address ?? "") as IpAddress, key]];
+  }),
+);
 const listen = listenPort === undefined ? {} : { listen: { port: Number(listenPort) } };
 const deps: SpeakerDeps = {
-  transport: createTcpTransport(),
+  transport: createTcpTransport({ md5Keys, calls: await loadSocketCalls() }),
   clock: {
     nowMs: () => performance.now(),
     wallMs: () => Date.now(),

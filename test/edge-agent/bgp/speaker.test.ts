@@ -52,6 +52,71 @@ describe("speaker: the session", () => {
     expect(end.closed).toBe(true);
   });
 
+  it.each([
+    [1, 1000],
+    [60, 3000],
+  ])("keepalive of %i s and hold time 9 s -> every %i ms (RFC 4271 section 10)", (keepaliveTimeSec, everyMs) => {
+    const scene = new Scene({ peer: { keepaliveTimeSec } });
+    scene.configure();
+    const end = scene.establish({ holdTimeSec: 9 });
+    scene.advance(6001);
+    expect(end.log.filter((it) => it === "KEEPALIVE")).toHaveLength(1 + 6000 / everyMs);
+  });
+
+  it.each([0, 0.5, 1])(
+    "chance %d -> a keepalive after three quarters of its interval to the whole (section 10)",
+    (random) => {
+      const scene = new Scene({ random });
+      scene.configure();
+      const end = scene.establish({ holdTimeSec: 9 });
+      const after = 3000 * (0.75 + 0.25 * random);
+      scene.advance(after - 1);
+      expect(end.log.filter((it) => it === "KEEPALIVE")).toHaveLength(1);
+      scene.advance(1);
+      expect(end.log.filter((it) => it === "KEEPALIVE")).toHaveLength(2);
+    },
+  );
+
+  it("connect-retry of 30 s -> a silent peer is tried every 30 s, a refusing one too", () => {
+    const scene = new Scene({ peer: { connectRetrySec: 30 } });
+    scene.network.peer = "is silent";
+    scene.configure();
+    scene.advance(91_000);
+    expect(scene.network.attempts).toBe(4);
+    scene.network.peer = "refuses";
+    scene.advance(60_000);
+    expect(scene.network.attempts).toBe(6);
+  });
+
+  it.each([
+    [{ ttlSecurityHops: 1 }, { ttl: 255, minTtl: 255 }],
+    [{ ttlSecurityHops: 4 }, { ttl: 255, minTtl: 252 }],
+    [{ multihop: 8 }, { ttl: 8 }],
+    [{}, undefined],
+  ])("%j -> connections opened and accepted are limited to %j (RFC 5082 section 3)", (peer, limit) => {
+    const scene = new Scene({ listen: true, peer });
+    scene.configure();
+    scene.network.dial(PEER);
+    expect(scene.network.hopLimits).toEqual(limit ? [limit, limit] : []);
+  });
+
+  it("an accepted connection that cannot be limited -> closed", () => {
+    const scene = new Scene({ listen: true, peer: { ttlSecurityHops: 1, passive: true } });
+    scene.network.hopLimitFails = true;
+    scene.configure();
+    expect(scene.network.dial(PEER)).toMatchObject({ closed: true, log: [] });
+  });
+
+  it("a peer that does not answer -> said once, with what the kernel knows", () => {
+    const scene = new Scene();
+    scene.network.peer = "is silent";
+    scene.network.hint = "a wrong signature";
+    scene.configure();
+    scene.advance(30_000);
+    expect(scene.heard).toEqual(["Connect"]);
+    expect(scene.speaker.summary()).toMatchObject([{ lastError: "no answer; a wrong signature" }]);
+  });
+
   it("any message from the peer -> the hold timer starts again", () => {
     const scene = new Scene();
     scene.configure();

@@ -140,6 +140,31 @@ const CASES: Case[] = [
     reason: /RFC 4271/,
   },
   {
+    fault: "multihop and GTSM for one peer",
+    send: postHost({
+      bgp: { asn: 65001, peers: [{ address: "192.0.2.8", asn: 65000, multihop: 4, ttlSecurityHops: 1 }] },
+    }),
+    ...invalid,
+    field: "bgp.peers.0.ttlSecurityHops",
+    reason: /exclude each other/,
+  },
+  {
+    fault: "source address of another family than the peer's",
+    send: postHost({
+      bgp: { asn: 65001, peers: [{ address: "192.0.2.8", asn: 65000, sourceAddress: "2001:db8::1" }] },
+    }),
+    ...invalid,
+    field: "bgp.peers.0.sourceAddress",
+    reason: /family/,
+  },
+  {
+    fault: "a TCP MD5 key, which is no business of the API",
+    send: postHost({ bgp: { asn: 65001, peers: [{ address: "192.0.2.8", asn: 65000, md5Key: "secret" }] } }),
+    ...invalid,
+    field: "bgp.peers.0.md5Key",
+    reason: /./,
+  },
+  {
     fault: "reserved ASN",
     send: postHost({ bgp: { asn: 23456, peers: [] } }),
     ...invalid,

@@ -1,0 +1,54 @@
+// The agent's config file: what concerns BGP sessions, and that a fault names its field.
+
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { readConfig } from "../../edge-agent/config.ts";
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "overspan-config-"));
+  writeFileSync(join(dir, "password"), "p\n");
+  writeFileSync(join(dir, "key"), "k3y\n");
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+function config(bgp: object): string {
+  const path = join(dir, "agent.json");
+  const broker = { url: "mqtt://127.0.0.1", username: "h1", passwordFile: join(dir, "password") };
+  writeFileSync(path, JSON.stringify({ host: "h1", broker, bgp }));
+  return path;
+}
+
+describe("config: bgp", () => {
+  it("key files by peer address -> keys without the line's end, by canonical address", async () => {
+    const file = join(dir, "key");
+    const read = await readConfig(config({ listenPort: 179, md5KeyFiles: { "192.0.2.1": file, "2001:DB8::1": file } }));
+    expect(read.bgp.listenPort).toBe(179);
+    expect([...read.md5Keys]).toEqual([
+      ["192.0.2.1", "k3y"],
+      ["2001:db8::1", "k3y"],
+    ]);
+  });
+
+  it("no bgp -> no keys, and no listening", async () => {
+    const path = config({});
+    expect((await readConfig(path)).md5Keys.size).toBe(0);
+  });
+
+  it.each([
+    ["a peer that is no address", { tor1: "key" }, /bgp\.md5KeyFiles\.tor1: must be the address of a peer/],
+    ["no such file", { "192.0.2.1": "/nonexistent" }, /cannot read bgp\.md5KeyFiles\.192\.0\.2\.1 \/nonexistent/],
+  ])("%s -> refused by name", async (_, md5KeyFiles, reason) => {
+    await expect(readConfig(config({ md5KeyFiles }))).rejects.toThrow(reason);
+  });
+
+  it.each(["", "x".repeat(81)])("a key of %j -> refused, and not repeated", async (key) => {
+    writeFileSync(join(dir, "key"), key);
+    const path = config({ md5KeyFiles: { "192.0.2.1": join(dir, "key") } });
+    await expect(readConfig(path)).rejects.toThrow(
+      /^bgp\.md5KeyFiles\.192\.0\.2\.1: \S+ must hold a key of 1 to 80 octets$/,
+    );
+  });
+});
