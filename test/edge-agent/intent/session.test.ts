@@ -1,0 +1,169 @@
+import { describe, expect, it } from "vitest";
+import { createDiary } from "../../../edge-agent/log.ts";
+import type { ChannelReplica } from "../../../edge-agent/intent/replica.ts";
+import type { ReplicaStore } from "../../../edge-agent/intent/replica-files.ts";
+import { openIntent } from "../../../edge-agent/intent/session.ts";
+import type { InboxMessage } from "../../../shared/message/inbox.ts";
+import type { Channel } from "../../../shared/model/record.ts";
+import { FakeClock } from "../bgp/fake-network.ts";
+import { createCloudModel, endpointBody, networkBody, vtepBody } from "./cloud-model.ts";
+
+/** A disk in memory that can refuse to write. */
+function memoryStore() {
+  const files = new Map<Channel, { seq: number }>();
+  const disk = { full: false };
+  const store: ReplicaStore = {
+    load: () => Promise.resolve({ replicas: [], setAside: [] }),
+    save: (replica: ChannelReplica) => {
+      if (disk.full) return Promise.reject(new Error("no space left on device"));
+      files.set(replica.channel, { seq: replica.seq });
+      return Promise.resolve();
+    },
+    remove: (channel) => {
+      files.delete(channel);
+      return Promise.resolve();
+    },
+  };
+  return { store, files, disk };
+}
+
+async function open() {
+  const clock = new FakeClock();
+  const sent: string[] = [];
+  const connection = { connected: true, publish: (_: string, payload: string) => void sent.push(payload) };
+  const diary = createDiary(clock.wallMs, () => undefined);
+  const { store, files, disk } = memoryStore();
+  let changes = 0;
+  const session = await openIntent({
+    host: "h1",
+    store,
+    connection,
+    clock,
+    random: () => 0.5,
+    log: diary,
+    onChange: () => void changes++,
+  });
+  const cloud = createCloudModel("h1");
+  cloud.commit("host:h1", [
+    { key: "host", body: { site: "s1", vtep: "192.0.2.1" } },
+    { key: "network/blue", body: {} },
+  ]);
+  cloud.commit("net:blue", [
+    { key: "network", body: networkBody },
+    { key: "vtep/h1", body: vtepBody("192.0.2.1") },
+  ]);
+  const deliver = (...messages: InboxMessage[]) => {
+    for (const message of messages) session.onInbox(new TextEncoder().encode(JSON.stringify(message)));
+  };
+  const pass = (ms: number) => clock.advance(ms, () => undefined);
+  return { session, connection, sent, diary, files, disk, cloud, deliver, pass, changes: () => changes };
+}
+
+/** Connected, and the whole answer received. */
+async function inSync() {
+  const all = await open();
+  all.session.onConnected();
+  all.pass(20);
+  all.deliver(...all.cloud.answer({ v: 1, have: [] }));
+  all.sent.length = 0;
+  return all;
+}
+
+describe("intent session", () => {
+  it("intent session: connected -> one sync with what is held; the answer -> in sync, on disk, listener told", async () => {
+    const { session, sent, files, cloud, deliver, pass, changes } = await open();
+    session.onConnected();
+    pass(20);
+    expect(sent).toEqual(['{"v":1,"have":[]}']);
+    deliver(...cloud.answer({ v: 1, have: [] }));
+    expect(session.state.inSync).toBe(true);
+    expect(changes()).toBeGreaterThan(0);
+    await session.flush();
+    expect([...files]).toEqual([
+      ["host:h1", { seq: 1 }],
+      ["net:blue", { seq: 1 }],
+    ]);
+  });
+
+  it.each([
+    ["not JSON", "{{{"],
+    ["another version", '{"v":9,"host":"h1","kind":"delta","entries":[]}'],
+    ["a record that cannot be", '{"v":1,"host":"h1","kind":"delta","entries":[{"channel":"net:blue","seq":2}]}'],
+  ])("intent session: malformed (%s) -> counted, kept for the report, skipped, and a sync follows", async (_, text) => {
+    const { session, sent, diary, pass } = await inSync();
+    const before = [...session.state.channels.values()].map(({ channel, seq }) => [channel, seq]);
+    session.onInbox(new TextEncoder().encode(text));
+    pass(600);
+    expect(diary.counters.get("inbox-malformed")).toBe(1);
+    expect(diary.recent().map((event) => event.kind)).toEqual(["inbox-malformed"]);
+    expect([...session.state.channels.values()].map(({ channel, seq }) => [channel, seq])).toEqual(before);
+    expect(sent).toHaveLength(1);
+  });
+
+  it("intent session: a flood of malformed messages -> syncs at least half a second apart", async () => {
+    const { session, sent, diary, pass } = await inSync();
+    for (let i = 0; i < 200; i++) {
+      session.onInbox(new Uint8Array([0xff]));
+      pass(10);
+    }
+    expect(diary.counters.get("inbox-malformed")).toBe(200);
+    expect(sent.length).toBeGreaterThan(1);
+    expect(sent.length).toBeLessThanOrEqual(5);
+  });
+
+  it("intent session: no answer -> asked again, ever less often, and no more once answered", async () => {
+    const { session, sent, cloud, deliver, pass } = await open();
+    session.onConnected();
+    pass(20);
+    pass(5_020);
+    expect(sent).toHaveLength(2);
+    pass(5_020);
+    expect(sent).toHaveLength(2);
+    pass(5_020);
+    expect(sent).toHaveLength(3);
+    deliver(...cloud.answer({ v: 1, have: [] }));
+    pass(200_000);
+    expect(sent).toHaveLength(3);
+  });
+
+  it("intent session: a network's channel follows its mention at once -> nobody is asked; if not -> the cloud is", async () => {
+    const { session, sent, diary, cloud, deliver, pass } = await inSync();
+    deliver(cloud.delta(cloud.commit("host:h1", [{ key: "network/red", body: {} }])));
+    pass(100);
+    deliver(cloud.delta(cloud.commit("net:red", [{ key: "network", body: { ...networkBody, vni: 200 } }])));
+    pass(1_000);
+    expect(sent).toEqual([]);
+    deliver(cloud.delta(cloud.commit("host:h1", [{ key: "network/green", body: {} }])));
+    pass(1_000);
+    expect(diary.counters.get("sync-missing-channel")).toBe(1);
+    expect(sent).toHaveLength(1);
+    await session.close();
+  });
+
+  it("intent session: the disk refuses -> reported, the change is in use, and written with the next one", async () => {
+    const { session, diary, disk, files, cloud, deliver } = await inSync();
+    await session.flush();
+    disk.full = true;
+    deliver(cloud.delta(cloud.commit("net:blue", [{ key: "endpoint/e1", body: endpointBody(1) }])));
+    await session.flush();
+    expect(diary.counters.get("replica-write-failed")).toBe(1);
+    expect(session.state.channels.get("net:blue")?.seq).toBe(2);
+    disk.full = false;
+    await session.flush();
+    expect(files.get("net:blue")).toEqual({ seq: 2 });
+  });
+
+  it("intent session: disconnected -> nothing is asked until connected again", async () => {
+    const { session, connection, sent, cloud, deliver, pass } = await inSync();
+    connection.connected = false;
+    session.onDisconnected();
+    cloud.commit("net:blue", []);
+    deliver(cloud.delta(cloud.commit("net:blue", [])));
+    pass(60_000);
+    expect(sent).toEqual([]);
+    connection.connected = true;
+    session.onConnected();
+    pass(20);
+    expect(sent).toHaveLength(1);
+  });
+});
