@@ -19,17 +19,47 @@ export function parseMac(text: string): Mac | undefined {
 
 /** True for group addresses (multicast and broadcast): the low bit of the first octet. */
 export function isMulticastMac(mac: Mac): boolean {
-  return (Number.parseInt(mac.slice(0, 2), 16) & 1) === 1;
+  return (Number.parseInt(mac.charAt(1), 16) & 1) === 1;
 }
-
-const HEX = Array.from({ length: 256 }, (_, octet) => octet.toString(16).padStart(2, "0"));
 
 /** Reads the six octets at `offset`; throws RangeError if they are not all there. */
 export function macFromOctets(octets: Uint8Array, offset = 0): Mac {
   if (offset < 0 || offset + 6 > octets.length) throw new RangeError("a MAC address needs 6 octets");
-  let text = HEX[octets[offset] as number] as string;
-  for (let i = 1; i < 6; i++) text += `:${HEX[octets[offset + i] as number]}`;
-  return text as Mac;
+  const at = (i: number): number => octets[offset + i] as number;
+  return macFromNumbers((at(0) << 16) | (at(1) << 8) | at(2), (at(3) << 16) | (at(4) << 8) | at(5));
+}
+
+/** The address of which `high` are the first three octets and `low` the last three, as 24-bit numbers. */
+export function macFromNumbers(high: number, low: number): Mac {
+  // All characters at once: text put together of pieces is a tree of them until somebody reads it, and a table of 100,000
+  // addresses then holds several times their size.
+  return String.fromCharCode(
+    digit(high >> 20),
+    digit(high >> 16),
+    COLON,
+    digit(high >> 12),
+    digit(high >> 8),
+    COLON,
+    digit(high >> 4),
+    digit(high),
+    COLON,
+    digit(low >> 20),
+    digit(low >> 16),
+    COLON,
+    digit(low >> 12),
+    digit(low >> 8),
+    COLON,
+    digit(low >> 4),
+    digit(low),
+  ) as Mac;
+}
+
+const COLON = 0x3a;
+
+/** The character code of the hex digit that the low four bits are. */
+function digit(bits: number): number {
+  const value = bits & 0xf;
+  return value < 10 ? 0x30 + value : 0x57 + value;
 }
 
 /** Writes the six octets of `mac` into `target` at `offset`. */

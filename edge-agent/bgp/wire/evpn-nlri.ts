@@ -10,7 +10,7 @@
 // alone is withdrawn (RFC 4271 6.3). Unknown types are skipped by their length (RFC 7606 5.4).
 
 import { type IpAddress, ipFromOctets, ipToOctets, isUnicastIp } from "../../../shared/address/ip.ts";
-import { isMulticastMac, macFromOctets, macToOctets, ZERO_MAC } from "../../../shared/address/mac.ts";
+import { isMulticastMac, macFromNumbers, macToOctets, ZERO_MAC } from "../../../shared/address/mac.ts";
 import { type Prefix, prefixAddress, prefixLength } from "../../../shared/address/prefix.ts";
 import { type RouteDistinguisher, rdFromOctets, rdToOctets } from "../../../shared/address/rd.ts";
 import { type Esi, type EvpnRoute, type Label, ZERO_ESI } from "../route.ts";
@@ -57,22 +57,17 @@ const ROWS: { readonly [T in EvpnRoute["type"]]: Row<T> } = {
       const segment = esi(reader);
       const ethernetTag = reader.u32();
       if (reader.u8() !== 48) return undefined;
-      const macOctets = reader.view(6);
+      const mac = macFromNumbers(reader.u24(), reader.u24());
       const ipBits = reader.u8();
       if (reader.overrun || (ipBits !== 0 && ipBits !== 32 && ipBits !== 128)) return undefined;
-      const ipOctets = reader.view(ipBits >> 3);
+      const ipOctets = ipBits > 0 ? reader.view(ipBits >> 3) : undefined;
       const vni = label(reader);
       if (reader.overrun) return undefined;
-      return {
-        type: "mac-ip",
-        rd,
-        esi: segment,
-        ethernetTag,
-        mac: macFromOctets(macOctets),
-        ...(ipBits > 0 && { ip: ipFromOctets(ipOctets) }),
-        vni,
-        ...(reader.remaining > 0 && { l3Vni: label(reader) }),
-      };
+      const l3 = reader.remaining > 0 ? { l3Vni: label(reader) } : undefined;
+      // The common form as one literal: spreading costs more than all the rest of the route.
+      if (!ipOctets && !l3) return { type: "mac-ip", rd, esi: segment, ethernetTag, mac, vni };
+      const ip = ipOctets && { ip: ipFromOctets(ipOctets) };
+      return { type: "mac-ip", rd, esi: segment, ethernetTag, mac, ...ip, vni, ...l3 };
     },
     encode(route, writer) {
       writeEsi(route.esi, writer).u32(route.ethernetTag).u8(48).octets(macToOctets(route.mac));
@@ -172,26 +167,30 @@ export function encodeEvpnRoute(route: EvpnRoute): Uint8Array {
 
 /** Neighbouring routes mostly share their RD; its text is made once. */
 class RdMemo {
-  #octets: Uint8Array | undefined;
-  #rd: RouteDistinguisher | undefined;
+  #high = -1;
+  #low = -1;
+  #rd = "" as RouteDistinguisher;
 
+  /** Not all there: some RD, since the caller refuses a frame that overruns. */
   read(reader: Reader): RouteDistinguisher {
-    const octets = reader.view(8);
-    const known = this.#octets;
-    if (this.#rd !== undefined && known && octets.length === 8 && octets.every((octet, i) => octet === known[i])) {
-      return this.#rd;
-    }
-    if (octets.length !== 8) return "" as RouteDistinguisher; // overrun: the frame is refused by the caller
-    this.#octets = octets;
-    this.#rd = rdFromOctets(octets);
+    const high = reader.u32();
+    const low = reader.u32();
+    if (high === this.#high && low === this.#low) return this.#rd;
+    this.#high = high;
+    this.#low = low;
+    this.#rd = rdFromOctets(new Writer(8).u32(high).u32(low).finish());
     return this.#rd;
   }
 }
 
 function esi(reader: Reader): Esi {
-  const octets = reader.view(10);
-  if (octets.every((octet) => octet === 0)) return ZERO_ESI;
-  return Array.from(octets, (octet) => octet.toString(16).padStart(2, "0")).join("") as Esi;
+  const [high, middle, low] = [reader.u32(), reader.u32(), reader.u16()];
+  if (high === 0 && middle === 0 && low === 0) return ZERO_ESI;
+  return (hex(high, 8) + hex(middle, 8) + hex(low, 4)) as Esi;
+}
+
+function hex(value: number, digits: number): string {
+  return value.toString(16).padStart(digits, "0");
 }
 
 function writeEsi(value: Esi, writer: Writer): Writer {
