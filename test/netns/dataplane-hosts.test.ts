@@ -175,11 +175,13 @@ describe.runIf(requireKernel("root", "vxlan", "bridge"))("dataplane on two hosts
     mover.run("ip link set eth1 up");
     mover.run(`ip addr add ${MOVER.ip}/24 dev eth1`);
     await Promise.all([agentA.settle([stateOf(A, moved)]), agentB.settle([stateOf(B, moved)])]);
-    expect(packetsLost(t2.run(`ping -c 3 -i 0.02 -W 1 ${MOVER.ip}`))).toBe(0);
+    // The kernel may take up to a second to see the new port's carrier (its link watch is rate limited).
+    const answers = () => packetsLost(t2.run(`ping -c 3 -i 0.02 -W 1 ${MOVER.ip}`));
+    await expect.poll(answers, { timeout: 5000 }).toBe(0);
     expect(packetsLost(t1.run(`ping -c 3 -i 0.02 -W 1 ${MOVER.ip}`))).toBe(0);
     const lost = packetsLost(await ping.stop());
     console.info(`move: ${lost} packets lost at 20 ms, of it the machine's own switch`);
-    expect(lost).toBeLessThan(50);
+    expect(lost).toBeLessThan(100);
     const about = (host: Namespace) => forwarding(host).filter((line) => line.startsWith(MOVER.mac));
     expect(about(hostA)).toEqual([
       "02:00:00:00:00:33 dev ovx100 dst 192.0.2.2 self extern_learn",
