@@ -30,6 +30,8 @@ export type IntentSession = {
 const ASK_AGAIN_MS = { first: 5_000, most: 60_000 };
 /** Channels that change often are written at most so often. */
 const SAVE_AFTER_MS = 200;
+/** What could not be written is tried again after so long, until it can. */
+const SAVE_AGAIN_MS = 5_000;
 /** Several doubts within this time become one sync, and two syncs are at least so far apart. */
 const SYNC_AFTER_MS = 20;
 const SYNC_APART_MS = 500;
@@ -128,31 +130,40 @@ export async function openIntent(options: {
       settle();
       cancelAsk?.();
       lookAgain.close();
-      await writer.flush();
+      await writer.close();
     },
   };
 }
 
-/** Writes touched channels one after the other; a failed write is reported and tried again with the next change. */
+/** Writes touched channels one after the other. What could not be written is reported, and tried again by itself. */
 function createWriter(state: IntentState, store: ReplicaStore, clock: Clock, log: Log) {
   const touched = new Set<Channel>();
   let tail: Promise<void> = Promise.resolve();
   const write = () => {
     const channels = [...touched];
     touched.clear();
-    tail = tail.then(async () => {
-      for (const channel of channels) {
-        try {
-          const replica = state.channels.get(channel);
-          await (replica ? store.save(replica) : store.remove(channel));
-        } catch (error) {
-          touched.add(channel);
-          log.warn("replica-write-failed", `${channel}: ${(error as Error).message}`);
-        }
-      }
-    });
+    tail = tail.then(() => writeAll(channels));
   };
   const soon = debounce(clock, SAVE_AFTER_MS, write);
+  const again = debounce(clock, SAVE_AGAIN_MS, write);
+
+  async function writeAll(channels: readonly Channel[]): Promise<void> {
+    const failures: string[] = [];
+    for (const channel of channels) {
+      try {
+        const replica = state.channels.get(channel);
+        await (replica ? store.save(replica) : store.remove(channel));
+      } catch (error) {
+        touched.add(channel);
+        failures.push(`${channel}: ${(error as Error).message}`);
+      }
+    }
+    if (failures.length === 0) return;
+    // One line for them all: a full disk refuses every channel for the same reason.
+    log.warn("replica-write-failed", `${failures.length} of ${channels.length} channels; ${failures[0]}`);
+    again.trigger();
+  }
+
   return {
     touch(channel: Channel) {
       touched.add(channel);
@@ -160,6 +171,12 @@ function createWriter(state: IntentState, store: ReplicaStore, clock: Clock, log
     },
     flush() {
       soon.cancel();
+      write();
+      return tail;
+    },
+    close() {
+      soon.close();
+      again.close();
       write();
       return tail;
     },

@@ -140,8 +140,8 @@ describe("intent session", () => {
     await session.close();
   });
 
-  it("intent session: the disk refuses -> reported, the change is in use, and written with the next one", async () => {
-    const { session, diary, disk, files, cloud, deliver } = await inSync();
+  it("intent session: the disk refuses for a while -> reported, the change is in use, and written by itself later", async () => {
+    const { session, diary, disk, files, cloud, deliver, pass } = await inSync();
     await session.flush();
     disk.full = true;
     deliver(cloud.delta(cloud.commit("net:blue", [{ key: "endpoint/e1", body: endpointBody(1) }])));
@@ -149,8 +149,10 @@ describe("intent session", () => {
     expect(diary.counters.get("replica-write-failed")).toBe(1);
     expect(session.state.channels.get("net:blue")?.seq).toBe(2);
     disk.full = false;
-    await session.flush();
-    expect(files.get("net:blue")).toEqual({ seq: 2 });
+    pass(5_000);
+    await expect.poll(() => files.get("net:blue")).toEqual({ seq: 2 });
+    pass(60_000);
+    expect(diary.counters.get("replica-write-failed")).toBe(1);
   });
 
   it("intent session: disconnected -> nothing is asked until connected again", async () => {
