@@ -1,0 +1,230 @@
+// A small world for tests that break agents: the local runtime, and agents of this process on in-memory kernels, all over
+// the real broker, functions and table. BGP has no peers here. The check is one: each kernel against the API's intent.
+
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "vitest";
+import { type Agent, startAgent } from "../../edge-agent/agent.ts";
+import { createSpeaker } from "../../edge-agent/bgp/speaker.ts";
+import type { Clock } from "../../edge-agent/clock.ts";
+import { createMemoryKernel, type MemoryKernel } from "../../edge-agent/dataplane/memory-kernel.ts";
+import { type BrokerConnection, connectBroker } from "../../edge-agent/intent/mqtt.ts";
+import { openReplicaFiles, type ReplicaStore } from "../../edge-agent/intent/replica-files.ts";
+import { createDiary } from "../../edge-agent/log.ts";
+import { createMemoryNetwork } from "../../lab/demo/memory-network.ts";
+import { type LocalRuntime, startLocal } from "../../local/runtime.ts";
+import { parseIp } from "../../shared/address/ip.ts";
+
+/** A loaded machine takes its time; nothing here waits longer than it has to. */
+export const PATIENCE = { timeout: 30_000, interval: 25 };
+
+export type TestAgent = {
+  readonly agent: Agent;
+  readonly lines: readonly string[];
+  counter(kind: string): number;
+  /** Every payload that came to its inbox, oldest first. */
+  readonly received: readonly Uint8Array[];
+  /** Gives it a payload as if the broker had. */
+  deliver(payload: string | Uint8Array): void;
+  close(): Promise<void>;
+};
+
+export type AgentSettings = {
+  readonly password?: string;
+  /** How far this host's wall clock is off. */
+  readonly clockOffMs?: number;
+  readonly store?: (store: ReplicaStore) => ReplicaStore;
+};
+
+export type AgentWorld = {
+  readonly runtime: LocalRuntime;
+  readonly kernels: ReadonlyMap<string, MemoryKernel>;
+  api(method: string, path: string, body?: object): Promise<{ status: number; body: Record<string, unknown> }>;
+  /** As `api`, and fails the test unless the answer is a success. */
+  must(method: string, path: string, body?: object): Promise<Record<string, unknown>>;
+  startAgent(host: string, settings?: AgentSettings): Promise<TestAgent>;
+  replicaDir(host: string): string;
+  /** Waits until the change is live on every host it concerns. */
+  live(change: unknown): Promise<void>;
+  /** Waits until the kernels of `hosts` hold what the API says of `network`, and nothing else of it. */
+  converged(network: string, hosts: readonly string[]): Promise<void>;
+  close(): Promise<void>;
+};
+
+type Endpoint = { id: string; host: string; mac: string; ips: string[]; port: string };
+
+/** Starts the cloud's side with a tenant `acme`, a site `ams` and `hosts`, host number n with the VTEP 192.0.2.n. */
+export async function openAgentWorld(hosts: readonly string[]): Promise<AgentWorld> {
+  const folder = await mkdtemp(join(tmpdir(), "overspan-agents-"));
+  const log: string[] = [];
+  const runtime = await startLocal({ apiPort: 0, brokerPort: 0, controlPort: 0, log: (line) => void log.push(line) });
+  const wires = createMemoryNetwork();
+  const vtepOf = (host: string) => `192.0.2.${hosts.indexOf(host) + 1}`;
+  const kernels = new Map(hosts.map((host) => [host, createMemoryKernel({ vtep: address(vtepOf(host)) })]));
+  const agents: TestAgent[] = [];
+
+  const api: AgentWorld["api"] = async (method, path, body) => {
+    const response = await fetch(`${runtime.apiUrl}/v1${path}`, {
+      method,
+      ...(body && { headers: { "content-type": "application/json" }, body: JSON.stringify(body) }),
+    });
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+  };
+  const must: AgentWorld["must"] = async (method, path, body) => {
+    const answer = await api(method, path, body);
+    if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
+    return answer.body;
+  };
+
+  await must("POST", "/tenants", { id: "acme", name: "Acme" });
+  await must("POST", "/sites", { id: "ams", name: "Amsterdam" });
+  for (const id of hosts) await must("POST", "/hosts", { id, site: "ams", vtep: vtepOf(id) });
+
+  async function endpointsOf(network: string): Promise<Endpoint[]> {
+    const found: Endpoint[] = [];
+    for (let cursor = ""; ; ) {
+      const page = await must("GET", `/networks/${network}/endpoints?limit=200${cursor}`);
+      const { items, next } = page as { items: Endpoint[]; next?: string };
+      found.push(...items);
+      if (next === undefined) return found;
+      cursor = `&cursor=${encodeURIComponent(next)}`;
+    }
+  }
+
+  const world: AgentWorld = {
+    runtime,
+    kernels,
+    api,
+    must,
+    replicaDir: (host) => join(folder, host, "replica"),
+    async startAgent(host, { password, clockOffMs = 0, store = (real: ReplicaStore) => real } = {}) {
+      const credential = await runtime.enrol(host);
+      const lines: string[] = [];
+      const clock = realClock(clockOffMs);
+      const diary = createDiary(clock.wallMs, (line) => void lines.push(line));
+      const secret = password ?? credential.password;
+      const url = credential.brokerUrl;
+      const tap = tapInbox(connectBroker({ host, url, username: credential.username, password: secret }, diary));
+      const agent = await startAgent({
+        host,
+        broker: tap.connection,
+        kernel: { ...found(kernels, host), close: async () => undefined },
+        replica: store(await openReplicaFiles(world.replicaDir(host))),
+        speaker: (listener) =>
+          createSpeaker(
+            { transport: wires.at(address(vtepOf(host))), clock, random: Math.random, staleMs: 1_000 },
+            listener,
+          ),
+        clock,
+        random: Math.random,
+        diary,
+        identity: { version: "test", startedAtMs: clock.wallMs(), kernel: "in memory" },
+        compareEveryMs: 30_000,
+      });
+      let closing: Promise<void> | undefined;
+      const started: TestAgent = {
+        agent,
+        lines,
+        received: tap.received,
+        deliver: tap.deliver,
+        counter: (kind) => diary.counters.get(kind) ?? 0,
+        close: () => (closing ??= agent.close()),
+      };
+      agents.push(started);
+      return started;
+    },
+    async live(change) {
+      await expect.poll(async () => (await must("GET", `/changes/${String(change)}`))["state"], PATIENCE).toBe("live");
+    },
+    async converged(network, on) {
+      const { vni } = (await must("GET", `/networks/${network}`)) as { vni: number };
+      const endpoints = await endpointsOf(network);
+      for (const host of on) {
+        const read = async () => await holds(found(kernels, host), vni);
+        await expect.poll(read, { ...PATIENCE, message: host }).toEqual(shouldHold(host, endpoints, vtepOf));
+      }
+    },
+    async close() {
+      await Promise.all(agents.map((one) => one.close()));
+      await runtime.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+  return world;
+}
+
+/** The real connection, with an ear at the inbox and a hand in it. */
+function tapInbox(real: BrokerConnection) {
+  const received: Uint8Array[] = [];
+  let inbox: (payload: Uint8Array) => void = () => undefined;
+  const connection: BrokerConnection = {
+    get connected() {
+      return real.connected;
+    },
+    publish: (lane, payload) => real.publish(lane, payload),
+    listen(on) {
+      inbox = (payload) => on.inbox(payload);
+      real.listen({
+        ...on,
+        inbox(payload) {
+          received.push(payload);
+          on.inbox(payload);
+        },
+      });
+    },
+    close: () => real.close(),
+  };
+  const deliver = (payload: string | Uint8Array) =>
+    inbox(typeof payload === "string" ? new TextEncoder().encode(payload) : payload);
+  return { connection, received, deliver };
+}
+
+/** What a kernel holds of one network, as sorted lines; undefined if it has none of its devices. */
+async function holds(kernel: MemoryKernel, vni: number): Promise<string[] | undefined> {
+  const { networks } = await kernel.dump();
+  const network = networks.find((one) => one.vni === vni);
+  if (!network) return undefined;
+  const { bridge, vxlan, bridgeEntries, vxlanEntries, flood, neighbours } = network;
+  return [
+    ...(bridge && vxlan ? [] : ["a device is missing"]),
+    ...bridgeEntries.map(({ mac, port }) => `${mac} port ${port === vxlan?.name ? "(vxlan)" : port}`),
+    ...vxlanEntries.map(({ mac, vtep }) => `${mac} dst ${vtep}`),
+    ...flood.map((vtep) => `flood ${vtep}`),
+    ...neighbours.map(({ ip, mac }) => `${ip} lladdr ${mac}`),
+  ].sort();
+}
+
+function shouldHold(host: string, endpoints: readonly Endpoint[], vtepOf: (host: string) => string) {
+  const members = new Set(endpoints.map((endpoint) => endpoint.host));
+  if (!members.has(host)) return undefined;
+  const lines = endpoints.flatMap(({ mac, ips, port, host: at }) => [
+    ...(at === host ? [`${mac} port ${port}`] : [`${mac} port (vxlan)`, `${mac} dst ${vtepOf(at)}`]),
+    ...ips.map((ip) => `${ip} lladdr ${mac}`),
+  ]);
+  const flood = [...members].filter((member) => member !== host).map((member) => `flood ${vtepOf(member)}`);
+  return [...lines, ...flood].sort();
+}
+
+function found(kernels: ReadonlyMap<string, MemoryKernel>, host: string): MemoryKernel {
+  const kernel = kernels.get(host);
+  if (!kernel) throw new RangeError(`there is no host ${host}`);
+  return kernel;
+}
+
+function address(text: string) {
+  const ip = parseIp(text);
+  if (!ip) throw new RangeError(text);
+  return ip;
+}
+
+function realClock(offMs: number): Clock {
+  return {
+    nowMs: () => performance.now(),
+    wallMs: () => Date.now() + offMs,
+    setTimer(afterMs, callback) {
+      const timer = setTimeout(callback, afterMs);
+      return () => clearTimeout(timer);
+    },
+  };
+}
