@@ -2,13 +2,14 @@
 // routes can share an UPDATE. Then, per session, the attributes as that session wants them (RFC 4271 5.1, RFC 6793).
 
 import { ipToOctets } from "../../shared/address/ip.ts";
+import type { RouteTarget } from "../../shared/address/rt.ts";
 import type { Asn, Vni } from "../../shared/address/vni.ts";
 import { type ExportedRoute, routeKey } from "./route.ts";
+import { sameContent } from "./route-table.ts";
 import type { PathAttributes } from "./wire/attribute-table.ts";
 import { encodeAttributes } from "./wire/attributes.ts";
 import { encodeEvpnRoute } from "./wire/evpn-nlri.ts";
 import type { ExtCommunity } from "./wire/ext-community.ts";
-import { toHex } from "./wire/hex.ts";
 import { HEADER_OCTETS, MAX_MESSAGE_OCTETS } from "./wire/message.ts";
 import { PmsiTunnelType, TunnelType } from "./wire/iana.ts";
 
@@ -28,26 +29,46 @@ const LOCAL_PREF = 100;
 /** Header, length fields, and MP_REACH_NLRI up to its routes, with an IPv6 next hop. */
 const ENVELOPE_OCTETS = HEADER_OCTETS + 4 + 4 + 5 + 16;
 
-export function prepareExport(route: ExportedRoute): PreparedExport {
-  const { nextHop, routeTargets, mobility, pmsi, routerMac } = route;
-  const mobilityKey = mobility ? `${mobility.sequence}${mobility.sticky ? "s" : ""}` : "";
-  const attributesKey = `${nextHop}|${routeTargets.join(" ")}|${mobilityKey}|${pmsi?.vni ?? ""}|${routerMac ?? ""}`;
+/** Makes the forms that all peers share. */
+export function prepareExport(route: ExportedRoute, attributesKey = attributesKeyOf(route)): PreparedExport {
   return { key: routeKey(route.nlri), route, nlri: encodeEvpnRoute(route.nlri), attributesKey };
 }
 
-/** True if both would be the same on the wire. */
-export function sameExport(a: PreparedExport, b: PreparedExport): boolean {
-  return a.attributesKey === b.attributesKey && toHex(a.nlri) === toHex(b.nlri);
+/** Text of everything that becomes path attributes. */
+export function attributesKeyOf({ nextHop, routeTargets, mobility, pmsi, routerMac }: ExportedRoute): string {
+  const mobilityKey = mobility ? `${mobility.sequence}${mobility.sticky ? "s" : ""}` : "";
+  return `${nextHop}|${routeTargets.join(" ")}|${mobilityKey}|${pmsi?.vni ?? ""}|${routerMac ?? ""}`;
+}
+
+/** True if both would be the same on the wire; tells it without encoding, since most routes of a set never change. */
+export function sameExport(a: ExportedRoute, b: ExportedRoute): boolean {
+  return (
+    a.nextHop === b.nextHop &&
+    a.mobility?.sequence === b.mobility?.sequence &&
+    a.mobility?.sticky === b.mobility?.sticky &&
+    a.pmsi?.vni === b.pmsi?.vni &&
+    a.routerMac === b.routerMac &&
+    sameTargets(a.routeTargets, b.routeTargets) &&
+    sameContent(a.nlri, b.nlri)
+  );
+}
+
+function sameTargets(a: readonly RouteTarget[], b: readonly RouteTarget[]): boolean {
+  return a === b || (a.length === b.length && a.every((target, i) => target === b[i]));
+}
+
+/** The longest that the attributes of a route get on any session. */
+export function longestPathOctets(route: ExportedRoute): number {
+  return encodePath({ route }, { asn: 0xfffffffe as Asn, internal: false, asOctets: 2 }).length;
 }
 
 /** False if the route alone, with all its route targets, would exceed a message of 4096 octets. */
-export function isSendable(prepared: PreparedExport): boolean {
-  const context: ExportContext = { asn: 0xfffffffe as Asn, internal: false, asOctets: 2 };
-  return encodePath(prepared, context).length + prepared.nlri.length + ENVELOPE_OCTETS <= MAX_MESSAGE_OCTETS;
+export function isSendable({ nlri }: PreparedExport, pathOctets: number): boolean {
+  return pathOctets + nlri.length + ENVELOPE_OCTETS <= MAX_MESSAGE_OCTETS;
 }
 
 /** All attributes but MP_REACH_NLRI, encoded. */
-export function encodePath({ route }: PreparedExport, context: ExportContext): Uint8Array {
+export function encodePath({ route }: Pick<PreparedExport, "route">, context: ExportContext): Uint8Array {
   const { internal, asn, asOctets } = context;
   const asPath = internal ? [] : [{ type: "sequence" as const, asns: [asn] }];
   const attributes: PathAttributes = {

@@ -7,7 +7,7 @@
 import type { IpAddress, Ipv4 } from "../../shared/address/ip.ts";
 import type { Asn } from "../../shared/address/vni.ts";
 import type { RibChanges } from "./adj-rib-in.ts";
-import { isSendable, type PreparedExport, prepareExport, sameExport } from "./export.ts";
+import { ExportSet } from "./export-set.ts";
 import type { StateName } from "./fsm.ts";
 import type { AcceptTargets } from "./import-policy.ts";
 import { Peer } from "./peer.ts";
@@ -67,7 +67,7 @@ export type Speaker = {
 
 export function createSpeaker(deps: SpeakerDeps, on: SpeakerListener): Speaker {
   const peers = new Map<PeerKey, { readonly peer: Peer; readonly fingerprint: string }>();
-  let exports: ReadonlyMap<string, PreparedExport> = new Map();
+  const exports = new ExportSet();
   let accept: AcceptTargets = () => false;
   const shared = { ...deps, accept: () => accept, exports: () => exports.values() };
 
@@ -116,23 +116,11 @@ export function createSpeaker(deps: SpeakerDeps, on: SpeakerListener): Speaker {
     },
 
     setExports(routes) {
-      const next = new Map<string, PreparedExport>();
-      const announce: PreparedExport[] = [];
-      for (const route of routes) {
-        const prepared = prepareExport(route);
-        const known = exports.get(prepared.key);
-        if (known && sameExport(known, prepared)) {
-          next.set(known.key, known);
-        } else if (isSendable(prepared)) {
-          next.set(prepared.key, prepared);
-          announce.push(prepared);
-        } else {
-          const detail = `${prepared.key} with ${route.routeTargets.length} route targets does not fit an UPDATE`;
-          on.error({ kind: "unsendable-route", detail });
-        }
+      const { announce, withdraw, unsendable } = exports.replace(routes);
+      for (const { key, route } of unsendable) {
+        const detail = `${key} with ${route.routeTargets.length} route targets does not fit an UPDATE`;
+        on.error({ kind: "unsendable-route", detail });
       }
-      const withdraw = [...exports.keys()].filter((key) => !next.has(key));
-      exports = next;
       for (const { peer } of peers.values()) peer.exportsChanged(announce, withdraw);
     },
 
