@@ -2,6 +2,7 @@
 // Each part runs on without the others: no broker, no ToR, or a kernel that refuses one network stop nothing else.
 
 import type { IpAddress } from "../shared/address/ip.ts";
+import type { Mac } from "../shared/address/mac.ts";
 import type { PeerReport, Report } from "../shared/message/report.ts";
 import type { ReceivedRoute } from "./bgp/route.ts";
 import type { PeerSummary, Speaker, SpeakerError, SpeakerListener } from "./bgp/speaker.ts";
@@ -9,14 +10,16 @@ import { type Clock, debounce, type Random } from "./clock.ts";
 import type { Kernel } from "./dataplane/kernel.ts";
 import { describeProblem } from "./dataplane/problem.ts";
 import { createReconciler, type DataplaneReport } from "./dataplane/reconciler.ts";
+import type { MovedMac } from "./evpn/mobility.ts";
 import type { BrokerConnection } from "./intent/mqtt.ts";
 import type { ReplicaStore } from "./intent/replica-files.ts";
 import { type IntentSession, openIntent } from "./intent/session.ts";
 import { type HostIntent, viewIntent } from "./intent/view.ts";
 import type { Diary } from "./log.ts";
-import { buildOverlay, EMPTY_OVERLAY, importsOf, type Overlay, routerIdOf } from "./overlay.ts";
+import { EMPTY_OVERLAY, importsOf, type Overlay, routerIdOf } from "./overlay.ts";
 import { createMalformedLog, type MalformedMessage } from "./report/malformed.ts";
 import { channelReports, startReports, type Verified } from "./report/report.ts";
+import { createResolver } from "./resolver.ts";
 
 /** What the agent needs of the world. */
 export type AgentPorts = {
@@ -42,6 +45,8 @@ export type AgentView = {
   readonly dataplane: DataplaneReport | undefined;
   readonly peers: readonly PeerSummary[];
   readonly fabric: readonly ReceivedRoute[];
+  /** MACs that moved of late, and those frozen for it. */
+  readonly moved: readonly MovedMac[];
   /** The last malformed BGP messages, oldest first. */
   readonly malformed: readonly MalformedMessage[];
   readonly diary: Diary;
@@ -51,7 +56,12 @@ export type AgentView = {
   readonly nowMs: number;
 };
 
-export type Agent = { view(): AgentView; close(): Promise<void> };
+export type Agent = {
+  view(): AgentView;
+  /** Releases a MAC that was frozen for moving too often (RFC 7432 15.1); the networks where it was. */
+  clearDuplicate(mac: Mac): readonly string[];
+  close(): Promise<void>;
+};
 
 /** Changes within this time become one computation. */
 const SETTLE_MS = 2;
@@ -64,7 +74,6 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
   let overlay: Overlay = EMPTY_OVERLAY;
   let hostIntent: HostIntent | undefined;
   let verified: Verified = new Map();
-  let conflicts = new Set<string>();
   let bgpText = "";
   let importsText = "";
   let waitedForRib = false;
@@ -72,6 +81,7 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
   const malformed = createMalformedLog();
 
   const update = debounce(clock, SETTLE_MS, () => refresh());
+  const resolver = createResolver(clock, diary, () => update.trigger());
   const speaker = ports.speaker({
     routes: () => update.trigger(),
     session: (peer, state, detail) => {
@@ -137,9 +147,9 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
     // A host that knows nothing of itself yet touches nothing; one that was told to leave everything clears up.
     if (!hostIntent && !session.state.inSync) return;
     if (hostIntent) setPeers(hostIntent);
-    overlay = hostIntent ? buildOverlay(hostIntent, speaker.ribIn()) : EMPTY_OVERLAY;
+    resolver.heard(broker.connected && session.state.inSync);
+    overlay = hostIntent ? resolver.resolve(hostIntent, speaker.ribIn()) : EMPTY_OVERLAY;
     if (!hostIntent) speaker.configure(undefined);
-    reportConflicts();
     speaker.setExports(overlay.exports);
     reconciler.setDesired(overlay.desired, { inSync: mayDelete() });
     reports.changed();
@@ -170,27 +180,15 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
     return session.state.inSync && (waitedForRib || peers.every((peer) => endOfRib.has(peer.address)));
   }
 
-  function reportConflicts(): void {
-    const now = new Set<string>();
-    for (const network of overlay.networks) {
-      for (const conflict of network.table.conflicts) {
-        const { mac, declaredVtep, declaredMobility, fabricVtep, fabricMobility } = conflict;
-        now.add(
-          `${network.id}: ${mac} is declared at ${declaredVtep} (sequence ${declaredMobility}), ` +
-            `the fabric says ${fabricVtep} (sequence ${fabricMobility})`,
-        );
-      }
-    }
-    for (const text of now) if (!conflicts.has(text)) diary.warn("conflict", text);
-    conflicts = now;
-  }
-
   broker.listen({
     connected: () => {
       session.onConnected();
       reports.changed();
     },
-    disconnected: () => session.onDisconnected(),
+    disconnected: () => {
+      session.onDisconnected();
+      update.trigger();
+    },
     inbox: (payload) => session.onInbox(payload),
   });
   update.trigger();
@@ -204,6 +202,7 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
       dataplane: reconciler.latest(),
       peers: speaker.summary(),
       fabric: speaker.ribIn(),
+      moved: resolver.moved(),
       malformed: malformed.recent(),
       diary,
       brokerConnected: broker.connected,
@@ -211,6 +210,10 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
       identity: ports.identity,
       nowMs: clock.wallMs(),
     }),
+    clearDuplicate(mac) {
+      update.trigger();
+      return resolver.clear(mac);
+    },
     async close() {
       cancelRibWait();
       update.close();

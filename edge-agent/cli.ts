@@ -2,6 +2,7 @@
 
 import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
+import { CLEAR_HELP } from "./local/answer.ts";
 import { showHelp } from "./local/show.ts";
 import { askSocket, DEFAULT_SOCKET } from "./local/socket.ts";
 import { agentVersion } from "./version.ts";
@@ -11,6 +12,7 @@ const HELP = `overspan-agent: VXLAN and BGP EVPN on this host, as the cloud want
 usage:
   overspan-agent run --config FILE      run in the foreground until SIGTERM or SIGINT; forwarding goes on after it ends
   overspan-agent show VIEW [NAME]       show what a running agent knows
+  overspan-agent ${CLEAR_HELP}   release a MAC that was frozen for moving too often
   overspan-agent --help | --version
 
 views:
@@ -18,15 +20,15 @@ ${showHelp()}
 
 options:
   --config FILE    run: the config file, JSON (docs/agent.md)
-  --socket PATH    show: the agent's socket (default: that of --config, else ${DEFAULT_SOCKET})
-  --json           show: print JSON`;
+  --socket PATH    show, clear: the agent's socket (default: that of --config, else ${DEFAULT_SOCKET})
+  --json           show, clear: print JSON`;
 
-async function show(
+async function ask(
   words: readonly string[],
   options: { socket?: string; config?: string; json: boolean },
 ): Promise<void> {
   const path = options.socket ?? (options.config ? await socketOf(options.config) : DEFAULT_SOCKET);
-  const answer = await askSocket(path, { command: ["show", ...words], json: options.json });
+  const answer = await askSocket(path, { command: words, json: options.json });
   if ("error" in answer) throw new Error(answer.error);
   console.log(answer.text);
 }
@@ -53,14 +55,14 @@ async function main(): Promise<void> {
       version: { type: "boolean", default: false },
     },
   });
-  const [verb, ...words] = positionals;
+  const [verb] = positionals;
   if (values.version) console.log(agentVersion());
   else if (values.help || verb === undefined) console.log(HELP);
   else if (verb === "run" && values.config) await (await import("./main.ts")).runAgent(values.config);
   else if (verb === "run") throw new Error("run needs --config FILE");
-  else if (verb === "show") {
+  else if (verb === "show" || verb === "clear") {
     const { socket, config, json } = values;
-    await show(words, { json, ...(socket !== undefined && { socket }), ...(config !== undefined && { config }) });
+    await ask(positionals, { json, ...(socket !== undefined && { socket }), ...(config !== undefined && { config }) });
   } else throw new Error(`unknown command "${verb}"; see overspan-agent --help`);
 }
 

@@ -10,7 +10,7 @@ import type { Clock } from "./clock.ts";
 import { readConfig } from "./config.ts";
 import { connectBroker } from "./intent/mqtt.ts";
 import { openReplicaFiles } from "./intent/replica-files.ts";
-import { answerShow } from "./local/show.ts";
+import { answerLocal } from "./local/answer.ts";
 import { serveSocket } from "./local/socket.ts";
 import { createDiary } from "./log.ts";
 import { createNetlinkKernel } from "./netlink/kernel.ts";
@@ -58,7 +58,7 @@ export async function runAgent(configPath: string): Promise<void> {
     identity: { version: agentVersion(), startedAtMs: clock.wallMs(), kernel: release() },
     compareEveryMs: config.compareEverySec * 1000,
   });
-  const socket = await serveSocket(config.socket, (request) => answerShow(agent.view(), request));
+  const socket = await serveSocket(config.socket, (request) => answerLocal(agent, request));
   diary.info("started", `host ${config.host}, broker ${config.broker.url}, socket ${config.socket}`);
   const stop = (signal: string) => {
     diary.info("stopping", `${signal}; the kernel keeps forwarding`);

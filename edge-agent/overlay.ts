@@ -1,13 +1,22 @@
 // Intent and fabric in, one picture out: what the kernel should hold, what BGP should announce and import, and where
 // the two sources disagree. The one place where intent, evpn and dataplane meet as data. Pure.
 
-import { type Ipv4, isIpv4 } from "../shared/address/ip.ts";
+import { type IpAddress, type Ipv4, isIpv4 } from "../shared/address/ip.ts";
+import type { Mac } from "../shared/address/mac.ts";
 import type { RouteDistinguisher } from "../shared/address/rd.ts";
 import type { RouteTarget } from "../shared/address/rt.ts";
 import type { HostBgp } from "../shared/model/resource.ts";
 import type { ExportedRoute, ReceivedRoute } from "./bgp/route.ts";
 import { type DesiredState, type NetworkState, ownerMark } from "./dataplane/state.ts";
-import { buildMacTable, type Declared, type MacTable, routesOf } from "./evpn/mac-table.ts";
+import {
+  buildMacTable,
+  type Declared,
+  type IntentTrust,
+  type MacTable,
+  type MobilityDecisions,
+  NO_DECISIONS,
+  routesOf,
+} from "./evpn/mac-table.ts";
 import { exportTargets, importTargets, routeDistinguishers } from "./evpn/mac-vrf.ts";
 import { originate } from "./evpn/originate.ts";
 import type { HostIntent, NetworkIntent } from "./intent/view.ts";
@@ -45,13 +54,25 @@ export function importsOf(intent: HostIntent): ReadonlySet<RouteTarget> {
   return all;
 }
 
+/** What time has taught: how far intent can be relied on, and which MACs have moved. */
+export type OverlayHistory = {
+  readonly trust: IntentTrust;
+  readonly decisions: (network: string) => MobilityDecisions;
+};
+
+const NO_HISTORY: OverlayHistory = { trust: "current", decisions: () => NO_DECISIONS };
+
 /** Builds the picture from what the cloud wants and what the fabric says. */
-export function buildOverlay(intent: HostIntent, fabric: readonly ReceivedRoute[]): Overlay {
+export function buildOverlay(
+  intent: HostIntent,
+  fabric: readonly ReceivedRoute[],
+  history: OverlayHistory = NO_HISTORY,
+): Overlay {
   const routerId = routerIdOf(intent.host);
   const vnis = intent.networks.map((network) => network.definition.vni);
   const rds = routerId ? routeDistinguishers(vnis, routerId) : undefined;
   const networks = intent.networks.map((network) => ({
-    ...buildNetwork(intent, network, fabric),
+    ...buildNetwork(intent, network, fabric, history),
     rd: rds?.get(network.definition.vni),
   }));
   const exports = networks.flatMap(({ intent: network, table, rd }) => {
@@ -72,14 +93,18 @@ function buildNetwork(
   intent: HostIntent,
   network: NetworkIntent,
   fabric: readonly ReceivedRoute[],
+  history: OverlayHistory,
 ): Omit<OverlayNetwork, "rd"> {
   const imports = networkImports(intent, network);
   const ownVtep = intent.host.vtep;
+  const declared = declaredOf(intent, network);
   const table = buildMacTable({
     ownVtep,
-    declared: declaredOf(intent, network),
+    declared,
     members: Array.from(network.vteps.values(), (vtep) => vtep.address),
     fabric: routesOf(fabric, imports),
+    decisions: history.decisions(network.id),
+    trust: history.trust,
   });
   const local = table.entries.flatMap(({ mac, port }) => (port === undefined ? [] : [{ mac, port }]));
   const state: NetworkState = {
@@ -87,7 +112,8 @@ function buildNetwork(
     owner: ownerMark(network.id, network.definition.tenant),
     vtep: ownVtep,
     mtuBytes: network.definition.mtuBytes,
-    ports: Array.from(new Set(local.map((entry) => entry.port)), (name) => ({ name })),
+    // Of an endpoint that the fabric is followed for, too: it may come back.
+    ports: Array.from(new Set(declared.flatMap(({ port }) => port ?? [])), (name) => ({ name })),
     local,
     remote: table.entries.filter((entry) => entry.source !== "local").map(({ mac, vtep }) => ({ mac, vtep })),
     flood: table.flood.map((member) => member.vtep),
@@ -106,10 +132,15 @@ function declaredOf(intent: HostIntent, network: NetworkIntent): Declared[] {
   });
 }
 
-/** One MAC per IP: entries stand in the order of their rank, so the first one wins. */
+/** One MAC per IP: declared ones first, then what the fabric calls immutable (RFC 9047 2), then in the order of entries. */
 function uniqueNeighbours(table: MacTable): NetworkState["neighbours"] {
   const byIp = new Map<string, NetworkState["neighbours"][number]>();
-  for (const { mac, ips } of table.entries) for (const ip of ips) if (!byIp.has(ip)) byIp.set(ip, { ip, mac });
+  const add = (mac: Mac, ips: readonly IpAddress[]): void => {
+    for (const ip of ips) if (!byIp.has(ip)) byIp.set(ip, { ip, mac });
+  };
+  for (const { mac, ips, endpoint } of table.entries) if (endpoint !== undefined) add(mac, ips);
+  for (const { mac, immutableIps = [] } of table.entries) add(mac, immutableIps);
+  for (const { mac, ips } of table.entries) add(mac, ips);
   return [...byIp.values()];
 }
 

@@ -1,12 +1,17 @@
 // The MAC table of a network: intent, local and fabric in one, by rank. Local and declared endpoints come from intent;
 // the fabric adds what nobody declared (bare metal, appliances) and confirms or contradicts what somebody did.
-// A contradiction is reported and never acted on: intent is the same on every host, the fabric's view may not be.
-// Pure. Multihomed segments (an ESI that is not zero) are not resolved here.
+//
+// A contradiction is reported. What follows depends on who can be wrong. With the cloud heard, intent is right: the
+// declared place stays, and the host that has the endpoint raises its sequence (mobility.ts, RFC 7432 15.1). With the
+// cloud away for long, our copy of intent may be what is old, and a higher sequence is taken as the move that it is.
+// Pure.
 
 import { compareIps, type IpAddress } from "../../shared/address/ip.ts";
 import type { Mac } from "../../shared/address/mac.ts";
 import type { RouteTarget } from "../../shared/address/rt.ts";
-import { type ImetRoute, type MacIpRoute, type ReceivedRoute, ZERO_ESI } from "../bgp/route.ts";
+import type { ImetRoute, ReceivedRoute } from "../bgp/route.ts";
+import { type FabricPath, fabricPaths, type Place, speaksVxlan } from "./fabric-path.ts";
+import type { SegmentPaths } from "./segments.ts";
 
 /** Where an entry comes from, best first. */
 export type Source = "local" | "intent" | "fabric";
@@ -14,16 +19,30 @@ export type Source = "local" | "intent" | "fabric";
 export type MacEntry = {
   readonly mac: Mac;
   readonly source: Source;
+  /** The VTEP to send to: of several, the first. */
   readonly vtep: IpAddress;
+  /** The ways to a multihomed segment of the fabric; absent for a single VTEP. */
+  readonly segment?: SegmentPaths;
   /** The interface, for local entries. */
   readonly port?: string;
   readonly ips: readonly IpAddress[];
+  /** Those of `ips` whose binding the fabric calls immutable (RFC 9047 2). */
+  readonly immutableIps?: readonly IpAddress[];
   readonly mobility: number;
   /** The endpoint's id, for declared ones. */
   readonly endpoint?: string;
   /** True when the fabric says the same of a declared endpoint: another speaker holds the route. */
   readonly confirmed: boolean;
+  /** The fabric announces it as sticky, or as a gateway's: it does not move. */
+  readonly fixed?: boolean;
+  /** A default gateway's MAC (RFC 7432 10.1). */
+  readonly gateway?: boolean;
+  /** Moved too often (RFC 7432 15.1): the fabric is not followed for it any more. */
+  readonly frozen?: boolean;
 };
+
+/** What this host does about a conflict. */
+export type ConflictResponse = "keep" | "raise" | "follow" | "frozen";
 
 /** The fabric says that a declared MAC is elsewhere. */
 export type Conflict = {
@@ -31,7 +50,11 @@ export type Conflict = {
   readonly declaredVtep: IpAddress;
   readonly declaredMobility: number;
   readonly fabricVtep: IpAddress;
+  readonly fabricPlace: Place;
   readonly fabricMobility: number;
+  /** The fabric's route is sticky or a gateway's: an operator has to decide (RFC 7432 15.2). */
+  readonly fixed: boolean;
+  readonly response: ConflictResponse;
 };
 
 export type MacTable = {
@@ -39,6 +62,8 @@ export type MacTable = {
   /** The other VTEPs that take part in flooding. */
   readonly flood: readonly { readonly vtep: IpAddress; readonly source: "intent" | "fabric" }[];
   readonly conflicts: readonly Conflict[];
+  /** Undeclared MACs that have moved at least once: what duplicate detection watches. */
+  readonly moved: readonly { readonly mac: Mac; readonly place: Place; readonly sequence: number }[];
 };
 
 /** A declared endpoint as the table needs it. */
@@ -52,7 +77,21 @@ export type Declared = {
   readonly port?: string;
 };
 
-const VXLAN_TUNNEL = 8;
+/** How far our copy of intent can be relied on: the cloud is heard, was heard a moment ago, or is away. */
+export type IntentTrust = "current" | "recent" | "old";
+
+/** What is known of MACs that moved (mobility.ts). */
+export type MobilityDecisions = {
+  /** MACs that are frozen, with the place where they were. */
+  readonly frozen: ReadonlyMap<Mac, Place>;
+  /** Sequences by which this host took declared endpoints back. */
+  readonly raised: ReadonlyMap<Mac, number>;
+};
+
+export const NO_DECISIONS: MobilityDecisions = { frozen: new Map(), raised: new Map() };
+
+/** The highest sequence: it cannot be raised any more (RFC 7432 7.7, 32 bits). */
+const MAX_SEQUENCE = 0xffffffff;
 
 /** Builds the table of one network from its declared endpoints, its member VTEPs, and the fabric's routes for it. */
 export function buildMacTable(input: {
@@ -60,36 +99,30 @@ export function buildMacTable(input: {
   declared: readonly Declared[];
   members: readonly IpAddress[];
   fabric: readonly ReceivedRoute[];
+  decisions?: MobilityDecisions;
+  trust?: IntentTrust;
 }): MacTable {
-  const { ownVtep, declared, members, fabric } = input;
-  const best = bestFabricPaths(fabric, ownVtep);
+  const { ownVtep, declared, members, fabric, decisions = NO_DECISIONS, trust = "current" } = input;
+  const undeclared = new Map(fabricPaths(fabric, ownVtep, decisions.frozen));
   const entries: MacEntry[] = [];
   const conflicts: Conflict[] = [];
   for (const endpoint of declared) {
-    const path = best.get(endpoint.mac);
-    best.delete(endpoint.mac);
-    const { id, ...rest } = endpoint;
-    const source = endpoint.port === undefined ? "intent" : "local";
-    entries.push({ ...rest, source, endpoint: id, confirmed: path?.vtep === endpoint.vtep });
-    if (path && contradicts(path, endpoint)) {
-      conflicts.push({
-        mac: endpoint.mac,
-        declaredVtep: endpoint.vtep,
-        declaredMobility: endpoint.mobility,
-        fabricVtep: path.vtep,
-        fabricMobility: path.mobility,
-      });
-    }
+    const path = undeclared.get(endpoint.mac);
+    undeclared.delete(endpoint.mac);
+    const entry = declaredEntry(endpoint, path, decisions);
+    const conflict = path && conflictOf(entry, path, ownVtep, trust);
+    if (conflict) conflicts.push(conflict);
+    entries.push(
+      path && conflict?.response === "follow" ? { ...fabricEntry(path, endpoint), endpoint: endpoint.id } : entry,
+    );
   }
-  for (const [mac, { vtep, ips, mobility }] of best) {
-    entries.push({ mac, source: "fabric", vtep, ips, mobility, confirmed: false });
+  const moved: MacTable["moved"][number][] = [];
+  for (const [mac, path] of undeclared) {
+    const entry = fabricEntry(path, { mac, ips: path.ips });
+    entries.push(decisions.frozen.has(mac) ? { ...entry, frozen: true } : entry);
+    if (path.mobility > 0 && !path.fixed) moved.push({ mac, place: path.place, sequence: path.mobility });
   }
-  return { entries, flood: floodList(members, fabric, ownVtep), conflicts };
-}
-
-/** An older sequence elsewhere is only a withdrawal on its way: a move announces the new place first. */
-function contradicts(path: FabricPath, endpoint: Declared): boolean {
-  return path.vtep !== endpoint.vtep && path.mobility >= endpoint.mobility;
+  return { entries, flood: floodList(members, fabric, ownVtep), conflicts, moved };
 }
 
 /** The routes of a network: those that carry one of its import route targets. */
@@ -97,42 +130,58 @@ export function routesOf(routes: Iterable<ReceivedRoute>, targets: ReadonlySet<R
   return Array.from(routes).filter((route) => route.routeTargets.some((target) => targets.has(target)));
 }
 
-type FabricPath = { vtep: IpAddress; mobility: number; sticky: boolean; ips: IpAddress[] };
-
-/** Per MAC the path of RFC 7432 section 15: sticky, then the highest sequence, then the lowest VTEP. */
-function bestFabricPaths(fabric: readonly ReceivedRoute[], ownVtep: IpAddress): Map<Mac, FabricPath> {
-  const best = new Map<Mac, FabricPath>();
-  for (const route of fabric) {
-    if (!isUsable(route, ownVtep)) continue;
-    const { mac, ip } = route.nlri;
-    const path: FabricPath = {
-      vtep: route.nextHop,
-      mobility: route.mobility?.sequence ?? 0,
-      sticky: route.mobility?.sticky ?? false,
-      ips: ip ? [ip] : [],
-    };
-    const held = best.get(mac);
-    const order = held ? comparePaths(path, held) : -1;
-    if (order < 0) best.set(mac, path);
-    else if (held && order === 0 && ip && !held.ips.includes(ip)) held.ips.push(ip);
-  }
-  return best;
+function declaredEntry(endpoint: Declared, path: FabricPath | undefined, decisions: MobilityDecisions): MacEntry {
+  const { id, ...rest } = endpoint;
+  const source = endpoint.port === undefined ? "intent" : "local";
+  const raised = source === "local" ? (decisions.raised.get(endpoint.mac) ?? 0) : 0;
+  const confirmed = path !== undefined && reaches(path, endpoint.vtep);
+  const frozen = source === "local" && decisions.frozen.has(endpoint.mac) ? { frozen: true } : {};
+  return { ...rest, source, endpoint: id, mobility: Math.max(endpoint.mobility, raised), confirmed, ...frozen };
 }
 
-/** Negative if `a` is better; zero for the same place, of which each IP has a route of its own. */
-function comparePaths(a: FabricPath, b: FabricPath): number {
-  if (a.sticky !== b.sticky) return a.sticky ? -1 : 1;
-  return b.mobility - a.mobility || compareIps(a.vtep, b.vtep);
+function fabricEntry(path: FabricPath, { mac, ips }: { mac: Mac; ips: readonly IpAddress[] }): MacEntry {
+  const { vtep, segment, mobility, fixed, gateway, immutableIps } = path;
+  return {
+    mac,
+    source: "fabric",
+    vtep,
+    ips,
+    mobility,
+    confirmed: false,
+    ...(segment && { segment }),
+    ...(immutableIps.length > 0 && { immutableIps }),
+    ...(fixed && { fixed }),
+    ...(gateway && { gateway }),
+  };
 }
 
-function isUsable(route: ReceivedRoute, ownVtep: IpAddress): route is ReceivedRoute & { nlri: MacIpRoute } {
-  const { nlri, nextHop } = route;
-  return nlri.type === "mac-ip" && nlri.esi === ZERO_ESI && nextHop !== ownVtep && speaksVxlan(route);
+/** An older sequence elsewhere is only a withdrawal on its way: a move announces the new place first. */
+function conflictOf(entry: MacEntry, path: FabricPath, ownVtep: IpAddress, trust: IntentTrust): Conflict | undefined {
+  if (reaches(path, entry.vtep) || (path.mobility < entry.mobility && !path.fixed)) return undefined;
+  return {
+    mac: entry.mac,
+    declaredVtep: entry.vtep,
+    declaredMobility: entry.mobility,
+    fabricVtep: path.vtep,
+    fabricPlace: path.place,
+    fabricMobility: path.mobility,
+    fixed: path.fixed,
+    response: responseTo(entry, path, ownVtep, trust),
+  };
 }
 
-/** RFC 8365 5.1.3: a route with encapsulation communities, none of which is VXLAN, is not for us. */
-function speaksVxlan(route: ReceivedRoute): boolean {
-  return route.encapsulations.length === 0 || route.encapsulations.includes(VXLAN_TUNNEL);
+function responseTo(entry: MacEntry, path: FabricPath, ownVtep: IpAddress, trust: IntentTrust): ConflictResponse {
+  if (path.fixed) return "keep";
+  if (entry.frozen) return "frozen";
+  if (trust === "old") return path.mobility > entry.mobility ? "follow" : "keep";
+  if (entry.source !== "local" || trust !== "current" || path.mobility >= MAX_SEQUENCE) return "keep";
+  // Of equal sequences the lowest VTEP wins (RFC 7432 15.1): where that is us, the other side gives way by itself.
+  const lost = path.mobility > entry.mobility || compareIps(path.vtep, ownVtep) < 0;
+  return lost ? "raise" : "keep";
+}
+
+function reaches(path: FabricPath, vtep: IpAddress): boolean {
+  return path.vtep === vtep || (path.segment?.vteps.includes(vtep) ?? false);
 }
 
 function floodList(

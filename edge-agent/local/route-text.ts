@@ -54,8 +54,18 @@ export function describeCommunities(route: ReceivedRoute | ExportedRoute): strin
     ...encapsulations.map((type) => `ET:${type}`),
     ...(mobility ? [`MM:${mobility.sequence}${mobility.sticky ? ", sticky MAC" : ""}`] : []),
     ...(routerMac ? [`Rmac:${routerMac}`] : []),
-    ...(isReceived(route) && route.defaultGateway ? ["Default Gateway"] : []),
+    ...(isReceived(route) ? receivedCommunities(route) : []),
   ].join(" ");
+}
+
+function receivedCommunities({ defaultGateway, arpNd, esiLabel }: ReceivedRoute): string[] {
+  return [
+    ...(defaultGateway ? ["Default Gateway"] : []),
+    ...(arpNd?.router ? ["ND:Router Flag"] : []),
+    ...(arpNd?.override ? ["ND:Override Flag"] : []),
+    ...(arpNd?.immutable ? ["ND:Immutable Flag"] : []),
+    ...(esiLabel ? [`ESI-label:${esiLabel.singleActive ? "single-active" : "all-active"}`] : []),
+  ];
 }
 
 /** The tunnel of an RT-3: `Ingress Replication, label: 100, 192.0.2.2`. */

@@ -60,17 +60,29 @@ export function showEndpoints(view: AgentView, [only]: readonly string[]): Shown
       .map((entry) => ({ network: id, ...entry })),
   );
   const text = table([
-    ["NETWORK", "MAC", "IPS", "WHERE", "SOURCE", "SEQ", "FABRIC SAYS SO", "ENDPOINT"],
+    ["NETWORK", "MAC", "IPS", "WHERE", "SOURCE", "SEQ", "FABRIC SAYS SO", "ENDPOINT", "NOTES"],
     ...rows.map((row) => [
       row.network,
       row.mac,
       row.ips.join(",") || "-",
-      row.port ?? row.vtep,
+      row.port ?? (row.segment?.vteps ?? [row.vtep]).join(","),
       row.source,
       row.mobility,
       row.source === "fabric" || row.confirmed ? "yes" : "no",
       row.endpoint ?? "-",
+      notesOf(row),
     ]),
   ]);
   return { data: rows, text: rows.length > 0 ? text : only ? `no endpoint ${only} here` : "no endpoints here" };
+}
+
+/** What else is true of an entry; of several VTEPs the kernel has the first until it gets nexthop groups. */
+function notesOf({ segment, fixed, gateway, frozen }: MacEntry): string {
+  const backups = segment?.backups ?? [];
+  return [
+    ...(gateway ? ["gateway"] : fixed ? ["sticky"] : []),
+    ...(frozen ? ["frozen"] : []),
+    ...(segment ? [`${segment.mode} segment`] : []),
+    ...(backups.length > 0 ? [`backup ${backups.join(",")}`] : []),
+  ].join(", ");
 }

@@ -109,13 +109,19 @@ function exporters(view: AgentView, { nlri }: ExportedRoute): string[] {
 function usageOf(networks: readonly OverlayNetwork[]): (network: OverlayNetwork, route: ReceivedRoute) => boolean {
   const inUse = new Map(
     networks.map(({ id, table }) => {
-      const places = table.entries.map(({ mac, vtep }) => `${mac} ${vtep}`);
-      return [id, new Set([...places, ...table.flood.map(({ vtep }) => `flood ${vtep}`)])];
+      const keys = new Set(table.flood.map(({ vtep }) => `flood ${vtep}`));
+      for (const { mac, vtep, segment } of table.entries) {
+        for (const way of segment?.vteps ?? [vtep]) keys.add(`${mac} ${way}`);
+        for (const way of segment?.vteps ?? []) keys.add(`${segment?.esi} ${way}`);
+      }
+      return [id, keys];
     }),
   );
   return ({ id }, { nlri, nextHop, pmsi }) => {
-    if (nlri.type === "mac-ip") return inUse.get(id)?.has(`${nlri.mac} ${nextHop}`) ?? false;
-    if (nlri.type === "imet") return inUse.get(id)?.has(`flood ${pmsi?.endpoint ?? nlri.originator}`) ?? false;
+    const used = inUse.get(id);
+    if (nlri.type === "mac-ip") return used?.has(`${nlri.mac} ${nextHop}`) ?? false;
+    if (nlri.type === "imet") return used?.has(`flood ${pmsi?.endpoint ?? nlri.originator}`) ?? false;
+    if (nlri.type === "ethernet-ad") return used?.has(`${nlri.esi} ${nextHop}`) ?? false;
     return false;
   };
 }

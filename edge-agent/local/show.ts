@@ -2,6 +2,7 @@
 
 import type { AgentView } from "../agent.ts";
 import { showBgpErrors, showBgpNeighbor, showBgpSummary } from "./show-bgp.ts";
+import { showDuplicates } from "./show-duplicates.ts";
 import { showChannels, showEvents, showFdb, showSummary } from "./show-host.ts";
 import { showEndpoints, showNetworks } from "./show-networks.ts";
 import { showBgpRib, showBgpRoute } from "./show-routes.ts";
@@ -33,6 +34,7 @@ const VIEWS: Readonly<Record<string, View>> = {
     show: showBgpRoute,
   },
   "bgp errors": { help: "malformed messages: counted, and the last ones in hex", show: showBgpErrors },
+  "evpn duplicate": { help: "MACs that moved of late, and those frozen for it", show: showDuplicates },
   channels: { help: "the channels of intent: sequence numbers and digests", show: showChannels },
   events: { help: "the last warnings, and a count of each kind", show: showEvents },
 };

@@ -1,5 +1,5 @@
 // The agent's unix socket: one JSON request a line, one JSON answer a line. Only the owner may open it (mode 0600).
-// It shows; it changes nothing.
+// What is asked and answered is answer.ts.
 
 import { chmodSync, rmSync } from "node:fs";
 import { mkdir } from "node:fs/promises";

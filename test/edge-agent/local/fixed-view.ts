@@ -118,6 +118,17 @@ export function fixedView(extra: Partial<AgentView> = {}): AgentView {
     dataplane: undefined,
     peers: [peer],
     fabric,
+    moved: [
+      { network: "blue", mac: "02:aa:00:00:00:01" as Mac, place: TOR, sequence: 7, moves: 1 },
+      {
+        network: "blue",
+        mac: "02:00:00:00:00:01" as Mac,
+        place: VTEP,
+        sequence: 9,
+        moves: 5,
+        frozen: { forMs: 60_000, releaseInMs: 480_000 },
+      },
+    ],
     malformed: [
       {
         atMs: NOW_MS - 60_000,

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { AgentView } from "../../../edge-agent/agent.ts";
+import { answerLocal } from "../../../edge-agent/local/answer.ts";
 import { answerShow, showHelp } from "../../../edge-agent/local/show.ts";
 import { EMPTY_OVERLAY } from "../../../edge-agent/overlay.ts";
 import { fixedView, TOR } from "./fixed-view.ts";
@@ -43,6 +44,7 @@ describe("show", () => {
       overlay: EMPTY_OVERLAY,
       peers: [],
       fabric: [],
+      moved: [],
       malformed: [],
     });
     for (const command of COMMANDS) expect(ask(command, empty), command).not.toBe("");
@@ -135,5 +137,49 @@ describe("show bgp", () => {
       counted: [{ peer: TOR, "treat-as-withdraw": 1 }],
       recent: [{ hex: "002c02", severity: "treat-as-withdraw" }],
     });
+  });
+});
+
+describe("show evpn", () => {
+  it("show evpn duplicate: a frozen MAC and a watched one -> the frozen one first, with its release (RFC 7432 15.1)", () => {
+    expect(
+      ask("show evpn duplicate")
+        .split("\n")
+        .map((line) => line.split(/ {2,}/)),
+    ).toEqual([
+      ["NETWORK", "MAC", "PLACE", "SEQ", "MOVES", "STATE", "RELEASED IN"],
+      ["blue", "02:00:00:00:00:01", "192.0.2.1", "9", "5", "frozen for 00:01:00", "00:08:00"],
+      ["blue", "02:aa:00:00:00:01", TOR, "7", "1", "watched", "-"],
+    ]);
+  });
+});
+
+describe("clear", () => {
+  const agent = {
+    view: () => fixedView(),
+    clearDuplicate: (mac: string) => (mac === "02:00:00:00:00:01" ? ["blue"] : []),
+  };
+  const send = (command: string) => answerLocal(agent, { command: command.split(" "), json: false });
+
+  it("clear: a frozen MAC in any form -> released, and where; another -> says that it is not frozen", () => {
+    expect(send("clear evpn duplicate 02-00-00-00-00-01")).toEqual({ text: "02:00:00:00:00:01 is released in blue" });
+    expect(send("clear evpn duplicate 02:00:00:00:00:02")).toMatchObject({
+      text: "02:00:00:00:00:02 is frozen in no network",
+    });
+  });
+
+  it.each([
+    "clear",
+    "clear everything",
+    "clear evpn duplicate",
+    "clear evpn duplicate all",
+    "clear evpn duplicate 02:00:00:00:00:01 now",
+  ])("clear: %s -> usage, nothing released", (command) => {
+    expect(send(command)).toEqual({ error: "usage: clear evpn duplicate MAC" });
+  });
+
+  it("clear: any other verb -> the views, as before", () => {
+    expect(send("show bgp summary")).toHaveProperty("text");
+    expect(send("dance")).toMatchObject({ error: expect.stringContaining("unknown command") });
   });
 });

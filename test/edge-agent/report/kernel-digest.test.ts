@@ -26,6 +26,7 @@ const table: MacTable = {
     { vtep: tor, source: "fabric" },
   ],
   conflicts: [],
+  moved: [],
 };
 const actual: NetworkState = {
   vni: 100 as Vni,

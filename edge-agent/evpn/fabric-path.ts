@@ -1,0 +1,108 @@
+// The fabric's path to each MAC of a network: of all its MAC/IP routes the one that counts. RFC 7432 15 (sticky, then the
+// highest sequence, then the lowest VTEP), 9.2.2 and 8.4 (segments), 10.1 (gateways do not move). Chosen anew from the
+// routes that are held, so a withdrawn route leaves nothing behind. Pure.
+
+import { compareIps, type IpAddress } from "../../shared/address/ip.ts";
+import type { Mac } from "../../shared/address/mac.ts";
+import type { MacIpRoute, ReceivedRoute } from "../bgp/route.ts";
+import { collectSegments, isMultihomed, type SegmentPaths } from "./segments.ts";
+
+/** Where a MAC is attached: a VTEP's address, or an ESI. Behind one segment a MAC does not move (RFC 7432 15). */
+export type Place = string;
+
+export type FabricPath = {
+  readonly place: Place;
+  /** The VTEP to use now: the lowest of `segment.vteps`, where there is a segment. */
+  readonly vtep: IpAddress;
+  readonly segment: SegmentPaths | undefined;
+  /** The sequence number, 0..2^32-1. */
+  readonly mobility: number;
+  /** Announced as sticky (RFC 7432 15.2), or as a default gateway's: it does not move. */
+  readonly fixed: boolean;
+  readonly gateway: boolean;
+  readonly ips: readonly IpAddress[];
+  /** Those of `ips` whose binding to the MAC is immutable (RFC 9047 2). */
+  readonly immutableIps: readonly IpAddress[];
+};
+
+type Growing = Omit<FabricPath, "vtep" | "segment"> & {
+  vtep: IpAddress;
+  segment: SegmentPaths | undefined;
+  readonly ips: IpAddress[];
+  readonly immutableIps: IpAddress[];
+  readonly pinned: boolean;
+  /** Of equal sequences the lowest wins (RFC 7432 15.1); for a segment it does not depend on who announced the MAC. */
+  readonly tie: IpAddress;
+};
+
+const VXLAN_TUNNEL = 8;
+
+/** RFC 8365 5.1.3: a route with encapsulation communities, none of which is VXLAN, is not for us. */
+export function speaksVxlan(route: ReceivedRoute): boolean {
+  return route.encapsulations.length === 0 || route.encapsulations.includes(VXLAN_TUNNEL);
+}
+
+/** The path per MAC; one of `pinned` is preferred at its place, as long as somebody announces it there. */
+export function fabricPaths(
+  fabric: readonly ReceivedRoute[],
+  ownVtep: IpAddress,
+  pinned: ReadonlyMap<Mac, Place>,
+): ReadonlyMap<Mac, FabricPath> {
+  const usable = (route: ReceivedRoute) => route.nextHop !== ownVtep && speaksVxlan(route);
+  const segments = collectSegments(fabric, usable);
+  const best = new Map<Mac, Growing>();
+  for (const route of fabric) {
+    const { nlri } = route;
+    if (nlri.type !== "mac-ip" || !usable(route)) continue;
+    const multihomed = isMultihomed(nlri.esi);
+    const segment = multihomed ? segments.pathsTo(nlri.esi, route.nextHop) : undefined;
+    if (multihomed && !segment) continue;
+    const tie = (segment && segments.lowest(nlri.esi)) ?? route.nextHop;
+    const path = pathOf(route, nlri, { segment, tie, pinned });
+    const held = best.get(nlri.mac);
+    const order = held ? comparePaths(path, held) : -1;
+    if (order < 0) best.set(nlri.mac, path);
+    else if (held && order === 0) merge(held, path);
+  }
+  return best;
+}
+
+function pathOf(
+  route: ReceivedRoute,
+  { mac, ip, esi }: MacIpRoute,
+  { segment, tie, pinned }: { segment: SegmentPaths | undefined; tie: IpAddress; pinned: ReadonlyMap<Mac, Place> },
+): Growing {
+  const place = segment ? esi : route.nextHop;
+  return {
+    place,
+    vtep: segment?.vteps[0] ?? route.nextHop,
+    segment,
+    mobility: route.mobility?.sequence ?? 0,
+    fixed: route.defaultGateway || (route.mobility?.sticky ?? false),
+    gateway: route.defaultGateway,
+    ips: ip ? [ip] : [],
+    immutableIps: ip && route.arpNd?.immutable ? [ip] : [],
+    pinned: pinned.size > 0 && pinned.get(mac) === place,
+    tie,
+  };
+}
+
+/** Negative if `a` is better; zero for the same place, of which each IP has a route of its own. */
+function comparePaths(a: Growing, b: Growing): number {
+  if (a.pinned !== b.pinned) return a.pinned ? -1 : 1;
+  if (a.fixed !== b.fixed) return a.fixed ? -1 : 1;
+  if (a.mobility !== b.mobility) return b.mobility - a.mobility;
+  if (a.place === b.place) return a.segment?.mode === "single-active" ? compareIps(a.vtep, b.vtep) : 0;
+  // A VTEP that announces the MAC both alone and behind its segment: the segment has more ways.
+  return compareIps(a.tie, b.tie) || (a.segment ? -1 : 1);
+}
+
+function merge(held: Growing, path: Growing): void {
+  for (const ip of path.ips) if (!held.ips.includes(ip)) held.ips.push(ip);
+  for (const ip of path.immutableIps) if (!held.immutableIps.includes(ip)) held.immutableIps.push(ip);
+  if (!held.segment || !path.segment || held.segment === path.segment) return;
+  // Two VTEPs of the segment learned the MAC: both reach it, whether or not they announced the segment per EVI.
+  const vteps = Array.from(new Set([...held.segment.vteps, ...path.segment.vteps])).sort(compareIps);
+  held.segment = { ...held.segment, vteps };
+  held.vtep = vteps[0] ?? held.vtep;
+}
