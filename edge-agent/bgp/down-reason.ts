@@ -1,7 +1,6 @@
-// Why a session ended: in words, and what follows for the routes learned on it.
+// Why a session ended, in words. What follows for the routes learned on it is in retention.ts.
 
 import type { DownReason } from "./fsm.ts";
-import { CeaseSubcode, ErrorCode } from "./wire/iana.ts";
 import { describeNotification } from "./wire/notification.ts";
 
 /** `sent Cease/Administrative Reset (6/4): ...`. */
@@ -16,11 +15,4 @@ export function describeDown(reason: DownReason): string {
     case "stopped":
       return "stopped";
   }
-}
-
-/** RFC 8538 section 4: the peer wants its routes gone. */
-export function isHardReset(reason: DownReason): boolean {
-  if (reason.kind !== "received") return false;
-  const { code, subcode } = reason.notification;
-  return code === ErrorCode.CEASE && subcode === CeaseSubcode.HARD_RESET;
 }

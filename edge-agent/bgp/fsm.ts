@@ -39,9 +39,17 @@ export type StateName = State["name"];
 
 export type Event =
   | { readonly type: "ManualStart" }
-  | { readonly type: "ManualStop"; readonly subcode?: number; readonly data?: Uint8Array }
+  /** `quiet`: without a NOTIFICATION, so that the peer keeps our routes (RFC 4724 section 4). */
+  | { readonly type: "ManualStop"; readonly subcode?: number; readonly data?: Uint8Array; readonly quiet?: boolean }
   | { readonly type: "AutomaticStart" }
-  | { readonly type: "AutomaticStop"; readonly subcode: number }
+  /** `restMs` is how long to stay in Idle instead of the usual rest; "for good": until started again. */
+  | {
+      readonly type: "AutomaticStop";
+      readonly subcode: number;
+      readonly data?: Uint8Array;
+      readonly reason?: string;
+      readonly restMs?: number | "for good";
+    }
   | { readonly type: "ConnectRetryTimer_Expires" }
   | { readonly type: "HoldTimer_Expires" }
   | { readonly type: "KeepaliveTimer_Expires" }
@@ -58,7 +66,8 @@ export type Event =
   | { readonly type: "KeepAliveMsg" }
   | { readonly type: "UpdateMsg"; readonly update: DecodedUpdate }
   | { readonly type: "UpdateMsgErr"; readonly notification: Notification; readonly reason: string }
-  | { readonly type: "RouteRefreshMsg"; readonly afi: number; readonly safi: number };
+  | { readonly type: "RouteRefreshMsg"; readonly afi: number; readonly safi: number; readonly subtype: number }
+  | { readonly type: "RouteRefreshMsgErr"; readonly notification: Notification; readonly reason: string };
 
 /** Why a connection or a session ended. */
 export type DownReason =
@@ -79,7 +88,7 @@ export type Action =
   /** Left Connect, Active, OpenSent, OpenConfirm or Established for Idle, lost the connection of OpenSent, or got no answer. */
   | { readonly type: "session-down"; readonly reason: DownReason }
   | { readonly type: "accept-update"; readonly update: DecodedUpdate }
-  | { readonly type: "accept-route-refresh"; readonly afi: number; readonly safi: number };
+  | { readonly type: "accept-route-refresh"; readonly afi: number; readonly safi: number; readonly subtype: number };
 
 export type Step = { readonly state: State; readonly actions: readonly Action[] };
 
@@ -229,13 +238,14 @@ function established(state: State & { name: "Established" }, event: Event, confi
         actions: [...withHoldTime(agreed, holdTimer(agreed)), { type: "accept-update", update: event.update }],
       };
     case "RouteRefreshMsg": {
-      const { afi, safi } = event;
+      const { afi, safi, subtype } = event;
       return {
         state,
-        actions: [...withHoldTime(agreed, holdTimer(agreed)), { type: "accept-route-refresh", afi, safi }],
+        actions: [...withHoldTime(agreed, holdTimer(agreed)), { type: "accept-route-refresh", afi, safi, subtype }],
       };
     }
     case "UpdateMsgErr":
+    case "RouteRefreshMsgErr":
       return notify(state, event.notification, event.reason, config);
     default:
       return openedSession(state, event, config, FsmSubcode.IN_ESTABLISHED);
@@ -249,13 +259,17 @@ function openedSession(state: State, event: Event, config: FsmConfig, unexpected
     case "AutomaticStart":
       return stay(state);
     case "ManualStop": {
-      const { subcode = CeaseSubcode.ADMINISTRATIVE_SHUTDOWN, data = NO_DATA } = event;
+      const { subcode = CeaseSubcode.ADMINISTRATIVE_SHUTDOWN, data = NO_DATA, quiet } = event;
       const notification = { code: ErrorCode.CEASE, subcode, data };
       const idle = toIdle(state, { kind: "stopped" }, config);
+      if (quiet) return idle;
       return { ...idle, actions: [{ type: "send-notification", notification }, ...idle.actions] };
     }
-    case "AutomaticStop":
-      return notify(state, cease(event.subcode), "stopped by the speaker", config);
+    case "AutomaticStop": {
+      const { subcode, data = NO_DATA, reason = "stopped by the speaker", restMs } = event;
+      const notification = { code: ErrorCode.CEASE, subcode, data };
+      return notify(state, notification, reason, config, restMs);
+    }
     case "HoldTimer_Expires":
       return notify(state, { code: ErrorCode.HOLD_TIMER_EXPIRED, subcode: 0, data: NO_DATA }, "peer is silent", config);
     case "BGPHeaderErr":
@@ -282,7 +296,8 @@ function openedSession(state: State, event: Event, config: FsmConfig, unexpected
     case "KeepAliveMsg":
     case "UpdateMsg":
     case "UpdateMsgErr":
-    case "RouteRefreshMsg": {
+    case "RouteRefreshMsg":
+    case "RouteRefreshMsgErr": {
       const notification = { code: ErrorCode.FINITE_STATE_MACHINE, subcode: unexpected, data: NO_DATA };
       return notify(state, notification, `${event.type} in ${state.name}`, config);
     }
@@ -300,21 +315,36 @@ function start(connectRetryCounter: number, config: FsmConfig): Step {
   };
 }
 
-function notify(state: State, notification: Notification, reason: string, config: FsmConfig): Step {
-  const failed = fail(state, { kind: "sent", notification, reason }, config);
+function notify(
+  state: State,
+  notification: Notification,
+  reason: string,
+  config: FsmConfig,
+  restMs?: number | "for good",
+): Step {
+  const failed = fail(state, { kind: "sent", notification, reason }, config, restMs);
   return { ...failed, actions: [{ type: "send-notification", notification }, ...failed.actions] };
 }
 
 /** To Idle for a fault: the counter grows, and with it the rest. */
-function fail(state: State, reason: DownReason, config: FsmConfig): Step {
-  return toIdle({ ...state, connectRetryCounter: state.connectRetryCounter + 1 }, reason, config);
+function fail(state: State, reason: DownReason, config: FsmConfig, restMs?: number | "for good"): Step {
+  const failed = { ...state, connectRetryCounter: state.connectRetryCounter + 1 };
+  return toIdle(failed, reason, config, {
+    restart: restMs !== "for good",
+    ...(typeof restMs === "number" && { restMs }),
+  });
 }
 
-function toIdle(state: State, reason: DownReason, config: FsmConfig, { restart = true } = {}): Step {
+function toIdle(
+  state: State,
+  reason: DownReason,
+  config: FsmConfig,
+  { restart = true, restMs }: { readonly restart?: boolean; readonly restMs?: number } = {},
+): Step {
   const connectRetryCounter = reason.kind === "stopped" && restart ? 0 : state.connectRetryCounter;
   const restarts = restart && reason.kind !== "stopped" && config.role === "active";
   const doublings = Math.min(20, Math.max(0, connectRetryCounter - 1));
-  const afterMs = Math.min(config.idleHoldMaxMs, config.idleHoldMs * 2 ** doublings);
+  const afterMs = restMs ?? Math.min(config.idleHoldMaxMs, config.idleHoldMs * 2 ** doublings);
   return {
     state: { name: "Idle", connectRetryCounter },
     actions: [
@@ -323,7 +353,7 @@ function toIdle(state: State, reason: DownReason, config: FsmConfig, { restart =
       { type: "stop-timer", timer: "HoldTimer" },
       { type: "stop-timer", timer: "KeepaliveTimer" },
       restarts
-        ? { type: "start-timer", timer: "IdleHoldTimer", afterMs, jitter: true }
+        ? { type: "start-timer", timer: "IdleHoldTimer", afterMs, jitter: restMs === undefined }
         : { type: "stop-timer", timer: "IdleHoldTimer" },
       { type: "session-down", reason },
     ],

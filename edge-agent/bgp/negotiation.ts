@@ -1,8 +1,9 @@
-// What two OPENs agree on, and whether the peer's is acceptable (RFC 4271 6.2; RFC 5492, 6286, 6793, 7607, 8654). Pure.
+// What two OPENs agree on, and whether the peer's is acceptable (RFC 4271 6.2; RFC 4724, 5492, 6286, 6793, 7313, 7607, 8538,
+// 8654, 9234, 9494). Pure.
 
 import type { Ipv4 } from "../../shared/address/ip.ts";
 import type { Asn } from "../../shared/address/vni.ts";
-import { type Capability, encodeCapability } from "./wire/capability.ts";
+import { type BgpRole, type Capability, encodeCapability } from "./wire/capability.ts";
 import { Afi, ErrorCode, OpenSubcode, Safi } from "./wire/iana.ts";
 import { MAX_EXTENDED_MESSAGE_OCTETS, MAX_MESSAGE_OCTETS } from "./wire/message.ts";
 import type { MessageError } from "./wire/notification.ts";
@@ -14,6 +15,24 @@ export type LocalEnd = {
   readonly routerId: Ipv4;
   /** Offered hold time: 0 (none) or 3..65535 s. */
   readonly holdTimeSec: number;
+  /** What a restart of ours means to peers; absent: they are not asked to keep anything. */
+  readonly restart?: LocalRestart | undefined;
+  /** What we are to the peer; told to external peers only (RFC 9234 4.2). */
+  readonly role?: BgpRole | undefined;
+  /** Refuse an external peer that tells no role (RFC 9234 4.2, strict mode). */
+  readonly strictRole?: boolean | undefined;
+  /** Our name for the network team's displays, at most 64 octets. */
+  readonly hostName?: string | undefined;
+};
+
+/** The restarting side of graceful restart (RFC 4724 section 3). */
+export type LocalRestart = {
+  /** This process replaces an earlier one, and has not had a session with the peer yet (R bit). */
+  readonly restarted: boolean;
+  /** The forwarding state outlived whatever ended the last session (F bit). */
+  readonly preserved: boolean;
+  /** 0..4095 */
+  readonly timeSec: number;
 };
 
 /** What both ends agreed on. */
@@ -23,40 +42,70 @@ export type Negotiated = {
   readonly internal: boolean;
   readonly asOctets: 2 | 4;
   readonly routeRefresh: boolean;
+  /** Refreshes are marked by their begin and end (RFC 7313). */
+  readonly enhancedRouteRefresh: boolean;
   /** Longest message either end may send: 4096 or 65535 octets. */
   readonly maxMessageOctets: number;
   /** The smaller of both offers; 0 = neither keepalives nor a hold timer. */
   readonly holdTimeSec: number;
   readonly peerCapabilities: readonly Capability[];
+  /** The peer's graceful restart of EVPN (RFC 4724); absent: it does not know of it at all. */
+  readonly peerRestart?: PeerRestart;
+  readonly peerHostName?: string;
 };
 
-const EVPN: Capability = { kind: "multiprotocol", afi: Afi.L2VPN, safi: Safi.EVPN };
+/** What the peer said of its own restarts. */
+export type PeerRestart = {
+  /** EVPN is among its families: its routes are to be kept when it is gone. */
+  readonly covered: boolean;
+  /** It kept forwarding since the last session. */
+  readonly preserved: boolean;
+  readonly timeSec: number;
+  /** A NOTIFICATION ends the session without ending the routes, in both directions (RFC 8538). */
+  readonly notification: boolean;
+  /** How long its routes are kept after that (RFC 9494), 0 for not at all. */
+  readonly longLivedSec: number;
+};
+
+const EVPN = { afi: Afi.L2VPN, safi: Safi.EVPN } as const;
+const EVPN_CAPABILITY: Capability = { kind: "multiprotocol", ...EVPN };
+/** What a peer must be to us, by what we are to it (RFC 9234 4.2, table 2). */
+const COUNTERPART: Readonly<Record<BgpRole, BgpRole>> = {
+  provider: "customer",
+  customer: "provider",
+  rs: "rs-client",
+  "rs-client": "rs",
+  peer: "peer",
+};
 
 /**
- * We preserve nothing that a peer could see across a restart of ours, so no family is listed. That it is sent at all is
- * what makes peers send End-of-RIB (RFC 4724 section 3), FRR and GoBGP among them.
+ * Our OPEN. Graceful restart is offered always, with the N bit: that it is sent at all is what makes peers send End-of-RIB
+ * (RFC 4724 section 3), FRR and GoBGP among them. EVPN is listed where a restart of ours keeps forwarding. Of long-lived
+ * graceful restart we are the helper only, hence a time of 0.
  */
-const HELPER: Capability = {
-  kind: "graceful-restart",
-  restarted: false,
-  notification: false,
-  restartTimeSec: 0,
-  families: [],
-};
-
-/** Our OPEN. */
-export function localOpen(local: LocalEnd): OpenMessage {
+export function localOpen(local: LocalEnd, peerAsn: Asn): OpenMessage {
+  const { restart, role, hostName } = local;
   return {
     version: 4,
     asn: local.asn,
     holdTimeSec: local.holdTimeSec,
     routerId: local.routerId,
     capabilities: [
-      EVPN,
+      EVPN_CAPABILITY,
       { kind: "route-refresh" },
+      { kind: "enhanced-route-refresh" },
       { kind: "extended-message" },
       { kind: "four-octet-as", asn: local.asn },
-      HELPER,
+      {
+        kind: "graceful-restart",
+        restarted: restart?.restarted ?? false,
+        notification: true,
+        restartTimeSec: restart?.timeSec ?? 0,
+        families: restart ? [{ ...EVPN, preserved: restart.preserved }] : [],
+      },
+      { kind: "long-lived-graceful-restart", families: [{ ...EVPN, preserved: false, staleTimeSec: 0 }] },
+      ...(role && peerAsn !== local.asn ? [{ kind: "role", role } as const] : []),
+      ...(hostName === undefined ? [] : [{ kind: "fqdn", host: hostName, domain: "" } as const]),
     ],
   };
 }
@@ -74,22 +123,59 @@ export function negotiate(local: LocalEnd, peerAsn: Asn, open: OpenMessage): Neg
     return refuse(OpenSubcode.UNACCEPTABLE_HOLD_TIME, `hold time of ${open.holdTimeSec} s`, data);
   }
   const has = (kind: Capability["kind"]): boolean => open.capabilities.some((it) => it.kind === kind);
-  const evpn = open.capabilities.some(
-    (it) => it.kind === "multiprotocol" && it.afi === Afi.L2VPN && it.safi === Safi.EVPN,
-  );
+  const evpn = open.capabilities.some((it) => it.kind === "multiprotocol" && isEvpn(it));
   // Without EVPN there is nothing to talk about (RFC 5492 section 5).
   if (!evpn)
-    return refuse(OpenSubcode.UNSUPPORTED_CAPABILITY, "peer does not offer L2VPN EVPN", encodeCapability(EVPN));
+    return refuse(
+      OpenSubcode.UNSUPPORTED_CAPABILITY,
+      "peer does not offer L2VPN EVPN",
+      encodeCapability(EVPN_CAPABILITY),
+    );
+  const mismatch = internal ? undefined : roleMismatch(local, open.capabilities);
+  if (mismatch !== undefined) return refuse(OpenSubcode.ROLE_MISMATCH, mismatch);
+  const peerRestart = restartOf(open.capabilities);
+  const fqdn = open.capabilities.find((it) => it.kind === "fqdn");
   return {
     peerAsn: open.asn,
     peerRouterId: open.routerId,
     internal,
     asOctets: has("four-octet-as") ? 4 : 2,
     routeRefresh: has("route-refresh"),
+    enhancedRouteRefresh: has("route-refresh") && has("enhanced-route-refresh"),
     maxMessageOctets: has("extended-message") ? MAX_EXTENDED_MESSAGE_OCTETS : MAX_MESSAGE_OCTETS,
     holdTimeSec: Math.min(local.holdTimeSec, open.holdTimeSec),
     peerCapabilities: open.capabilities,
+    ...(peerRestart && { peerRestart }),
+    ...(fqdn && { peerHostName: fqdn.domain ? `${fqdn.host}.${fqdn.domain}` : fqdn.host }),
   };
+}
+
+function restartOf(capabilities: readonly Capability[]): PeerRestart | undefined {
+  // RFC 4724 section 3: of several instances the last counts.
+  const graceful = capabilities.findLast((it) => it.kind === "graceful-restart");
+  if (!graceful) return undefined;
+  const family = graceful.families.find(isEvpn);
+  const longLived = capabilities.findLast((it) => it.kind === "long-lived-graceful-restart")?.families.find(isEvpn);
+  return {
+    covered: family !== undefined,
+    preserved: family?.preserved ?? false,
+    timeSec: graceful.restartTimeSec,
+    notification: graceful.notification,
+    longLivedSec: longLived?.staleTimeSec ?? 0,
+  };
+}
+
+/** Why the roles of an external peer and ours do not fit (RFC 9234 4.2); undefined if they do. */
+function roleMismatch({ role, strictRole }: LocalEnd, capabilities: readonly Capability[]): string | undefined {
+  if (role === undefined) return undefined;
+  const roles = new Set(capabilities.flatMap((it) => (it.kind === "role" ? [it.role] : [])));
+  if (roles.size === 0) return strictRole ? "peer tells no BGP role" : undefined;
+  if (roles.size === 1 && roles.has(COUNTERPART[role])) return undefined;
+  return `peer's BGP role is ${[...roles].join(" and ")}, ours ${role}`;
+}
+
+function isEvpn({ afi, safi }: { readonly afi: number; readonly safi: number }): boolean {
+  return afi === EVPN.afi && safi === EVPN.safi;
 }
 
 /**
@@ -97,7 +183,7 @@ export function negotiate(local: LocalEnd, peerAsn: Asn, open: OpenMessage): Neg
  * opened; with equal identifiers, the one of the larger AS number (RFC 6286 2.3).
  */
 export function survivingConnection(
-  local: LocalEnd,
+  local: Pick<LocalEnd, "asn" | "routerId">,
   peer: Pick<Negotiated, "peerRouterId" | "peerAsn">,
 ): "ours" | "theirs" {
   const ours = identifierValue(local.routerId);

@@ -1,5 +1,6 @@
 // What a session shows to somebody who only watches, such as a BMP exporter (RFC 7854): both OPENs, every UPDATE as it
-// was on the wire, and the end. An observer never answers, so it cannot change or delay what the session does.
+// was on the wire, and the end. An observer never answers, so it cannot change or delay what the session does; all that
+// it may ask for is that the peer say everything again.
 
 import type { IpAddress } from "../../shared/address/ip.ts";
 import type { DownReason } from "./fsm.ts";
@@ -17,6 +18,8 @@ export type EstablishedSession = {
   /** Whole messages with their headers. */
   readonly sentOpen: Uint8Array;
   readonly receivedOpen: Uint8Array;
+  /** Asks the peer to send its routes again (RFC 2918); nothing if it cannot, or if the session is over. */
+  requestRoutes(): void;
 };
 
 export type SessionObserver = {

@@ -4,7 +4,16 @@ import type { IpAddress } from "../../shared/address/ip.ts";
 import type { Asn } from "../../shared/address/vni.ts";
 import type { StateName } from "./fsm.ts";
 import type { Malformed } from "./session.ts";
-import type { Capability } from "./wire/capability.ts";
+import type { BgpRole, Capability } from "./wire/capability.ts";
+
+export type MaximumRoutes = {
+  /** 1..2^32-1 */
+  readonly limit: number;
+  /** A warning at this part of the limit, 1..100; default 75. */
+  readonly warnPercent?: number | undefined;
+  /** The session is tried again after so long; absent: when the configuration changes. */
+  readonly restartAfterSec?: number | undefined;
+};
 
 /** A neighbour. */
 export type PeerConfig = {
@@ -24,6 +33,13 @@ export type PeerConfig = {
   readonly ttlSecurityHops?: number | undefined;
   /** Source address of our connection; default: the system's choice. */
   readonly localAddress?: IpAddress | undefined;
+  /** Administratively down, with a reason that the peer is told (RFC 9003), 1..255 octets of UTF-8. */
+  readonly shutdown?: { readonly reason?: string | undefined } | undefined;
+  /** How many of its routes may be held before the session is ended. */
+  readonly maximumRoutes?: MaximumRoutes | undefined;
+  /** What we are to the peer, told to external peers (RFC 9234), and whether it must tell its own. */
+  readonly role?: BgpRole | undefined;
+  readonly strictRole?: boolean | undefined;
   /** Never connect, wait for the peer to do so; needs the speaker to listen. */
   readonly passive?: boolean | undefined;
 };
@@ -48,6 +64,8 @@ export type PeerSummary = {
   /** Times the peer was Established. */
   readonly sessions: number;
   readonly peerRouterId?: string;
+  /** The name that the peer tells of itself. */
+  readonly peerHostName?: string;
   readonly holdTimeSec?: number;
   readonly capabilities?: readonly Capability[];
   readonly localAddress?: IpAddress;

@@ -5,24 +5,42 @@ import type { IpAddress } from "../../shared/address/ip.ts";
 import { AdjRibIn, NO_CHANGES, type RibChanges } from "./adj-rib-in.ts";
 import { AdjRibOut } from "./adj-rib-out.ts";
 import type { PreparedExport } from "./export.ts";
-import { describeDown, isHardReset } from "./down-reason.ts";
-import type { DownReason, FsmConfig, State, StateName } from "./fsm.ts";
+import { describeDown } from "./down-reason.ts";
+import type { DownReason, Event, FsmConfig, State, StateName } from "./fsm.ts";
 import type { AcceptTargets, ImportPolicy } from "./import-policy.ts";
-import { type LocalEnd, type Negotiated, survivingConnection } from "./negotiation.ts";
+import { type LocalEnd, type Negotiated, type PeerRestart, survivingConnection } from "./negotiation.ts";
 import { pathInformation } from "./path-information.ts";
-import type { PeerConfig, PeerSummary } from "./peer-summary.ts";
-import type { Connection, ConnectionHandlers, HopLimit } from "./ports.ts";
-import { type Malformed, Session, type SessionDeps, type SessionHandlers } from "./session.ts";
-import { Afi, BGP_PORT, CeaseSubcode, ErrorCode, Safi } from "./wire/iana.ts";
+import type { MaximumRoutes, PeerConfig, PeerSummary } from "./peer-summary.ts";
+import type { Connection, ConnectionHandlers } from "./ports.ts";
+import { isForwardingLost, retention } from "./retention.ts";
+import { type Malformed, type RouteRefresh, Session, type SessionDeps, type SessionHandlers } from "./session.ts";
+import { fsmConfigOf, hopLimitOf } from "./session-settings.ts";
+import { StaleRoutes } from "./stale-routes.ts";
+import { Afi, BGP_PORT, CeaseSubcode, ErrorCode, RefreshSubtype, Safi } from "./wire/iana.ts";
 import { encodeMessage } from "./wire/message.ts";
+import { encodeShutdownCommunication, hardReset } from "./wire/notification.ts";
 import type { DecodedUpdate } from "./wire/update.ts";
+import { Writer } from "./wire/writer.ts";
 
 /** What all peers of a speaker share. */
 export type PeerShared = SessionDeps & {
+  /** How long routes of a peer are kept that does not say how long itself. */
   readonly staleMs: number;
+  readonly restart?: SpeakerRestart | undefined;
+  readonly hostName?: string | undefined;
+  /** When the speaker was made, in the clock's time. */
+  readonly startedMs: number;
   readonly accept: () => AcceptTargets;
   /** All routes to be announced. */
   readonly exports: () => Iterable<PreparedExport>;
+};
+
+/** What peers may rely on when the speaker's process ends and another follows. */
+export type SpeakerRestart = {
+  /** How long peers should keep our routes, 0..4095 s. */
+  readonly timeSec: number;
+  /** The forwarding state of an earlier process was still there when this one began. */
+  readonly preserved: boolean;
 };
 
 export type PeerListener = {
@@ -31,22 +49,20 @@ export type PeerListener = {
   state(state: StateName, detail: string | undefined): void;
   endOfRib(): void;
   malformed(malformed: Malformed): void;
+  /** More routes are held than should be; `detail` is for people. */
+  manyRoutes(detail: string): void;
 };
 
 const DEFAULT_HOLD_TIME_SEC = 90;
-/** Short, so that a session is up within 2 s of the ToR's answering: before jitter, worst case connect-retry + idle-hold. */
-const CONNECT_RETRY_MS = 1000;
-const IDLE_HOLD_MS = 800;
-const IDLE_HOLD_MAX_MS = 30_000;
-/** What GTSM sends (RFC 5082 section 3). */
-const MAX_TTL = 255;
+const DEFAULT_WARN_PERCENT = 75;
+const NO_DATA = new Uint8Array(0);
 
 const PROGRESS: readonly StateName[] = ["Idle", "Connect", "Active", "OpenSent", "OpenConfirm", "Established"];
 const OPEN_SENT = PROGRESS.indexOf("OpenSent");
 
 export class Peer {
   readonly config: PeerConfig;
-  readonly #local: LocalEnd;
+  readonly #local: Pick<LocalEnd, "asn" | "routerId">;
   readonly #shared: PeerShared;
   readonly #on: PeerListener;
   readonly #ribIn: AdjRibIn;
@@ -57,7 +73,12 @@ export class Peer {
   /** The one in Established. */
   #established: Session | undefined;
   #agreed: Negotiated | undefined;
-  #cancelStale: (() => void) | undefined;
+  readonly #stale: StaleRoutes;
+  /** What the peer said of its restarts on the last session. */
+  #peerRestart: PeerRestart | undefined;
+  /** The peer asked for all routes; `marked` while they are being sent between marks (RFC 7313). */
+  #refresh: "none" | "asked" | "marked" = "none";
+  #warnedOfRoutes = false;
   /** What the listener last heard. */
   #said = 0;
   #saidDetail: string | undefined;
@@ -71,45 +92,67 @@ export class Peer {
 
   constructor(
     config: PeerConfig,
-    local: Omit<LocalEnd, "holdTimeSec"> & { readonly ownAddresses: ReadonlySet<IpAddress> },
+    local: Pick<LocalEnd, "asn" | "routerId"> & { readonly ownAddresses: ReadonlySet<IpAddress> },
     shared: PeerShared,
     on: PeerListener,
   ) {
     this.config = config;
-    this.#local = {
-      asn: local.asn,
-      routerId: local.routerId,
-      holdTimeSec: config.holdTimeSec ?? DEFAULT_HOLD_TIME_SEC,
-    };
+    this.#local = local;
     this.#ownAddresses = local.ownAddresses;
     this.#shared = shared;
     this.#on = on;
     this.#ribIn = new AdjRibIn(config.address, config.asn);
+    this.#stale = new StaleRoutes(shared.clock, {
+      sweep: () => this.#emit(this.#ribIn.sweepStale()),
+      withdraw: (withdrawn) => this.#emit(this.#ribIn.apply({ withdrawn, announced: [] }, undefined, this.#policy())),
+    });
     this.#shown = { state: "Idle", sinceMs: shared.clock.wallMs() };
+    if (config.shutdown) this.#shown = { ...this.#shown, lastError: describeShutdown(config.shutdown) };
     this.#outgoing = this.#newSession("active");
   }
 
   start(): void {
-    if (!this.config.passive) this.#outgoing.dispatch({ type: "ManualStart" });
+    if (!this.config.passive && !this.config.shutdown) this.#outgoing.dispatch({ type: "ManualStart" });
   }
 
-  /** Ends the sessions with a Cease and forgets the peer's routes. */
-  stop(subcode: number): void {
+  /**
+   * Ends the sessions and forgets the peer's routes. The peer is told why, and that our routes are not to be kept (RFC
+   * 8538 section 4), unless `subcode` is of a passing kind; `reason` goes with an administrative shutdown (RFC 9003).
+   */
+  stop(subcode: number, reason?: string): void {
+    const data = reason === undefined ? NO_DATA : encodeShutdownCommunication(reason);
+    const plain = { code: ErrorCode.CEASE, subcode, data };
+    const hard =
+      this.#established && this.#peerRestart?.notification && subcode !== CeaseSubcode.OTHER_CONFIGURATION_CHANGE;
+    this.#stop({ type: "ManualStop", ...(hard ? hardReset(plain) : plain) });
+  }
+
+  /** Ends the sessions without a word, so that a peer with graceful restart keeps our routes; others are told. */
+  leave(): void {
+    const quiet = this.#shared.restart !== undefined && this.#agreed?.peerRestart !== undefined;
+    this.#stop({ type: "ManualStop", quiet });
+  }
+
+  #stop(event: Event & { type: "ManualStop" }): void {
     this.#closed = true;
-    for (const session of [this.#outgoing, this.#incoming]) session?.dispatch({ type: "ManualStop", subcode });
-    this.#cancelStale?.();
+    for (const session of [this.#outgoing, this.#incoming]) session?.dispatch(event);
+    this.#stale.cancel();
     this.#emit(this.#ribIn.clear());
   }
 
   /** A connection that the peer opened; undefined if it is not wanted. */
   accept(connection: Connection): ConnectionHandlers | undefined {
-    if (this.#closed) return undefined;
+    if (this.#closed || this.config.shutdown) return undefined;
+    // RFC 4724 4.2: a peer with graceful restart that connects anew has lost the session that we still see.
+    if (this.#peerRestart?.covered) {
+      this.#established?.dispatch({ type: "TcpConnectionFails", reason: "the peer has restarted and connected anew" });
+    }
     if (this.#established) {
       // RFC 4271 6.8: the one that is up stays.
       const notification = {
         code: ErrorCode.CEASE,
         subcode: CeaseSubcode.CONNECTION_COLLISION,
-        data: new Uint8Array(0),
+        data: NO_DATA,
       };
       connection.write(encodeMessage({ type: "NOTIFICATION", notification }));
       connection.close();
@@ -171,6 +214,7 @@ export class Peer {
       sessions: this.#sessions,
       ...(agreed && {
         peerRouterId: agreed.peerRouterId,
+        ...(agreed.peerHostName !== undefined && { peerHostName: agreed.peerHostName }),
         holdTimeSec: agreed.holdTimeSec,
         capabilities: agreed.peerCapabilities,
       }),
@@ -184,7 +228,7 @@ export class Peer {
     const handlers: SessionHandlers = {
       changed: (state, reason) => this.#changed(session, state, reason),
       update: (update) => this.#update(update),
-      routeRefresh: (afi, safi) => this.#routeRefresh(afi, safi),
+      routeRefresh: (refresh) => this.#routeRefresh(refresh),
       malformed: (malformed) => {
         this.#malformed[malformed.severity]++;
         this.#on.malformed(malformed);
@@ -192,9 +236,23 @@ export class Peer {
       drained: () => this.#pump(),
     };
     const peer = { address, asn, port, localAddress, hopLimit: hopLimitOf(this.config) };
-    const config = { local: this.#local, peer, fsm: fsmConfigOf(this.config, role) };
+    const config = { local: () => this.#localEnd(), peer, fsm: fsmConfigOf(this.config, role) };
     const session: Session = new Session(this.#shared, config, handlers);
     return session;
+  }
+
+  #localEnd(): LocalEnd {
+    const { clock, restart, startedMs, hostName } = this.#shared;
+    const { holdTimeSec = DEFAULT_HOLD_TIME_SEC, role, strictRole } = this.config;
+    const first = this.#sessions === 0 && clock.nowMs() - startedMs < (restart?.timeSec ?? 0) * 1000;
+    return {
+      ...this.#local,
+      holdTimeSec,
+      role,
+      strictRole,
+      hostName,
+      restart: restart && { timeSec: restart.timeSec, restarted: first, preserved: restart.preserved || !first },
+    };
   }
 
   #changed(session: Session, state: State, reason: DownReason | undefined): void {
@@ -227,8 +285,12 @@ export class Peer {
     const { internal, asOctets, maxMessageOctets } = agreed;
     this.#ribOut = new AdjRibOut({ asn: this.#local.asn, internal, asOctets }, maxMessageOctets);
     for (const route of this.#shared.exports()) this.#ribOut.announce(route);
+    this.#refresh = "none";
+    const lost = isForwardingLost(this.#peerRestart, agreed.peerRestart);
+    this.#peerRestart = agreed.peerRestart;
     // The peer gets its time anew to announce what is stale; End-of-RIB ends it earlier.
-    if (this.#ribIn.staleCount > 0) this.#sweepLater();
+    if (lost) this.#stale.sweep();
+    else if (this.#ribIn.staleCount > 0) this.#stale.keep({ keepMs: this.#shared.staleMs, longLivedMs: 0 });
     this.#pump();
   }
 
@@ -243,8 +305,10 @@ export class Peer {
       this.#agreed = undefined;
       this.#ribOut = undefined;
       this.#ribIn.markStale();
-      if (isHardReset(reason)) this.#sweep();
-      else this.#sweepLater();
+      const kept = retention(reason, this.#peerRestart, this.#shared.staleMs);
+      if (this.#closed) this.#stale.cancel();
+      else if (kept) this.#stale.keep(kept);
+      else this.#stale.sweep();
     }
     if (session === this.#outgoing || !this.#parked || this.#closed) return;
     this.#parked = false;
@@ -253,36 +317,66 @@ export class Peer {
 
   #update(update: DecodedUpdate): void {
     const path = pathInformation(update.attributes);
+    this.#stale.learn(update);
     this.#emit(this.#ribIn.apply(update, path, this.#policy()));
+    if (this.config.maximumRoutes) this.#limitRoutes(this.config.maximumRoutes);
     if (!update.endOfRib) return;
-    this.#sweep();
+    this.#stale.sweep();
     this.#on.endOfRib();
   }
 
-  #routeRefresh(afi: number, safi: number): void {
+  /** Counts what is held: routes that no network imports take no memory (RFC 4486 section 4, first item). */
+  #limitRoutes({ limit, warnPercent = DEFAULT_WARN_PERCENT, restartAfterSec }: MaximumRoutes): void {
+    const held = this.#ribIn.size;
+    const many = held >= (limit * warnPercent) / 100;
+    if (many && !this.#warnedOfRoutes) this.#on.manyRoutes(`${held} routes are held, the limit is ${limit}`);
+    this.#warnedOfRoutes = many;
+    if (held <= limit) return;
+    const data = new Writer(7).u16(Afi.L2VPN).u8(Safi.EVPN).u32(limit).finish();
+    const plain = { code: ErrorCode.CEASE, subcode: CeaseSubcode.MAXIMUM_PREFIXES, data };
+    this.#established?.dispatch({
+      type: "AutomaticStop",
+      ...(this.#peerRestart?.notification ? hardReset(plain) : plain),
+      reason: `more than ${limit} routes`,
+      restMs: restartAfterSec === undefined ? "for good" : restartAfterSec * 1000,
+    });
+  }
+
+  #routeRefresh({ afi, safi, subtype }: RouteRefresh): void {
     if (afi !== Afi.L2VPN || safi !== Safi.EVPN) return; // RFC 2918 section 4: a family that was not agreed is ignored
-    this.#ribOut?.resendAll();
-    this.#pump();
-  }
-
-  #sweepLater(): void {
-    this.#cancelStale?.();
-    this.#cancelStale = this.#shared.clock.setTimer(this.#shared.staleMs, () => this.#sweep());
-  }
-
-  #sweep(): void {
-    this.#cancelStale?.();
-    this.#cancelStale = undefined;
-    this.#emit(this.#ribIn.sweepStale());
+    if (subtype === RefreshSubtype.REQUEST) {
+      this.#refresh = "asked";
+      this.#pump();
+    } else if (this.#agreed?.enhancedRouteRefresh && subtype === RefreshSubtype.BEGIN) {
+      this.#ribIn.markStale();
+      this.#stale.keep({ keepMs: this.#shared.staleMs, longLivedMs: 0 });
+    } else if (this.#agreed?.enhancedRouteRefresh && subtype === RefreshSubtype.END) {
+      this.#stale.sweep();
+    }
   }
 
   /** Sends while the connection takes it. */
   #pump(): void {
     while (this.#established?.writable && this.#ribOut) {
-      const message = this.#ribOut.nextMessage();
+      const message = this.#ribOut.nextMessage() ?? this.#refreshMessage(this.#ribOut);
       if (!message) return;
       this.#established.send(message);
     }
+  }
+
+  /**
+   * Once everything is sent: the answer to a request for all routes, between marks if the peer knows them (RFC 7313 4).
+   * So the first table and its End-of-RIB come before, and a second request waits for the end of the first's answer.
+   */
+  #refreshMessage(ribOut: AdjRibOut): Uint8Array | undefined {
+    if (this.#refresh === "none") return undefined;
+    const marks = this.#agreed?.enhancedRouteRefresh ?? false;
+    const ends = this.#refresh === "marked";
+    this.#refresh = marks && !ends ? "marked" : "none";
+    if (!ends) ribOut.resendAll();
+    if (!marks) return ribOut.nextMessage();
+    const subtype = ends ? RefreshSubtype.END : RefreshSubtype.BEGIN;
+    return encodeMessage({ type: "ROUTE-REFRESH", afi: Afi.L2VPN, safi: Safi.EVPN, subtype });
   }
 
   #policy(): ImportPolicy {
@@ -316,18 +410,6 @@ export class Peer {
   }
 }
 
-function fsmConfigOf({ connectRetrySec, keepaliveTimeSec }: PeerConfig, role: FsmConfig["role"]): FsmConfig {
-  return {
-    role,
-    connectRetryMs: connectRetrySec === undefined ? CONNECT_RETRY_MS : connectRetrySec * 1000,
-    idleHoldMs: connectRetrySec === undefined ? IDLE_HOLD_MS : connectRetrySec * 1000,
-    idleHoldMaxMs: Math.max(IDLE_HOLD_MAX_MS, (connectRetrySec ?? 0) * 1000),
-    keepaliveMs: keepaliveTimeSec === undefined ? undefined : keepaliveTimeSec * 1000,
-  };
-}
-
-/** A peer on the link is one hop away: its packets arrive with TTL 255. */
-function hopLimitOf({ multihop, ttlSecurityHops }: PeerConfig): HopLimit | undefined {
-  if (ttlSecurityHops !== undefined) return { ttl: MAX_TTL, minTtl: MAX_TTL + 1 - ttlSecurityHops };
-  return multihop === undefined ? undefined : { ttl: multihop };
+function describeShutdown({ reason }: NonNullable<PeerConfig["shutdown"]>): string {
+  return reason === undefined ? "administratively shut down" : `administratively shut down: ${JSON.stringify(reason)}`;
 }

@@ -22,13 +22,14 @@ import { SessionTimers } from "./session-timers.ts";
 import type { UpdateContext } from "./wire/attribute-table.ts";
 import { Framer } from "./wire/framer.ts";
 import { toHex } from "./wire/hex.ts";
-import { ErrorCode, OpenSubcode } from "./wire/iana.ts";
+import { Afi, ErrorCode, OpenSubcode, RefreshSubcode, RefreshSubtype, Safi } from "./wire/iana.ts";
 import { decodeMessage, encodeMessage, type Message } from "./wire/message.ts";
 import type { MessageError, Notification } from "./wire/notification.ts";
 import { type DecodedUpdate, decodeUpdate } from "./wire/update.ts";
 
 export type SessionConfig = {
-  readonly local: LocalEnd;
+  /** Asked for each OPEN: what it says of restarts changes. */
+  readonly local: () => LocalEnd;
   readonly peer: {
     readonly address: IpAddress;
     readonly asn: Asn;
@@ -49,11 +50,14 @@ export type Malformed = {
   readonly hex: string;
 };
 
+/** The body of a ROUTE-REFRESH (RFC 2918, 7313). */
+export type RouteRefresh = { readonly afi: number; readonly safi: number; readonly subtype: number };
+
 export type SessionHandlers = {
   /** The state has changed; for a move away from a connection, `reason` says why. */
   changed(state: State, reason: DownReason | undefined): void;
   update(update: DecodedUpdate): void;
-  routeRefresh(afi: number, safi: number): void;
+  routeRefresh(refresh: RouteRefresh): void;
   malformed(malformed: Malformed): void;
   /** More may be sent now. */
   drained(): void;
@@ -69,6 +73,8 @@ export type SessionDeps = {
 /** What a log shows of a malformed message. */
 const HEX_EXCERPT_OCTETS = 128;
 const MARKER_OCTETS = 16;
+/** A ROUTE-REFRESH with nothing but its family. */
+const REFRESH_OCTETS = 23;
 const NO_OCTETS = new Uint8Array(0);
 
 export class Session {
@@ -174,7 +180,13 @@ export class Session {
       remotePort: this.#connection?.remotePort,
       sentOpen: this.#opens.sent,
       receivedOpen: this.#opens.received,
+      requestRoutes: () => this.#requestRoutes(),
     });
+  }
+
+  #requestRoutes(): void {
+    if (this.#state.name !== "Established" || !this.#state.agreed.routeRefresh) return;
+    this.#sendMessage({ type: "ROUTE-REFRESH", afi: Afi.L2VPN, safi: Safi.EVPN, subtype: 0 });
   }
 
   #perform(action: Exclude<Action, { type: "session-down" }>): void {
@@ -182,7 +194,10 @@ export class Session {
       case "connect":
         return this.#connect();
       case "send-open":
-        this.#opens.sent = encodeMessage({ type: "OPEN", open: localOpen(this.#config.local) });
+        this.#opens.sent = encodeMessage({
+          type: "OPEN",
+          open: localOpen(this.#config.local(), this.#config.peer.asn),
+        });
         return this.send(this.#opens.sent);
       case "send-keepalive":
         return this.#sendMessage({ type: "KEEPALIVE" });
@@ -197,7 +212,7 @@ export class Session {
       case "accept-update":
         return this.#on.update(action.update);
       case "accept-route-refresh":
-        return this.#on.routeRefresh(action.afi, action.safi);
+        return this.#on.routeRefresh(action);
       default:
         return assertNever(action);
     }
@@ -268,7 +283,7 @@ export class Session {
     switch (message.type) {
       case "OPEN": {
         this.#opens.received = octets.slice();
-        const agreed = negotiate(this.#config.local, this.#config.peer.asn, message.open);
+        const agreed = negotiate(this.#config.local(), this.#config.peer.asn, message.open);
         if ("error" in agreed) {
           this.#report(agreed, octets);
           return this.dispatch({ type: "BGPOpenMsgErr", notification: agreed.error, reason: agreed.reason });
@@ -283,12 +298,25 @@ export class Session {
         return this.dispatch({ type: isVersionError(notification) ? "NotifMsgVerErr" : "NotifMsg", notification });
       }
       case "ROUTE-REFRESH":
-        return this.dispatch({ type: "RouteRefreshMsg", afi: message.afi, safi: message.safi });
+        return this.#receiveRefresh(message, octets);
       case "UPDATE":
         return this.#receiveUpdate(message.body, octets);
       default:
         return assertNever(message);
     }
+  }
+
+  #receiveRefresh({ afi, safi, subtype }: RouteRefresh, octets: Uint8Array): void {
+    const enhanced = "agreed" in this.#state && this.#state.agreed.enhancedRouteRefresh;
+    // RFC 7313 section 5: marks have no more than the family; a request may bring filters (RFC 5291).
+    if (enhanced && subtype !== RefreshSubtype.REQUEST && octets.length !== REFRESH_OCTETS) {
+      const subcode = RefreshSubcode.INVALID_MESSAGE_LENGTH;
+      const notification = { code: ErrorCode.ROUTE_REFRESH, subcode, data: octets.slice() };
+      const reason = `ROUTE-REFRESH of ${octets.length} octets`;
+      this.#report({ error: notification, reason }, octets);
+      return this.dispatch({ type: "RouteRefreshMsgErr", notification, reason });
+    }
+    this.dispatch({ type: "RouteRefreshMsg", afi, safi, subtype });
   }
 
   #receiveUpdate(body: Uint8Array, octets: Uint8Array): void {

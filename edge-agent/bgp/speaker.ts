@@ -1,7 +1,8 @@
 // The BGP speaker: peers that come and go at run time, one set of routes to announce to all of them, and one listener that
 // hears what they announce. Knows no EVPN policy beyond the predicate over route targets that it is given.
 //
-// RFC 4271, 4456 (as a client), 4760, 5492, 6608, 6793, 7432, 7606, 8365, 8654, 9072. It is no reflector and no
+// RFC 4271, 4456 (as a client), 4724, 4760, 5492, 6608, 6793, 7313, 7432, 7606, 8365, 8538, 8654, 9003, 9072, 9234 (the
+// capability), 9494 (as a helper). It is no reflector and no
 // transit: it never announces what it learned. TCP MD5 (RFC 2385) and GTSM (RFC 5082) are the transport's.
 
 import type { IpAddress, Ipv4 } from "../../shared/address/ip.ts";
@@ -10,7 +11,7 @@ import type { RibChanges } from "./adj-rib-in.ts";
 import { ExportSet } from "./export-set.ts";
 import type { StateName } from "./fsm.ts";
 import type { AcceptTargets } from "./import-policy.ts";
-import { Peer } from "./peer.ts";
+import { Peer, type SpeakerRestart } from "./peer.ts";
 import type { PeerConfig, PeerSummary } from "./peer-summary.ts";
 import type { ExportedRoute, PeerKey, ReceivedRoute } from "./route.ts";
 import type { Malformed, SessionDeps } from "./session.ts";
@@ -27,8 +28,12 @@ export type SpeakerConfig = {
 };
 
 export type SpeakerDeps = SessionDeps & {
-  /** How long a lost session's routes are kept. */
+  /** How long a lost session's routes are kept, where the peer does not say so itself. */
   readonly staleMs: number;
+  /** Graceful restart of our own; absent: peers are not asked to keep our routes. */
+  readonly restart?: SpeakerRestart | undefined;
+  /** Our name for peers' displays, at most 64 octets. */
+  readonly hostName?: string | undefined;
   /** Accept connections of configured peers here; absent: only connect. */
   readonly listen?: { readonly port: number; readonly address?: IpAddress };
 };
@@ -39,6 +44,7 @@ export type SpeakerError =
       Malformed,
       "reason"
     >)
+  | { readonly kind: "many-routes"; readonly peer: PeerKey; readonly detail: string }
   | { readonly kind: "listen-failed"; readonly detail: string }
   | { readonly kind: "unsendable-route"; readonly detail: string };
 
@@ -61,15 +67,15 @@ export type Speaker = {
   ribIn(): ReceivedRoute[];
   /** The routes that `peer` was told. */
   ribOut(peer: PeerKey): ExportedRoute[];
-  /** Ends all sessions with a Cease. */
-  close(): Promise<void>;
+  /** Ends all sessions: with a Cease, or for a restart without a word to peers that wait for it (RFC 4724 section 4). */
+  close(purpose?: "shutdown" | "restart"): Promise<void>;
 };
 
 export function createSpeaker(deps: SpeakerDeps, on: SpeakerListener): Speaker {
   const peers = new Map<PeerKey, { readonly peer: Peer; readonly fingerprint: string }>();
   const exports = new ExportSet();
   let accept: AcceptTargets = () => false;
-  const shared = { ...deps, accept: () => accept, exports: () => exports.values() };
+  const shared = { ...deps, startedMs: deps.clock.nowMs(), accept: () => accept, exports: () => exports.values() };
 
   const listener =
     deps.listen &&
@@ -87,6 +93,7 @@ export function createSpeaker(deps: SpeakerDeps, on: SpeakerListener): Speaker {
       routes: (changes) => on.routes(changes),
       state: (state, detail) => on.session(key, state, detail),
       endOfRib: () => on.endOfRib(key),
+      manyRoutes: (detail) => on.error({ kind: "many-routes", peer: key, detail: `${key}: ${detail}` }),
       malformed: ({ reason, ...rest }) => {
         const detail = `${key}: ${reason} (${rest.code}/${rest.subcode}, ${rest.severity}): ${rest.hex}`;
         on.error({ kind: "malformed-message", peer: key, detail, ...rest });
@@ -96,10 +103,10 @@ export function createSpeaker(deps: SpeakerDeps, on: SpeakerListener): Speaker {
     peer.start();
   }
 
-  function removePeer(key: PeerKey, subcode: number): void {
+  function removePeer(key: PeerKey, subcode: number, reason?: string): void {
     const entry = peers.get(key);
     peers.delete(key);
-    entry?.peer.stop(subcode);
+    entry?.peer.stop(subcode, reason);
   }
 
   return {
@@ -110,7 +117,8 @@ export function createSpeaker(deps: SpeakerDeps, on: SpeakerListener): Speaker {
       for (const [key, peer] of wanted) {
         const fingerprint = fingerprintOf(peer, config);
         if (peers.get(key)?.fingerprint === fingerprint) continue;
-        removePeer(key, CeaseSubcode.OTHER_CONFIGURATION_CHANGE);
+        if (peer.shutdown) removePeer(key, CeaseSubcode.ADMINISTRATIVE_SHUTDOWN, peer.shutdown.reason);
+        else removePeer(key, CeaseSubcode.OTHER_CONFIGURATION_CHANGE);
         addPeer(peer, config, fingerprint);
       }
     },
@@ -137,9 +145,13 @@ export function createSpeaker(deps: SpeakerDeps, on: SpeakerListener): Speaker {
         ?.peer.ribOut()
         .map(({ route }) => route) ?? [],
 
-    close() {
+    close(purpose = "shutdown") {
       listener?.close();
-      for (const key of peers.keys()) removePeer(key, CeaseSubcode.ADMINISTRATIVE_SHUTDOWN);
+      for (const [key, { peer }] of peers) {
+        if (purpose === "restart") peer.leave();
+        else peer.stop(CeaseSubcode.ADMINISTRATIVE_SHUTDOWN);
+        peers.delete(key);
+      }
       return Promise.resolve();
     },
   };

@@ -51,6 +51,20 @@ export const BgpPeer = z
     ttlSecurityHops: z.number().int().min(1).max(254).optional(),
     /** Never connect, wait for the peer to; the agent must be configured to listen. */
     passive: z.boolean().optional(),
+    /** Administratively down; the peer is told the reason (RFC 9003). */
+    shutdown: z.strictObject({ reason: DisplayName.optional() }).optional(),
+    /** The session ends with more routes held than that; a warning comes at `warnPercent` of it, default 75. */
+    maximumRoutes: z
+      .strictObject({
+        limit: z.number().int().min(1).max(0xffffffff),
+        warnPercent: z.number().int().min(1).max(100).optional(),
+        /** The session is tried again after so long; absent: when the peer's settings change. */
+        restartAfterSec: z.number().int().min(1).max(86_400).optional(),
+      })
+      .optional(),
+    /** What this host is to the peer (RFC 9234), told to external peers; and whether the peer must tell its own. */
+    role: z.enum(["provider", "rs", "rs-client", "customer", "peer"]).optional(),
+    strictRole: z.boolean().optional(),
   })
   .refine((peer) => peer.multihop === undefined || peer.ttlSecurityHops === undefined, {
     message: "multihop and ttlSecurityHops exclude each other",

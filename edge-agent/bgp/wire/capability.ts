@@ -1,8 +1,8 @@
-// Capabilities (RFC 5492). Unknown ones, and known ones of a wrong length, are kept as octets: an OPEN is
+// Capabilities (RFC 5492): those of RFC 2918, 4724, 4760, 6793, 7313, 8538, 8654, 8950, 9234, 9494 and FQDN. Unknown ones, and known ones of a wrong length, are kept as octets: an OPEN is
 // never refused for a capability that is merely not understood (RFC 5492 section 3).
 
 import { fromHex, toHex } from "./hex.ts";
-import { CapabilityCode } from "./iana.ts";
+import { BGP_ROLES, CapabilityCode } from "./iana.ts";
 import { Reader } from "./reader.ts";
 import { Writer } from "./writer.ts";
 
@@ -20,8 +20,30 @@ export type Capability =
       readonly restartTimeSec: number;
       readonly families: readonly { readonly afi: number; readonly safi: number; readonly preserved: boolean }[];
     }
+  | { readonly kind: "enhanced-route-refresh" }
+  /** RFC 8950 section 4: families whose routes may have next hops of `nextHopAfi`. */
+  | {
+      readonly kind: "extended-next-hop";
+      readonly families: readonly { readonly afi: number; readonly safi: number; readonly nextHopAfi: number }[];
+    }
+  /** RFC 9234 4.1: what the sender is to the receiver. */
+  | { readonly kind: "role"; readonly role: BgpRole }
+  /** RFC 9494 3.1; `staleTimeSec` 0..2^24-1. */
+  | {
+      readonly kind: "long-lived-graceful-restart";
+      readonly families: readonly {
+        readonly afi: number;
+        readonly safi: number;
+        readonly preserved: boolean;
+        readonly staleTimeSec: number;
+      }[];
+    }
+  /** draft-walton-bgp-hostname-capability; names of at most 64 octets. */
+  | { readonly kind: "fqdn"; readonly host: string; readonly domain: string }
   /** `value` is hex. */
   | { readonly kind: "unknown"; readonly code: number; readonly value: string };
+
+export type BgpRole = (typeof BGP_ROLES)[number];
 
 /** Flags beside the restart time, and beside a family. */
 const RESTARTED = 0x8000;
@@ -65,6 +87,32 @@ export function encodeCapability(capability: Capability): Uint8Array {
           .u8(preserved ? PRESERVED : 0);
       return writer.finish();
     }
+    case "enhanced-route-refresh":
+      return writer.u8(CapabilityCode.ENHANCED_ROUTE_REFRESH).u8(0).finish();
+    case "extended-next-hop":
+      writer.u8(CapabilityCode.EXTENDED_NEXT_HOP).u8(capability.families.length * 6);
+      for (const { afi, safi, nextHopAfi } of capability.families) writer.u16(afi).u16(safi).u16(nextHopAfi);
+      return writer.finish();
+    case "role":
+      return writer.u8(CapabilityCode.BGP_ROLE).u8(1).u8(BGP_ROLES.indexOf(capability.role)).finish();
+    case "long-lived-graceful-restart":
+      writer.u8(CapabilityCode.LONG_LIVED_GRACEFUL_RESTART).u8(capability.families.length * 7);
+      for (const { afi, safi, preserved, staleTimeSec } of capability.families)
+        writer
+          .u16(afi)
+          .u8(safi)
+          .u8(preserved ? PRESERVED : 0)
+          .u24(staleTimeSec);
+      return writer.finish();
+    case "fqdn": {
+      const { host, domain } = capability;
+      writer.u8(CapabilityCode.FQDN);
+      return writer
+        .withLength(1, () => {
+          for (const name of [host, domain]) writer.withLength(1, () => writer.octets(new TextEncoder().encode(name)));
+        })
+        .finish();
+    }
     case "unknown":
       writer.u8(capability.code);
       return writer.withLength(1, () => writer.octets(fromHex(capability.value) ?? new Uint8Array(0))).finish();
@@ -80,9 +128,43 @@ function decodeCapability(code: number, value: Uint8Array): Capability {
   }
   if (code === CapabilityCode.FOUR_OCTET_AS && value.length === 4) return { kind: "four-octet-as", asn: reader.u32() };
   if (code === CapabilityCode.ROUTE_REFRESH && value.length === 0) return { kind: "route-refresh" };
+  if (code === CapabilityCode.ENHANCED_ROUTE_REFRESH && value.length === 0) return { kind: "enhanced-route-refresh" };
   if (code === CapabilityCode.EXTENDED_MESSAGE && value.length === 0) return { kind: "extended-message" };
+  if (code === CapabilityCode.EXTENDED_NEXT_HOP && value.length % 6 === 0) return extendedNextHop(reader);
   if (code === CapabilityCode.GRACEFUL_RESTART && value.length % 4 === 2) return gracefulRestart(reader);
-  return { kind: "unknown", code, value: toHex(value) };
+  if (code === CapabilityCode.LONG_LIVED_GRACEFUL_RESTART && value.length % 7 === 0) return longLived(reader);
+  const role = code === CapabilityCode.BGP_ROLE && value.length === 1 ? BGP_ROLES[reader.u8()] : undefined;
+  if (role) return { kind: "role", role };
+  return (code === CapabilityCode.FQDN && fqdn(reader)) || { kind: "unknown", code, value: toHex(value) };
+}
+
+function extendedNextHop(reader: Reader): Capability {
+  const families: { afi: number; safi: number; nextHopAfi: number }[] = [];
+  while (reader.remaining > 0) families.push({ afi: reader.u16(), safi: reader.u16(), nextHopAfi: reader.u16() });
+  return { kind: "extended-next-hop", families };
+}
+
+function longLived(reader: Reader): Capability {
+  const families: { afi: number; safi: number; preserved: boolean; staleTimeSec: number }[] = [];
+  while (reader.remaining > 0) {
+    const afi = reader.u16();
+    const safi = reader.u8();
+    const preserved = (reader.u8() & PRESERVED) !== 0;
+    families.push({ afi, safi, preserved, staleTimeSec: reader.u24() });
+  }
+  return { kind: "long-lived-graceful-restart", families };
+}
+
+/** Undefined unless both names are there, are UTF-8, and fill the value. */
+function fqdn(reader: Reader): Capability | undefined {
+  const name = (): string =>
+    new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(reader.view(reader.u8()));
+  try {
+    const [host, domain] = [name(), name()];
+    return reader.finished ? { kind: "fqdn", host, domain } : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function gracefulRestart(reader: Reader): Capability {

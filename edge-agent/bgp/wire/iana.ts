@@ -19,7 +19,7 @@ export const ErrorCode = {
 /** Message Header Error subcodes (RFC 4271 6.1). */
 export const HeaderSubcode = { CONNECTION_NOT_SYNCHRONIZED: 1, BAD_MESSAGE_LENGTH: 2, BAD_MESSAGE_TYPE: 3 } as const;
 
-/** OPEN Message Error subcodes (RFC 4271 6.2, RFC 5492). */
+/** OPEN Message Error subcodes (RFC 4271 6.2, RFC 5492, RFC 9234). */
 export const OpenSubcode = {
   UNSPECIFIC: 0,
   UNSUPPORTED_VERSION: 1,
@@ -28,6 +28,7 @@ export const OpenSubcode = {
   UNSUPPORTED_OPTIONAL_PARAMETER: 4,
   UNACCEPTABLE_HOLD_TIME: 6,
   UNSUPPORTED_CAPABILITY: 7,
+  ROLE_MISMATCH: 11,
 } as const;
 
 /** UPDATE Message Error subcodes (RFC 4271 6.3). */
@@ -65,11 +66,27 @@ export const CeaseSubcode = {
 export const CapabilityCode = {
   MULTIPROTOCOL: 1,
   ROUTE_REFRESH: 2,
+  EXTENDED_NEXT_HOP: 5,
   EXTENDED_MESSAGE: 6,
+  BGP_ROLE: 9,
   GRACEFUL_RESTART: 64,
   FOUR_OCTET_AS: 65,
   ENHANCED_ROUTE_REFRESH: 70,
+  LONG_LIVED_GRACEFUL_RESTART: 71,
+  FQDN: 73,
 } as const;
+
+/** BGP Role Value (RFC 9234 4.1), in the order of the registry. */
+export const BGP_ROLES = ["provider", "rs", "rs-client", "customer", "peer"] as const;
+
+/** BGP Route Refresh Subcodes (RFC 7313). */
+export const RefreshSubtype = { REQUEST: 0, BEGIN: 1, END: 2 } as const;
+
+/** ROUTE-REFRESH Message Error subcodes (RFC 7313 5). */
+export const RefreshSubcode = { INVALID_MESSAGE_LENGTH: 1 } as const;
+
+/** BGP Well-known Communities that matter here (RFC 9494). */
+export const Community = { NO_LLGR: 0xffff0007 } as const;
 
 /** Address Family Numbers and Subsequent Address Family Identifiers. */
 export const Afi = { IPV4: 1, IPV6: 2, L2VPN: 25 } as const;

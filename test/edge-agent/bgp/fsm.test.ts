@@ -25,6 +25,7 @@ const agreed: Negotiated = {
   internal: true,
   asOctets: 4,
   routeRefresh: true,
+  enhancedRouteRefresh: true,
   maxMessageOctets: 4096,
   holdTimeSec: 90,
   peerCapabilities: [],
@@ -71,7 +72,8 @@ const EVENTS: readonly Event[] = [
   { type: "KeepAliveMsg" },
   { type: "UpdateMsg", update },
   { type: "UpdateMsgErr", notification: notification(3, 9), reason: "attribute" },
-  { type: "RouteRefreshMsg", afi: 25, safi: 70 },
+  { type: "RouteRefreshMsg", afi: 25, safi: 70, subtype: 0 },
+  { type: "RouteRefreshMsgErr", notification: notification(7, 1), reason: "length" },
 ];
 
 /**
@@ -100,6 +102,7 @@ const GRID: Record<Event["type"], readonly [string, string, string, string, stri
   UpdateMsg: [".", "Idle", "Idle", "Idle 5/1", "Idle 5/2", "Established"],
   UpdateMsgErr: [".", "Idle", "Idle", "Idle 5/1", "Idle 5/2", "Idle 3/9"],
   RouteRefreshMsg: [".", "Idle", "Idle", "Idle 5/1", "Idle 5/2", "Established"],
+  RouteRefreshMsgErr: [".", "Idle", "Idle", "Idle 5/1", "Idle 5/2", "Idle 7/1"],
 };
 
 const cases = STATES.flatMap((state, column) => EVENTS.map((event) => ({ state, event, column })));

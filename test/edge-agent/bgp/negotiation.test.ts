@@ -28,6 +28,7 @@ describe("negotiation", () => {
       internal: true,
       asOctets: 4,
       routeRefresh: false,
+      enhancedRouteRefresh: false,
       maxMessageOctets: 4096,
       holdTimeSec: 90,
       peerCapabilities: PEER.capabilities,
@@ -68,14 +69,71 @@ describe("negotiation", () => {
     expect(agree({ asn: 65001, routerId: LOCAL.routerId }, {}, 65001)).toMatchObject({ internal: false });
   });
 
-  it("our OPEN offers EVPN, refresh, long messages, 4-octet AS numbers, and asks for End-of-RIB", () => {
-    expect(localOpen(LOCAL).capabilities.map((it) => it.kind)).toEqual([
+  it("our OPEN offers what is built, and asks for End-of-RIB", () => {
+    expect(localOpen(LOCAL, LOCAL.asn).capabilities.map((it) => it.kind)).toEqual([
       "multiprotocol",
       "route-refresh",
+      "enhanced-route-refresh",
       "extended-message",
       "four-octet-as",
       "graceful-restart",
+      "long-lived-graceful-restart",
     ]);
+  });
+
+  it("a restart of ours -> R bit, time, and EVPN with its F bit (RFC 4724 section 3)", () => {
+    const restart = { restarted: true, preserved: true, timeSec: 120 };
+    const { capabilities } = localOpen({ ...LOCAL, restart, hostName: "h1" }, LOCAL.asn);
+    expect(capabilities).toContainEqual({
+      kind: "graceful-restart",
+      restarted: true,
+      notification: true,
+      restartTimeSec: 120,
+      families: [{ afi: 25, safi: 70, preserved: true }],
+    });
+    expect(capabilities).toContainEqual({ kind: "fqdn", host: "h1", domain: "" });
+  });
+
+  it("the peer's restart: its last capability counts, for EVPN only (RFC 4724 section 3, RFC 9494 3.1)", () => {
+    const graceful = { kind: "graceful-restart", restarted: false, notification: true, restartTimeSec: 60 } as const;
+    const long = { afi: 25, safi: 70, preserved: true, staleTimeSec: 3600 };
+    const capabilities = [
+      ...PEER.capabilities,
+      { ...graceful, restartTimeSec: 9, families: [] },
+      { ...graceful, families: [{ afi: 25, safi: 70, preserved: true }] },
+      { kind: "long-lived-graceful-restart", families: [{ ...long, afi: 1, safi: 1, staleTimeSec: 1 }, long] },
+      { kind: "fqdn", host: "tor1", domain: "example.net" },
+    ] as const;
+    expect(agree({ capabilities })).toMatchObject({
+      peerRestart: { covered: true, preserved: true, timeSec: 60, notification: true, longLivedSec: 3600 },
+      peerHostName: "tor1.example.net",
+    });
+    const ipv4Only = [...PEER.capabilities, { ...graceful, families: [{ afi: 1, safi: 1, preserved: true }] }];
+    expect(agree({ capabilities: ipv4Only })).toMatchObject({ peerRestart: { covered: false, longLivedSec: 0 } });
+  });
+
+  it.each([
+    ["customer", ["provider"], undefined],
+    ["provider", ["customer"], undefined],
+    ["rs-client", ["rs"], undefined],
+    ["peer", ["peer"], undefined],
+    ["customer", ["customer"], "2/11"],
+    ["customer", ["provider", "peer"], "2/11"],
+    ["customer", ["provider", "provider"], undefined],
+    ["customer", [], undefined],
+  ] as const)("role %s and the peer's %j -> refused with %s (RFC 9234 4.2)", (role, theirs, refusal) => {
+    const capabilities = [...PEER.capabilities, ...theirs.map((it) => ({ kind: "role", role: it }) as const)];
+    const result = agree({ asn: 65001, capabilities }, { role }, 65001);
+    expect("error" in result ? `${result.error.code}/${result.error.subcode}` : undefined).toBe(refusal);
+    expect("error" in agree({ capabilities }, { role })).toBe(false); // iBGP has no roles
+  });
+
+  it("strict role and a peer without one -> refused; a role is told to external peers only", () => {
+    const strict = { role: "customer", strictRole: true } as const;
+    expect(agree({ asn: 65001 }, strict, 65001)).toMatchObject({ error: { code: 2, subcode: 11 } });
+    const kinds = (asn: number) => localOpen({ ...LOCAL, ...strict }, asn as Asn).capabilities.map((it) => it.kind);
+    expect(kinds(65001)).toContain("role");
+    expect(kinds(65000)).not.toContain("role");
   });
 
   it("collision: the connection of the higher identifier stays, compared as numbers (RFC 4271 6.8)", () => {

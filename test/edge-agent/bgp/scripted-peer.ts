@@ -12,7 +12,13 @@ import {
   routeKey,
   ZERO_ESI,
 } from "../../../edge-agent/bgp/route.ts";
-import { createSpeaker, type PeerConfig, type Speaker, type SpeakerError } from "../../../edge-agent/bgp/speaker.ts";
+import {
+  createSpeaker,
+  type PeerConfig,
+  type Speaker,
+  type SpeakerDeps,
+  type SpeakerError,
+} from "../../../edge-agent/bgp/speaker.ts";
 import type { Capability } from "../../../edge-agent/bgp/wire/capability.ts";
 import { encodeEndOfRib, decodeUpdate, encodeUpdate } from "../../../edge-agent/bgp/wire/update.ts";
 import type { PathAttributes } from "../../../edge-agent/bgp/wire/attribute-table.ts";
@@ -86,7 +92,14 @@ export class Scene {
   readonly asn: Asn;
 
   constructor(
-    options: { asn?: number; listen?: boolean; peer?: Partial<PeerConfig>; staleMs?: number; random?: number } = {},
+    options: {
+      asn?: number;
+      listen?: boolean;
+      peer?: Partial<PeerConfig>;
+      staleMs?: number;
+      random?: number;
+      restart?: SpeakerDeps["restart"];
+    } = {},
   ) {
     this.asn = (options.asn ?? 65000) as Asn;
     this.peer = { address: PEER, asn: 65000 as Asn, ...options.peer };
@@ -97,6 +110,7 @@ export class Scene {
         clock,
         random: () => options.random ?? 1,
         staleMs: options.staleMs ?? 120_000,
+        restart: options.restart,
         ...(options.listen && { listen: { port: 179 } }),
       },
       {

@@ -13,10 +13,10 @@ export type Command =
   | { readonly type: "exports"; readonly routes: readonly ExportedRoute[] }
   | { readonly type: "imports"; readonly targets: readonly string[] }
   | { readonly type: "query"; readonly id: number }
-  | { readonly type: "close" };
+  | { readonly type: "close"; readonly purpose?: "restart" };
 
 const words: Partial<Record<string, string>> = Object.fromEntries(process.argv.slice(2).map((it) => it.split("=", 2)));
-const { staleMs = "120000", listenPort, md5 = "" } = words;
+const { staleMs = "120000", listenPort, md5 = "", hostName, restart } = words;
 // `md5=ADDRESS/KEY,ADDRESS/KEY`
 const md5Keys = new Map(
   md5.split(",").flatMap((pair): [IpAddress, string][] => {
@@ -37,6 +37,9 @@ const deps: SpeakerDeps = {
   },
   random: Math.random,
   staleMs: Number(staleMs),
+  hostName,
+  // `restart=preserved` or `restart=lost`
+  restart: restart === undefined ? undefined : { timeSec: 120, preserved: restart === "preserved" },
   ...listen,
 };
 
@@ -64,7 +67,7 @@ function obey(command: Command): void {
     case "query":
       return say({ event: "answer", id: command.id, summary: speaker.summary(), ribIn: speaker.ribIn() });
     case "close":
-      void speaker.close().then(() => process.exit(0));
+      void speaker.close(command.purpose).then(() => process.exit(0));
   }
 }
 

@@ -10,6 +10,7 @@ import { type EvpnRoute, type Label, parseEsi, type Esi, type Pmsi } from "../..
 import type { AsPathSegment } from "../../../../edge-agent/bgp/wire/as-path.ts";
 import type { PathAttributes } from "../../../../edge-agent/bgp/wire/attribute-table.ts";
 import type { Capability } from "../../../../edge-agent/bgp/wire/capability.ts";
+import { BGP_ROLES } from "../../../../edge-agent/bgp/wire/iana.ts";
 import type { ExtCommunity } from "../../../../edge-agent/bgp/wire/ext-community.ts";
 import { toHex } from "../../../../edge-agent/bgp/wire/hex.ts";
 import type { OpenMessage } from "../../../../edge-agent/bgp/wire/open.ts";
@@ -136,6 +137,31 @@ const capability: fc.Arbitrary<Capability> = fc.oneof(
   }),
   fc.constant({ kind: "route-refresh" as const }),
   fc.constant({ kind: "extended-message" as const }),
+  fc.constant({ kind: "enhanced-route-refresh" as const }),
+  fc.record({
+    kind: fc.constant("extended-next-hop" as const),
+    families: fc.array(fc.record({ afi: fc.nat(0xffff), safi: fc.nat(0xffff), nextHopAfi: fc.nat(0xffff) }), {
+      maxLength: 3,
+    }),
+  }),
+  fc.record({ kind: fc.constant("role" as const), role: fc.constantFrom(...BGP_ROLES) }),
+  fc.record({
+    kind: fc.constant("long-lived-graceful-restart" as const),
+    families: fc.array(
+      fc.record({
+        afi: fc.nat(0xffff),
+        safi: fc.nat(255),
+        preserved: fc.boolean(),
+        staleTimeSec: fc.nat(0xffffff),
+      }),
+      { maxLength: 3 },
+    ),
+  }),
+  fc.record({
+    kind: fc.constant("fqdn" as const),
+    host: fc.string({ maxLength: 12, unit: "grapheme-ascii" }),
+    domain: fc.string({ maxLength: 12 }),
+  }),
   fc.record({
     kind: fc.constant("graceful-restart" as const),
     restarted: fc.boolean(),
@@ -147,7 +173,7 @@ const capability: fc.Arbitrary<Capability> = fc.oneof(
   }),
   fc.record({
     kind: fc.constant("unknown" as const),
-    code: fc.constantFrom(69, 70, 71, 73, 128, 200),
+    code: fc.constantFrom(69, 72, 128, 200),
     value: octets(0, 20).map((it) => toHex(it)),
   }),
 );
@@ -157,7 +183,7 @@ export const openMessage: fc.Arbitrary<OpenMessage> = fc
     asn,
     holdTimeSec: fc.integer({ min: 0, max: 0xffff }),
     routerId: ipv4,
-    rest: fc.array(capability, { maxLength: 8 }),
+    rest: fc.array(capability, { maxLength: 6 }),
   })
   .map(({ asn: number, holdTimeSec, routerId, rest }) => ({
     version: 4,

@@ -60,13 +60,16 @@ describe("captured OPENs", () => {
       { kind: "multiprotocol", afi: 25, safi: 70 },
       { kind: "unknown", code: 128, value: "" },
       { kind: "route-refresh" },
-      { kind: "unknown", code: 70, value: "" },
+      { kind: "enhanced-route-refresh" },
       { kind: "four-octet-as", asn: 65000 },
       { kind: "extended-message" },
       { kind: "unknown", code: 69, value: "00194601" },
-      { kind: "unknown", code: 73, value: "03746f7200" },
+      { kind: "fqdn", host: "tor", domain: "" },
       { kind: "graceful-restart", restarted: true, notification: true, restartTimeSec: 120, families: [] },
-      { kind: "unknown", code: 71, value: "00194680000000" },
+      {
+        kind: "long-lived-graceful-restart",
+        families: [{ afi: 25, safi: 70, preserved: true, staleTimeSec: 0 }],
+      },
     ]);
     expect(encodeMessage(message)).toEqual(messageOf(OPEN_VECTORS.frr));
   });
@@ -79,10 +82,10 @@ describe("captured OPENs", () => {
         routerId: "10.99.0.9",
         capabilities: [
           { kind: "route-refresh" },
-          { kind: "unknown", code: 73 },
+          { kind: "fqdn" },
           { kind: "multiprotocol", afi: 25, safi: 70 },
           { kind: "four-octet-as", asn: 65000 },
-          { kind: "unknown", code: 5, value: "001900460002" },
+          { kind: "extended-next-hop", families: [{ afi: 25, safi: 70, nextHopAfi: 2 }] },
         ],
       },
     });

@@ -1,0 +1,56 @@
+// When the stale routes of one peer go: after the restart time (RFC 4724 4.2), and after the long-lived one, at whose start
+// those that carry NO_LLGR go (RFC 9494 4.3). End-of-RIB ends both earlier. Which routes are stale is the Adj-RIB-In's.
+
+import type { Clock } from "../clock.ts";
+import type { Retention } from "./retention.ts";
+import { type EvpnRoute, routeKey } from "./route.ts";
+import { Community } from "./wire/iana.ts";
+import type { DecodedUpdate } from "./wire/update.ts";
+
+export class StaleRoutes {
+  readonly #clock: Clock;
+  readonly #on: { sweep(): void; withdraw(routes: readonly EvpnRoute[]): void };
+  /** Routes that must not be long-lived, by key. */
+  readonly #shortLived = new Map<string, EvpnRoute>();
+  #cancel: (() => void) | undefined;
+
+  constructor(clock: Clock, on: { sweep(): void; withdraw(routes: readonly EvpnRoute[]): void }) {
+    this.#clock = clock;
+    this.#on = on;
+  }
+
+  /** Remembers which of the routes may not outlive the restart time. */
+  learn({ announced, attributes }: DecodedUpdate): void {
+    const short = attributes.communities?.includes(Community.NO_LLGR) ?? false;
+    if (!short && this.#shortLived.size === 0) return;
+    for (const route of announced) {
+      if (short) this.#shortLived.set(routeKey(route), route);
+      else this.#shortLived.delete(routeKey(route));
+    }
+  }
+
+  /** Starts the time anew. */
+  keep({ keepMs, longLivedMs }: Retention): void {
+    this.cancel();
+    this.#cancel = this.#clock.setTimer(keepMs, () => {
+      if (longLivedMs === 0) this.sweep();
+      else this.#keepLongLived(longLivedMs);
+    });
+  }
+
+  sweep(): void {
+    this.cancel();
+    this.#on.sweep();
+  }
+
+  cancel(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+  }
+
+  #keepLongLived(longLivedMs: number): void {
+    this.#on.withdraw([...this.#shortLived.values()]);
+    this.#shortLived.clear();
+    this.#cancel = this.#clock.setTimer(longLivedMs, () => this.sweep());
+  }
+}
