@@ -3,6 +3,7 @@
 
 import type { IpAddress } from "../shared/address/ip.ts";
 import type { Mac } from "../shared/address/mac.ts";
+import type { Prefix } from "../shared/address/prefix.ts";
 import type { PeerReport, Report } from "../shared/message/report.ts";
 import type { ReceivedRoute } from "./bgp/route.ts";
 import type { PeerSummary, Speaker, SpeakerError, SpeakerListener } from "./bgp/speaker.ts";
@@ -27,13 +28,15 @@ export type AgentPorts = {
   readonly broker: BrokerConnection;
   readonly kernel: Kernel;
   readonly replica: ReplicaStore;
-  /** Makes the BGP speaker; it starts with no peers. */
-  readonly speaker: (listener: SpeakerListener) => Speaker;
+  /** Makes the BGP speaker; it starts with no peers. `preserved`: the kernel forwards for us already. */
+  readonly speaker: (listener: SpeakerListener, start: { readonly preserved: boolean }) => Speaker;
   readonly clock: Clock;
   readonly random: Random;
   readonly diary: Diary;
   readonly identity: Report["agent"];
   readonly compareEveryMs: number;
+  /** VTEPs of the fabric that may be sent to; absent: any. */
+  readonly fabricVteps?: readonly Prefix[] | undefined;
 };
 
 /** What `show` reads. */
@@ -81,8 +84,14 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
   const malformed = createMalformedLog();
 
   const update = debounce(clock, SETTLE_MS, () => refresh());
-  const resolver = createResolver(clock, diary, () => update.trigger());
-  const speaker = ports.speaker({
+  const resolver = createResolver({
+    clock,
+    log: diary,
+    fabricVteps: ports.fabricVteps,
+    again: () => update.trigger(),
+  });
+  const preserved = await forwardsAlready(ports);
+  const listener: SpeakerListener = {
     routes: () => update.trigger(),
     session: (peer, state, detail) => {
       if (state !== "Established") endOfRib.delete(peer);
@@ -94,7 +103,8 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
       update.trigger();
     },
     error: onBgpError,
-  });
+  };
+  const speaker = ports.speaker(listener, { preserved });
   const reconciler = createReconciler({
     kernel: ports.kernel,
     clock,
@@ -177,7 +187,7 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
   /** No delete before in-sync: a whole answer from the cloud, and from each ToR its End-of-RIB or the wait's end. */
   function mayDelete(): boolean {
     const peers = hostIntent?.host.bgp?.peers ?? [];
-    return session.state.inSync && (waitedForRib || peers.every((peer) => endOfRib.has(peer.address)));
+    return session.state.inSync && (waitedForRib || peers.every((peer) => peer.shutdown || endOfRib.has(peer.address)));
   }
 
   broker.listen({
@@ -220,11 +230,21 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
       reports.close();
       await session.close();
       await broker.close();
-      await speaker.close();
+      await speaker.close("restart");
       await reconciler.close();
       await ports.kernel.close();
     },
   };
+}
+
+/** True if an earlier process left its forwarding state: ToRs may go on sending to us meanwhile (RFC 4724, F bit). */
+async function forwardsAlready({ kernel, diary }: AgentPorts): Promise<boolean> {
+  try {
+    return (await kernel.dump()).networks.length > 0;
+  } catch (cause) {
+    diary.warn("kernel-unread", `whether the kernel forwards already is not known: ${(cause as Error).message}`);
+    return false;
+  }
 }
 
 /** What the kernel was read back to hold, by network id, with the reasons where it is not as desired. */

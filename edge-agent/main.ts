@@ -41,13 +41,15 @@ export async function runAgent(configPath: string): Promise<void> {
     broker: connectBroker({ host: config.host, ...config.broker, password: config.password }, diary),
     kernel,
     replica,
-    speaker: (listener) =>
+    speaker: (listener, { preserved }) =>
       createSpeaker(
         {
           transport: createTcpTransport({ md5Keys: config.md5Keys, calls }),
           clock,
           random: Math.random,
           staleMs: config.staleRoutesSec * 1000,
+          restart: { timeSec: config.staleRoutesSec, preserved },
+          hostName: config.host,
           ...(listenPort !== undefined && { listen: { port: listenPort } }),
         },
         listener,
@@ -57,6 +59,7 @@ export async function runAgent(configPath: string): Promise<void> {
     diary,
     identity: { version: agentVersion(), startedAtMs: clock.wallMs(), kernel: release() },
     compareEveryMs: config.compareEverySec * 1000,
+    fabricVteps: config.fabricVteps,
   });
   const socket = await serveSocket(config.socket, (request) => answerLocal(agent, request));
   diary.info("started", `host ${config.host}, broker ${config.broker.url}, socket ${config.socket}`);

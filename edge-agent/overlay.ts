@@ -19,6 +19,7 @@ import {
 } from "./evpn/mac-table.ts";
 import { exportTargets, importTargets, routeDistinguishers } from "./evpn/mac-vrf.ts";
 import { originate } from "./evpn/originate.ts";
+import { type ExportRefusal, exportRefusal, leadsWhereAllowed, type NextHopList } from "./evpn/policy.ts";
 import type { HostIntent, NetworkIntent } from "./intent/view.ts";
 
 /** One network of the picture. */
@@ -36,11 +37,19 @@ export type Overlay = {
   readonly networks: readonly OverlayNetwork[];
   readonly desired: DesiredState;
   readonly exports: readonly ExportedRoute[];
+  /** Routes that policy kept from being announced: always a fault of ours, and worth an event. */
+  readonly refusedExports: readonly { readonly route: ExportedRoute; readonly reason: ExportRefusal }[];
   /** The union of all networks' import route targets: a route with none of them never reaches a table. */
   readonly imports: ReadonlySet<RouteTarget>;
 };
 
-export const EMPTY_OVERLAY: Overlay = { networks: [], desired: { networks: [] }, exports: [], imports: new Set() };
+export const EMPTY_OVERLAY: Overlay = {
+  networks: [],
+  desired: { networks: [] },
+  exports: [],
+  refusedExports: [],
+  imports: new Set(),
+};
 
 /** The BGP identifier (RFC 6286): as configured, else the VTEP address if that is IPv4. */
 export function routerIdOf(host: { vtep: HostIntent["host"]["vtep"]; bgp?: HostBgp | undefined }): Ipv4 | undefined {
@@ -54,37 +63,49 @@ export function importsOf(intent: HostIntent): ReadonlySet<RouteTarget> {
   return all;
 }
 
-/** What time has taught: how far intent can be relied on, and which MACs have moved. */
-export type OverlayHistory = {
+/** What the overlay depends on besides intent and fabric: which VTEPs may be used, how far intent can be relied on, and which MACs moved. */
+export type OverlayContext = {
+  /** Absent: any VTEP. */
+  readonly mayUse: NextHopList | undefined;
   readonly trust: IntentTrust;
   readonly decisions: (network: string) => MobilityDecisions;
 };
 
-const NO_HISTORY: OverlayHistory = { trust: "current", decisions: () => NO_DECISIONS };
+const DEFAULT_CONTEXT: OverlayContext = {
+  mayUse: undefined,
+  trust: "current",
+  decisions: () => NO_DECISIONS,
+};
 
 /** Builds the picture from what the cloud wants and what the fabric says. */
 export function buildOverlay(
   intent: HostIntent,
   fabric: readonly ReceivedRoute[],
-  history: OverlayHistory = NO_HISTORY,
+  context: OverlayContext = DEFAULT_CONTEXT,
 ): Overlay {
+  const { mayUse } = context;
+  const accepted = mayUse ? fabric.filter((route) => leadsWhereAllowed(route, mayUse)) : fabric;
   const routerId = routerIdOf(intent.host);
   const vnis = intent.networks.map((network) => network.definition.vni);
   const rds = routerId ? routeDistinguishers(vnis, routerId) : undefined;
   const networks = intent.networks.map((network) => ({
-    ...buildNetwork(intent, network, fabric, history),
+    ...buildNetwork(intent, network, accepted, context),
     rd: rds?.get(network.definition.vni),
   }));
-  const exports = networks.flatMap(({ intent: network, table, rd }) => {
+  const originated = networks.flatMap(({ intent: network, table, rd }) => {
     const vni = network.definition.vni;
     if (!rd || !intent.host.bgp) return [];
     const routeTargets = exportTargets(membership(network), intent.host.bgp);
-    return originate({ vni, rd, vtep: intent.host.vtep, routeTargets, entries: table.entries });
+    const { vtep } = intent.host;
+    const macs = new Set(network.endpoints.flatMap(({ record }) => (record.host === intent.id ? [record.mac] : [])));
+    const routes = originate({ vni, rd, vtep, routeTargets, entries: table.entries });
+    return routes.map((route) => ({ route, reason: exportRefusal(route, { vtep, rd, macs }) }));
   });
   return {
     networks,
     desired: { networks: networks.map((network) => network.state) },
-    exports,
+    exports: originated.flatMap(({ route, reason }) => (reason ? [] : [route])),
+    refusedExports: originated.flatMap(({ route, reason }) => (reason ? [{ route, reason }] : [])),
     imports: new Set(networks.flatMap((network) => [...network.imports])),
   };
 }
@@ -93,7 +114,7 @@ function buildNetwork(
   intent: HostIntent,
   network: NetworkIntent,
   fabric: readonly ReceivedRoute[],
-  history: OverlayHistory,
+  context: OverlayContext,
 ): Omit<OverlayNetwork, "rd"> {
   const imports = networkImports(intent, network);
   const ownVtep = intent.host.vtep;
@@ -103,8 +124,8 @@ function buildNetwork(
     declared,
     members: Array.from(network.vteps.values(), (vtep) => vtep.address),
     fabric: routesOf(fabric, imports),
-    decisions: history.decisions(network.id),
-    trust: history.trust,
+    decisions: context.decisions(network.id),
+    trust: context.trust,
   });
   const local = table.entries.flatMap(({ mac, port }) => (port === undefined ? [] : [{ mac, port }]));
   const state: NetworkState = {

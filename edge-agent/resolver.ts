@@ -2,11 +2,13 @@
 // and says in the diary what the two disagree about. The pure parts are overlay.ts and evpn/; here are clock and diary.
 
 import type { Mac } from "../shared/address/mac.ts";
+import type { Prefix } from "../shared/address/prefix.ts";
 import type { ReceivedRoute } from "./bgp/route.ts";
 import type { Clock } from "./clock.ts";
 import { DUPLICATE_LIMITS } from "./evpn/duplicate-mac.ts";
 import type { Conflict, ConflictResponse, IntentTrust } from "./evpn/mac-table.ts";
 import { createMobilityWatch, type MobilityEvent, type MovedMac } from "./evpn/mobility.ts";
+import { nextHopList } from "./evpn/policy.ts";
 import type { HostIntent } from "./intent/view.ts";
 import type { Log } from "./log.ts";
 import { buildOverlay, type Overlay } from "./overlay.ts";
@@ -34,7 +36,15 @@ const RESPONSES: Readonly<Record<ConflictResponse, string>> = {
 };
 
 /** `again` is called when time alone has changed something, so that `resolve` is worth calling. */
-export function createResolver(clock: Clock, log: Log, again: () => void): Resolver {
+export function createResolver(options: {
+  clock: Clock;
+  log: Log;
+  /** VTEPs of the fabric that may be sent to; absent: any. */
+  fabricVteps?: readonly Prefix[] | undefined;
+  again: () => void;
+}): Resolver {
+  const { clock, log, again } = options;
+  const mayUse = options.fabricVteps && nextHopList(options.fabricVteps);
   const mobility = createMobilityWatch(DUPLICATE_LIMITS);
   let said = new Set<string>();
   let current = false;
@@ -53,20 +63,28 @@ export function createResolver(clock: Clock, log: Log, again: () => void): Resol
     cancelTimer = Number.isFinite(due) ? clock.setTimer(Math.max(0, due - nowMs), again) : () => {};
   }
 
+  /** Each thing once, for as long as it lasts. */
   function say(overlay: Overlay): void {
-    const now = new Set(overlay.networks.flatMap(({ id, table }) => table.conflicts.map((it) => describe(id, it))));
-    for (const text of now) if (!said.has(text)) log.warn("conflict", text);
-    said = now;
+    const now = new Map<string, "conflict" | "export-refused">();
+    for (const { id, table } of overlay.networks) {
+      for (const conflict of table.conflicts) now.set(describe(id, conflict), "conflict");
+    }
+    for (const { route, reason } of overlay.refusedExports) {
+      now.set(`${reason}: ${JSON.stringify(route.nlri)}`, "export-refused");
+    }
+    for (const [text, kind] of now) if (!said.has(text)) log.warn(kind, text);
+    said = new Set(now.keys());
   }
 
   return {
     resolve(intent, fabric) {
       const nowMs = clock.nowMs();
-      const history = { trust: trust(nowMs), decisions: (network: string) => mobility.decisions(network) };
+      const decisions = (network: string) => mobility.decisions(network);
+      const context = { mayUse, trust: trust(nowMs), decisions };
       mobility.retain(new Set(intent.networks.map(({ id }) => id)));
-      let overlay = buildOverlay(intent, fabric, history);
+      let overlay = buildOverlay(intent, fabric, context);
       const events = overlay.networks.flatMap(({ id, table }) => mobility.observe(id, table, intent.host.vtep, nowMs));
-      if (events.length > 0) overlay = buildOverlay(intent, fabric, history);
+      if (events.length > 0) overlay = buildOverlay(intent, fabric, context);
       for (const event of events) report(event, log);
       say(overlay);
       schedule(nowMs);

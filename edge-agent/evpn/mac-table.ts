@@ -191,7 +191,6 @@ function floodList(
 ): MacTable["flood"] {
   const flood = new Map<IpAddress, "intent" | "fabric">();
   for (const route of fabric) {
-    // The tunnel's end is in the PMSI attribute (RFC 7432 11.2); FRR takes the originator, which is the same VTEP.
     if (route.nlri.type === "imet" && speaksVxlan(route)) flood.set(floodVtep(route, route.nlri), "fabric");
   }
   for (const vtep of members) flood.set(vtep, "intent");
@@ -199,6 +198,7 @@ function floodList(
   return Array.from(flood, ([vtep, source]) => ({ vtep, source }));
 }
 
-function floodVtep(route: ReceivedRoute, nlri: ImetRoute): IpAddress {
+/** The tunnel's end is in the PMSI attribute (RFC 7432 11.2); FRR takes the originator, which is the same VTEP. */
+export function floodVtep(route: ReceivedRoute, nlri: ImetRoute): IpAddress {
   return route.pmsi?.endpoint ?? nlri.originator;
 }

@@ -17,11 +17,22 @@ type Membership = {
   readonly asns: Iterable<Asn>;
 };
 
-/** The route targets a network imports: those given, else `ASN:VNI` for each ASN a member or its ToR has. */
+/** The bit that says "VXLAN" in the number of an auto-derived route target (RFC 8365 5.1.2.1: type 1, domain 0). */
+const AUTO_VXLAN = 1 << 28;
+
+/**
+ * The route targets a network imports: those given, else for each ASN a member or its ToR has, `ASN:VNI` and the form of
+ * RFC 8365 5.1.2.1, which a ToR may be told to use. No VNI has that bit, so the two cannot be mistaken for each other.
+ */
 export function importTargets(network: Membership, bgp: HostBgp): ReadonlySet<RouteTarget> {
   if (network.routeTargets) return new Set(network.routeTargets.import);
   const asns = new Set([...network.asns, bgp.asn, ...bgp.peers.map((peer) => peer.asn)]);
-  return new Set(Array.from(asns, (asn) => autoRouteTarget(asn, network.vni)));
+  return new Set([...asns].flatMap((asn) => [autoRouteTarget(asn, network.vni), rfc8365RouteTarget(asn, network.vni)]));
+}
+
+/** `65001:268435556` for VNI 100; of a 4-octet ASN the low 16 bits, as FRR derives it. */
+function rfc8365RouteTarget(asn: Asn, vni: Vni): RouteTarget {
+  return `${asn & 0xffff}:${AUTO_VXLAN | vni}` as RouteTarget;
 }
 
 /** The route targets a network exports: those given, else `ASN:VNI` with this host's ASN. */

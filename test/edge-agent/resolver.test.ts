@@ -4,6 +4,7 @@ import type { HostIntent } from "../../edge-agent/intent/view.ts";
 import { createDiary } from "../../edge-agent/log.ts";
 import { createResolver, INTENT_OLD_AFTER_MS } from "../../edge-agent/resolver.ts";
 import type { IpAddress } from "../../shared/address/ip.ts";
+import type { Prefix } from "../../shared/address/prefix.ts";
 import type { Asn, Vni } from "../../shared/address/vni.ts";
 import { HIGH, LOW, macOf, macRoute, OWN } from "./evpn/fabric-routes.ts";
 
@@ -21,7 +22,7 @@ const intent: HostIntent = {
   ],
 };
 
-function agent() {
+function agent(fabricVteps?: readonly Prefix[]) {
   let nowMs = 0;
   let due: { atMs: number; act: () => void } | undefined;
   let calls = 0;
@@ -37,7 +38,14 @@ function agent() {
     },
   };
   const diary = createDiary(clock.wallMs, () => {});
-  const resolver = createResolver(clock, diary, () => calls++);
+  const resolver = createResolver({
+    clock,
+    log: diary,
+    fabricVteps,
+    again: () => {
+      calls++;
+    },
+  });
   return {
     resolver,
     warnings: () => diary.recent().map(({ kind }) => kind),
@@ -111,6 +119,12 @@ describe("resolver", () => {
     const immutable = { arpNd: { router: false, override: false, immutable: true } };
     const neighbours = see(macRoute(7, LOW, { ip }), macRoute(8, HIGH, { ip, ...immutable })).desired.networks[0];
     expect(neighbours?.neighbours).toEqual([{ ip, mac: macOf(8) }]);
+  });
+
+  it("resolver: a list of VTEPs -> routes of others are not used, for MACs, segments or flooding", () => {
+    const { see } = agent([`${LOW}/32` as Prefix]);
+    const { networks } = see(macRoute(7, LOW), macRoute(8, HIGH));
+    expect(networks[0]?.table.entries.map(({ mac }) => mac)).toEqual([macOf(1), macOf(7)]);
   });
 
   it("resolver: closed -> no timer is left", () => {

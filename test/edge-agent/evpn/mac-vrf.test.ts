@@ -6,7 +6,7 @@ import { originate } from "../../../edge-agent/evpn/originate.ts";
 import type { IpAddress, Ipv4 } from "../../../shared/address/ip.ts";
 import type { Mac } from "../../../shared/address/mac.ts";
 import { parseRouteDistinguisher, type RouteDistinguisher } from "../../../shared/address/rd.ts";
-import type { RouteTarget } from "../../../shared/address/rt.ts";
+import { parseRouteTarget, type RouteTarget } from "../../../shared/address/rt.ts";
 import type { Asn, Vni } from "../../../shared/address/vni.ts";
 import type { HostBgp } from "../../../shared/model/resource.ts";
 
@@ -16,8 +16,18 @@ const bgp: HostBgp = { asn: 65021 as Asn, peers: [{ address: "192.0.2.254" as Ip
 describe("route targets", () => {
   it("route targets: none given -> ASN:VNI of the members and their ToRs, never a wildcard (RFC 8365 5.1.2)", () => {
     const network = { vni: 100 as Vni, asns: [65001 as Asn, 65002 as Asn] };
-    expect([...importTargets(network, bgp)].sort()).toEqual(["65001:100", "65002:100", "65021:100"]);
+    const asns = [65001, 65002, 65021];
+    const both = asns.flatMap((asn) => [`${asn}:${2 ** 28 + 100}`, `${asn}:100`]);
+    expect([...importTargets(network, bgp)].sort()).toEqual(both.sort());
     expect(exportTargets(network, bgp)).toEqual(["65021:100"]);
+  });
+
+  it("route targets: a 4-octet ASN -> its low 16 bits, in both forms, and valid (FRR derives them so)", () => {
+    const large: HostBgp = { asn: 4200000002 as Asn, peers: [] };
+    const network = { vni: 0xffffff as Vni, asns: [] };
+    expect([...importTargets(network, large)]).toEqual(["59906:16777215", "59906:285212671"]);
+    expect(exportTargets(network, large)).toEqual(["59906:16777215"]);
+    for (const target of importTargets(network, large)) expect(parseRouteTarget(target)).toBe(target);
   });
 
   it("route targets: given -> those and no others", () => {
