@@ -1,0 +1,85 @@
+// The agent's config file: who this host is and where the broker is. Everything else (networks, peers, endpoints) comes
+// from the cloud, so that there is nothing else to keep equal on a fleet.
+
+import { readFile } from "node:fs/promises";
+import * as z from "zod";
+import { type IpAddress, parseIp } from "../shared/address/ip.ts";
+import { PrefixField, Slug } from "../shared/model/fields.ts";
+import { MAX_MD5_KEY_OCTETS } from "./bgp/transport-socket.ts";
+import { DEFAULT_SOCKET } from "./local/socket.ts";
+
+const AgentConfig = z.strictObject({
+  /** This host's id, as the API knows it; also the MQTT client id. */
+  host: Slug,
+  broker: z.strictObject({
+    url: z.string().regex(/^mqtts?:\/\//, "must begin with mqtt:// or mqtts://"),
+    username: z.string().min(1),
+    /** A file with the password alone, readable by the agent only. */
+    passwordFile: z.string().min(1),
+  }),
+  /** Where the replica is kept. */
+  stateDir: z.string().default("/var/lib/overspan"),
+  /** The unix socket of `overspan-agent show`. */
+  socket: z.string().default(DEFAULT_SOCKET),
+  /** A full comparison with the kernel at least this often. */
+  compareEverySec: z.number().min(1).max(3600).default(30),
+  /** How long the fabric's routes are kept after a ToR session is lost (RFC 4724 4.2), 0 to 4095. */
+  staleRoutesSec: z.number().int().min(0).max(4095).default(120),
+  /** Routes of the fabric are used only if their VTEP is in one of these prefixes; absent: any VTEP. */
+  fabricVteps: z.array(PrefixField).min(1).optional(),
+  bgp: z
+    .strictObject({
+      /** Accept sessions that ToRs open, on this port; absent: the agent only connects. */
+      listenPort: z.number().int().min(1).max(65535).optional(),
+      /** TCP MD5 (RFC 2385): a file with the key alone for each peer's address, readable by the agent only. */
+      md5KeyFiles: z.record(z.string(), z.string().min(1)).default({}),
+    })
+    .default({ md5KeyFiles: {} }),
+});
+export type AgentConfig = z.infer<typeof AgentConfig> & {
+  readonly password: string;
+  /** By peer address. */
+  readonly md5Keys: ReadonlyMap<IpAddress, string>;
+};
+
+/** Reads the file and the password; throws an Error that names the file, the field and the reason. */
+export async function readConfig(path: string): Promise<AgentConfig> {
+  const text = await readText(path, "config file");
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new Error(`config file ${path} is not JSON: ${(cause as Error).message}`, { cause });
+  }
+  const parsed = AgentConfig.safeParse(value);
+  if (!parsed.success) {
+    const faults = parsed.error.issues.map((issue) => `${issue.path.join(".") || "file"}: ${issue.message}`);
+    throw new Error(`config file ${path}: ${faults.join("; ")}`);
+  }
+  const password = (await readText(parsed.data.broker.passwordFile, "broker.passwordFile")).trim();
+  return { ...parsed.data, password, md5Keys: await readMd5Keys(parsed.data.bgp.md5KeyFiles) };
+}
+
+async function readMd5Keys(files: Readonly<Record<string, string>>): Promise<Map<IpAddress, string>> {
+  const keys = new Map<IpAddress, string>();
+  for (const [text, path] of Object.entries(files)) {
+    const what = `bgp.md5KeyFiles.${text}`;
+    const address = parseIp(text);
+    if (!address) throw new Error(`${what}: must be the address of a peer`);
+    const key = (await readText(path, what)).trim();
+    const octets = Buffer.byteLength(key);
+    if (octets < 1 || octets > MAX_MD5_KEY_OCTETS) {
+      throw new Error(`${what}: ${path} must hold a key of 1 to ${MAX_MD5_KEY_OCTETS} octets`);
+    }
+    keys.set(address, key);
+  }
+  return keys;
+}
+
+async function readText(path: string, what: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    throw new Error(`cannot read ${what} ${path}: ${(cause as Error).message}`, { cause });
+  }
+}
