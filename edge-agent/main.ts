@@ -2,10 +2,11 @@
 
 import { release } from "node:os";
 import { join } from "node:path";
-import { startAgent } from "./agent.ts";
-import { createSpeaker } from "./bgp/speaker.ts";
+import { type Agent, startAgent } from "./agent.ts";
+import { createSpeaker, type Speaker } from "./bgp/speaker.ts";
 import { createTcpTransport } from "./bgp/transport.ts";
 import { loadSocketCalls } from "./bgp/transport-socket.ts";
+import { createBmpExporter } from "./bmp/exporter.ts";
 import type { Clock } from "./clock.ts";
 import { readConfig } from "./config.ts";
 import { connectBroker } from "./intent/mqtt.ts";
@@ -29,31 +30,53 @@ const clock: Clock = {
 export async function runAgent(configPath: string): Promise<void> {
   const config = await readConfig(configPath);
   const diary = createDiary(clock.wallMs, (line) => process.stderr.write(`${line}\n`));
+  // The socket first: a second agent, started by mistake, ends here, before it takes the first one's place at the broker.
+  let agent: Agent | undefined;
+  const socket = await serveSocket(config.socket, (request) =>
+    agent ? answerLocal(agent, request) : { error: "the agent is starting: ask again" },
+  );
   const replica = await openReplicaFiles(join(config.stateDir, "replica"));
   const calls = await loadSocketCalls().catch((cause: Error) => {
     diary.warn("bgp-no-socket-calls", `TCP MD5 and hop limits cannot be used: ${cause.message}`);
     return undefined;
   });
   const { listenPort } = config.bgp;
+  const transport = createTcpTransport({ md5Keys: config.md5Keys, calls });
+  let summary: Speaker["summary"] = () => [];
+  const bmp =
+    config.bmp &&
+    createBmpExporter({
+      collector: { address: config.bmp.host, port: config.bmp.port },
+      sysName: config.host,
+      sysDescr: `Overspan agent ${agentVersion()}, Linux ${release()}`,
+      transport,
+      clock,
+      log: diary,
+      summary: () => summary(),
+    });
   const kernel = await createNetlinkKernel({ log: (text: string) => diary.warn("netlink", text) });
-  const agent = await startAgent({
+  const started = await startAgent({
     host: config.host,
     broker: connectBroker({ host: config.host, ...config.broker, password: config.password }, diary),
     kernel,
     replica,
-    speaker: (listener, { preserved }) =>
-      createSpeaker(
+    speaker: (listener, { preserved }) => {
+      const speaker = createSpeaker(
         {
-          transport: createTcpTransport({ md5Keys: config.md5Keys, calls }),
+          transport,
           clock,
           random: Math.random,
+          observer: bmp?.observer,
           staleMs: config.staleRoutesSec * 1000,
           restart: { timeSec: config.staleRoutesSec, preserved },
           hostName: config.host,
           ...(listenPort !== undefined && { listen: { port: listenPort } }),
         },
         listener,
-      ),
+      );
+      summary = () => speaker.summary();
+      return speaker;
+    },
     clock,
     random: Math.random,
     diary,
@@ -61,11 +84,11 @@ export async function runAgent(configPath: string): Promise<void> {
     compareEveryMs: config.compareEverySec * 1000,
     fabricVteps: config.fabricVteps,
   });
-  const socket = await serveSocket(config.socket, (request) => answerLocal(agent, request));
+  agent = started;
   diary.info("started", `host ${config.host}, broker ${config.broker.url}, socket ${config.socket}`);
   const stop = (signal: string) => {
     diary.info("stopping", `${signal}; the kernel keeps forwarding`);
-    Promise.all([socket.close(), agent.close()]).then(
+    Promise.all([socket.close(), started.close().then(() => bmp?.close())]).then(
       () => process.exit(0),
       (error: unknown) => {
         diary.warn("stop-failed", (error as Error).message);

@@ -26,7 +26,9 @@ export type ReplicaStore = {
 
 /** Opens `dir`, made with mode 0700 if it is not there. */
 export async function openReplicaFiles(dir: string): Promise<ReplicaStore> {
-  await mkdir(dir, { recursive: true, mode: 0o700 });
+  await mkdir(dir, { recursive: true, mode: 0o700 }).catch((cause: Error) => {
+    throw new Error(`cannot keep the replica in ${dir}: ${cause.message}`, { cause });
+  });
   const pathOf = (channel: Channel) => join(dir, channel.replace(":", ".") + SUFFIX);
   return {
     load: () => loadAll(dir),
@@ -43,13 +45,17 @@ async function loadAll(dir: string): ReturnType<ReplicaStore["load"]> {
   const setAside: { file: string; reason: string }[] = [];
   for (const file of (await readdir(dir)).filter((name) => name.endsWith(SUFFIX))) {
     const path = join(dir, file);
-    const decoded = decodeReplica(await readFile(path, "utf8"));
+    // A file that the disk does not give back is as good as a rotten one: the cloud has its content.
+    const decoded = await readFile(path, "utf8").then(decodeReplica, (error: Error) => error.message);
     if (typeof decoded !== "string") {
       replicas.push(decoded);
       continue;
     }
-    await rename(path, `${path}.set-aside`);
-    setAside.push({ file, reason: decoded });
+    const reason = await rename(path, `${path}.set-aside`).then(
+      () => decoded,
+      (error: Error) => `${decoded} (it stays where it is: ${error.message})`,
+    );
+    setAside.push({ file, reason });
   }
   return { replicas, setAside };
 }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -61,6 +61,21 @@ describe("replica files", () => {
     const loaded = await store.load();
     expect(loaded.replicas).toHaveLength(1);
     expect(await readFile(join(dir, "net.blue.json"), "utf8")).toBe(before);
+  });
+
+  it("replica files: one that the disk does not give back -> set aside with the reason, the others are used", async () => {
+    const store = await openReplicaFiles(dir);
+    await store.save(replica(1));
+    await mkdir(join(dir, "net.red.json"));
+    const { replicas, setAside } = await store.load();
+    expect(replicas.map(({ channel }) => channel)).toEqual(["net:blue"]);
+    expect(setAside).toMatchObject([{ file: "net.red.json", reason: expect.stringContaining("EISDIR") as string }]);
+  });
+
+  it("replica files: a folder that cannot be made -> refused by name", async () => {
+    await mkdir(join(dir, ".."), { recursive: true });
+    await writeFile(dir, "a file where the folder should be");
+    await expect(openReplicaFiles(dir)).rejects.toThrow(`cannot keep the replica in ${dir}: EEXIST`);
   });
 
   it("replica files: removed -> gone", async () => {
