@@ -17,6 +17,7 @@ const FOR_LAB: readonly Need[] = [
 ];
 const FOR_TESTS: readonly Need[] = [
   ...FOR_LAB,
+  { file: "curl", package: "curl", why: "runs the commands that npm start suggests" },
   { file: "tcpdump", package: "tcpdump", why: "counts what crosses the underlay" },
   { file: "gobgpd", package: "gobgpd", why: "is another router to agree with" },
   { file: "chromium", package: "chromium", why: "opens the pages" },
