@@ -98,7 +98,7 @@ describe.runIf(requireKernel("root", "vxlan", "bridge", "frr"))("bgp sessions, t
         "",
       ].join("\n"),
     );
-    speaker = new SpeakerInNamespace(SPEAKER, "hostName=host-a");
+    speaker = new SpeakerInNamespace(SPEAKER, "hostName=host-a", "restart=lost");
     speaker.tell({ type: "imports", targets: [`${TOR_ASN}:${VNI}`] });
     configure(direct, loopback);
     await eventually("bgpd", () => frr.show("show bgp summary").length > 0);
@@ -189,6 +189,24 @@ describe.runIf(requireKernel("root", "vxlan", "bridge", "frr"))("bgp sessions, t
     expect(Date.now() - downAtMs).toBeGreaterThan(1500);
     configure(direct);
     await established();
+  });
+
+  it("our process ends for a restart and another follows -> no NOTIFICATION, R and F bit (RFC 4724 4.1)", async () => {
+    const told = (): number =>
+      (neighbour() as unknown as { messageStats: { notificationsRecv: number } }).messageStats.notificationsRecv;
+    const before = told();
+    speaker.tell({ type: "close", purpose: "restart" });
+    await eventually("FRR sees the end", () => neighbour().bgpState !== "Established");
+    expect(told()).toBe(before);
+    speaker = new SpeakerInNamespace(SPEAKER, "hostName=host-a", "restart=preserved");
+    speaker.tell({ type: "imports", targets: [`${TOR_ASN}:${VNI}`] });
+    configure(direct);
+    await established();
+    await eventually("FRR's view", () => neighbour().bgpState === "Established");
+    expect(neighbour()).toMatchObject({
+      gracefulRestartInfo: { rBit: true, nBit: true, timers: { receivedRestartTimer: 120 } },
+    });
+    expect(JSON.stringify(neighbour().neighborCapabilities)).toMatch(/l2VpnEvpn":\{"advertisedAndReceived":true\}/);
   });
 
   it("roles that fit -> up; roles that do not -> 2/11 (RFC 9234)", async () => {

@@ -130,4 +130,34 @@ describe("two speakers over TCP", () => {
     await connector.close();
     await eventually("the Cease", () => listener.summary()[0]?.lastError?.includes("Administrative Shutdown"));
   });
+
+  it("one restarts -> the other keeps its routes, and sweeps what it does not announce again (RFC 4724)", async () => {
+    const port = await freePort();
+    const asn = 65000 as Asn;
+    const on = { routes: () => undefined, session: () => undefined, endOfRib: () => undefined, error: () => undefined };
+    const deps = { transport, clock, random: Math.random, staleMs: 1, restart: { timeSec: 60, preserved: true } };
+    const listener = createSpeaker({ ...deps, listen: { port, address: LOOPBACK } }, on);
+    cleanUps.push(() => listener.close());
+    listener.setImports(() => true);
+    const peer = { address: ip("127.0.0.9"), asn, passive: true };
+    listener.configure({ asn, routerId: "192.0.2.8" as Ipv4, peers: [peer] });
+    const start = (...routes: number[]): Speaker => {
+      const made = createSpeaker(deps, on);
+      cleanUps.push(() => made.close());
+      made.setExports(routes.map((n) => exportOf(n)));
+      const peers = [{ address: LOOPBACK, asn, port, localAddress: ip("127.0.0.9") }];
+      made.configure({ asn, routerId: "192.0.2.9" as Ipv4, peers });
+      return made;
+    };
+    const summary = () => listener.summary()[0];
+    const first = start(1, 2, 3);
+    await eventually("three routes", () => summary()?.routesIn === 3);
+    await first.close("restart");
+    await eventually("three stale routes", () => summary()?.staleRoutes === 3);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(summary()).toMatchObject({ routesIn: 3, lastError: "closed by the peer" });
+    start(2, 3);
+    await eventually("two routes", () => summary()?.routesIn === 2 && summary()?.staleRoutes === 0);
+    expect(summary()).toMatchObject({ sessions: 2 });
+  });
 });
