@@ -4,7 +4,7 @@
 import { readFile } from "node:fs/promises";
 import * as z from "zod";
 import { type IpAddress, parseIp } from "../shared/address/ip.ts";
-import { PrefixField, Slug } from "../shared/model/fields.ts";
+import { IpField, PrefixField, Slug } from "../shared/model/fields.ts";
 import { MAX_MD5_KEY_OCTETS } from "./bgp/transport-socket.ts";
 import { DEFAULT_SOCKET } from "./local/socket.ts";
 
@@ -35,6 +35,8 @@ const AgentConfig = z.strictObject({
       md5KeyFiles: z.record(z.string(), z.string().min(1)).default({}),
     })
     .default({ md5KeyFiles: {} }),
+  /** A BMP collector (RFC 7854), which is shown every BGP session; absent: none. */
+  bmp: z.strictObject({ host: IpField, port: z.number().int().min(1).max(65535) }).optional(),
 });
 export type AgentConfig = z.infer<typeof AgentConfig> & {
   readonly password: string;
