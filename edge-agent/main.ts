@@ -2,7 +2,7 @@
 
 import { release } from "node:os";
 import { join } from "node:path";
-import { startAgent } from "./agent.ts";
+import { type Agent, startAgent } from "./agent.ts";
 import { createSpeaker, type Speaker } from "./bgp/speaker.ts";
 import { createTcpTransport } from "./bgp/transport.ts";
 import { loadSocketCalls } from "./bgp/transport-socket.ts";
@@ -30,6 +30,11 @@ const clock: Clock = {
 export async function runAgent(configPath: string): Promise<void> {
   const config = await readConfig(configPath);
   const diary = createDiary(clock.wallMs, (line) => process.stderr.write(`${line}\n`));
+  // The socket first: a second agent, started by mistake, ends here, before it takes the first one's place at the broker.
+  let agent: Agent | undefined;
+  const socket = await serveSocket(config.socket, (request) =>
+    agent ? answerLocal(agent, request) : { error: "the agent is starting: ask again" },
+  );
   const replica = await openReplicaFiles(join(config.stateDir, "replica"));
   const calls = await loadSocketCalls().catch((cause: Error) => {
     diary.warn("bgp-no-socket-calls", `TCP MD5 and hop limits cannot be used: ${cause.message}`);
@@ -50,7 +55,7 @@ export async function runAgent(configPath: string): Promise<void> {
       summary: () => summary(),
     });
   const kernel = await createNetlinkKernel({ log: (text: string) => diary.warn("netlink", text) });
-  const agent = await startAgent({
+  const started = await startAgent({
     host: config.host,
     broker: connectBroker({ host: config.host, ...config.broker, password: config.password }, diary),
     kernel,
@@ -79,11 +84,11 @@ export async function runAgent(configPath: string): Promise<void> {
     compareEveryMs: config.compareEverySec * 1000,
     fabricVteps: config.fabricVteps,
   });
-  const socket = await serveSocket(config.socket, (request) => answerLocal(agent, request));
+  agent = started;
   diary.info("started", `host ${config.host}, broker ${config.broker.url}, socket ${config.socket}`);
   const stop = (signal: string) => {
     diary.info("stopping", `${signal}; the kernel keeps forwarding`);
-    Promise.all([socket.close(), agent.close().then(() => bmp?.close())]).then(
+    Promise.all([socket.close(), started.close().then(() => bmp?.close())]).then(
       () => process.exit(0),
       (error: unknown) => {
         diary.warn("stop-failed", (error as Error).message);
