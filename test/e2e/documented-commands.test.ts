@@ -33,7 +33,7 @@ const commands = new Set(
     .filter((line) => line !== ""),
 );
 
-const views = [...commands].filter((command) => command.startsWith("overspan-agent show "));
+const views = [...commands].filter((command) => /^overspan-agent (show|clear) /.test(command));
 const lab = [...commands].filter((command) => command.startsWith("npm run lab "));
 
 describe("documented commands", () => {
