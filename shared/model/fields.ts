@@ -13,10 +13,10 @@ export const Slug = z
   .string()
   .regex(/^[a-z0-9]([a-z0-9-]{0,46}[a-z0-9])?$/, "must be 1 to 48 lower-case letters, digits and inner hyphens");
 
-/** Free text for people, 1..128 characters without control characters. */
+/** Free text for people, 1..128 characters without control characters; half a surrogate pair is no character. */
 export const DisplayName = z
   .string()
-  .regex(/^[^\p{Cc}]{1,128}$/u, "must be 1 to 128 characters without control characters");
+  .regex(/^[^\p{Cc}\p{Cs}]{1,128}$/u, "must be 1 to 128 characters without control characters");
 
 export const MacField = z.string().transform((text, context): Mac => {
   const mac = parseMac(text);

@@ -117,6 +117,13 @@ const CASES: Case[] = [
   },
   { fault: "id with capitals", send: postNetwork({ id: "Web" }), ...invalid, field: "id", reason: /lower-case/ },
   {
+    fault: "name with half a surrogate pair",
+    send: raw('{"name":"a\\ud800b"}'),
+    ...invalid,
+    field: "name",
+    reason: /1 to 128 characters/,
+  },
+  {
     fault: "name with a line break",
     send: postNetwork({ name: "a\nb" }),
     ...invalid,
