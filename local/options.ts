@@ -1,5 +1,6 @@
 // The command line of `npm start`. Pure.
 
+import { isIP } from "node:net";
 import { parseArgs } from "node:util";
 import { StartFailure } from "./start-failure.ts";
 
@@ -42,7 +43,7 @@ export function parseCommandLine(args: string[], defaultDataDir: string): Comman
   return {
     apiPort: parsePort("--api-port", values["api-port"]),
     brokerPort: parsePort("--broker-port", values["broker-port"]),
-    brokerHost: values["broker-host"],
+    brokerHost: parseAddress("--broker-host", values["broker-host"]),
     controlPort: parsePort("--control-port", values["control-port"]),
     dataDir: values.memory ? undefined : (values.data ?? defaultDataDir),
   };
@@ -67,4 +68,9 @@ function parsePort(option: string, text: string): number {
   const port = Number(text);
   if (/^\d{1,5}$/.test(text) && port <= 65535) return port;
   throw new StartFailure(`${option} must be a port from 0 to 65535, not "${text}".`);
+}
+
+function parseAddress(option: string, text: string): string {
+  if (isIP(text) !== 0) return text;
+  throw new StartFailure(`${option} must be an IP address of this machine, not "${text}".`);
 }

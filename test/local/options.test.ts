@@ -27,6 +27,7 @@ describe("command line", () => {
     [["--api-port", "65536"], /--api-port must be a port/],
     [["--broker-port", "-1"], /--broker-port/],
     [["--control-port", "x"], /--control-port must be a port/],
+    [["--broker-host", "localhost"], /--broker-host must be an IP address/],
     [["--memory", "--data", "x"], /exclude each other/],
     [["--nonsense"], /--nonsense.*--help/s],
     [["extra"], /extra/],
