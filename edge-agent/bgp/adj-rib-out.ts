@@ -12,6 +12,8 @@ import { Writer } from "./wire/writer.ts";
 const ATTRIBUTE_HEADER_OCTETS = 4;
 /** The two length fields of an UPDATE. */
 const UPDATE_LENGTHS_OCTETS = 4;
+/** More than twice the routes of the longest message. */
+const QUEUED_AHEAD = 4096;
 const EXTENDED_OPTIONAL = AttributeFlag.OPTIONAL | AttributeFlag.EXTENDED_LENGTH;
 
 export class AdjRibOut {
@@ -22,11 +24,15 @@ export class AdjRibOut {
   readonly #pending = new Map<string, PreparedExport>();
   /** `#pending` by attributes: each group is packed together. */
   readonly #groups = new Map<string, Set<PreparedExport>>();
+  /** What is left of the first table. */
+  #first: Iterator<PreparedExport> | undefined;
   #endOfRibDue = true;
 
-  constructor(context: ExportContext, maxMessageOctets: number) {
+  /** `first` is read as the peer takes it, and must show what changes meanwhile, as iterators of a Map do. */
+  constructor(context: ExportContext, maxMessageOctets: number, first: Iterable<PreparedExport> = []) {
     this.#context = context;
     this.#maxMessageOctets = maxMessageOctets;
+    this.#first = first[Symbol.iterator]();
   }
 
   /** Routes that the peer was told. */
@@ -59,10 +65,24 @@ export class AdjRibOut {
   /** The next UPDATE, which counts as sent; undefined when the peer knows everything. */
   nextMessage(): Uint8Array | undefined {
     if (this.#withdrawals.size > 0) return this.#nextWithdrawal();
+    this.#readOn();
     for (const [key, group] of this.#groups) return this.#nextAnnouncement(key, group);
     if (!this.#endOfRibDue) return undefined;
     this.#endOfRibDue = false;
     return encodeMessage({ type: "UPDATE", body: encodeEndOfRib() });
+  }
+
+  /** Keeps so much of the first table queued that messages are full, and not all of it, so that the first leaves at once. */
+  #readOn(): void {
+    if (!this.#first || this.#pending.size >= QUEUED_AHEAD) return;
+    for (let i = 0; i < QUEUED_AHEAD; i++) {
+      const next = this.#first.next();
+      if (next.done) {
+        this.#first = undefined;
+        return;
+      }
+      this.announce(next.value);
+    }
   }
 
   #nextWithdrawal(): Uint8Array {

@@ -283,8 +283,8 @@ export class Peer {
     this.#sessions++;
     if (other) this.#dump(other);
     const { internal, asOctets, maxMessageOctets } = agreed;
-    this.#ribOut = new AdjRibOut({ asn: this.#local.asn, internal, asOctets }, maxMessageOctets);
-    for (const route of this.#shared.exports()) this.#ribOut.announce(route);
+    const context = { asn: this.#local.asn, internal, asOctets };
+    this.#ribOut = new AdjRibOut(context, maxMessageOctets, this.#shared.exports());
     this.#refresh = "none";
     const lost = isForwardingLost(this.#peerRestart, agreed.peerRestart);
     this.#peerRestart = agreed.peerRestart;
