@@ -12,8 +12,8 @@ import { FEEDER, Lab, RECEIVER, SECOND } from "./lab.ts";
 import { lastActivity, usageOf } from "./usage.ts";
 
 const BEFORE_LOAD_MS = 1600;
-/** GoBGP takes seconds for 10,000 routes of type 2. */
-const LOAD_WITHIN_MS = 60_000;
+/** GoBGP takes seconds for 10,000 routes of type 2, and on a busy machine a kernel does for 100,000. */
+const LOAD_WITHIN_MS = 120_000;
 
 type Side = (lab: Lab) => Promise<Figures>;
 type Case = {
