@@ -19,6 +19,8 @@ export type MaximumRoutes = {
 export type PeerConfig = {
   readonly address: IpAddress;
   readonly asn: Asn;
+  /** The link of a link-local address. */
+  readonly interface?: string | undefined;
   /** Where to connect to; default 179. */
   readonly port?: number | undefined;
   /** Offered hold time in seconds, 0 or 3..65535; default 90. */

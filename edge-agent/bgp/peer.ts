@@ -142,7 +142,7 @@ export class Peer {
 
   /** A connection that the peer opened; undefined if it is not wanted. */
   accept(connection: Connection): ConnectionHandlers | undefined {
-    if (this.#closed || this.config.shutdown) return undefined;
+    if (this.#closed || this.config.shutdown || connection.interface !== this.config.interface) return undefined;
     // RFC 4724 4.2: a peer with graceful restart that connects anew has lost the session that we still see.
     if (this.#peerRestart?.covered) {
       this.#established?.dispatch({ type: "TcpConnectionFails", reason: "the peer has restarted and connected anew" });
@@ -224,7 +224,7 @@ export class Peer {
   }
 
   #newSession(role: FsmConfig["role"]): Session {
-    const { address, asn, port = BGP_PORT, localAddress } = this.config;
+    const { address, asn, port = BGP_PORT, localAddress, interface: link } = this.config;
     const handlers: SessionHandlers = {
       changed: (state, reason) => this.#changed(session, state, reason),
       update: (update) => this.#update(update),
@@ -235,7 +235,7 @@ export class Peer {
       },
       drained: () => this.#pump(),
     };
-    const peer = { address, asn, port, localAddress, hopLimit: hopLimitOf(this.config) };
+    const peer = { address, asn, port, localAddress, interface: link, hopLimit: hopLimitOf(this.config) };
     const config = { local: () => this.#localEnd(), peer, fsm: fsmConfigOf(this.config, role) };
     const session: Session = new Session(this.#shared, config, handlers);
     return session;

@@ -15,12 +15,16 @@ export type Destination = {
   readonly address: IpAddress;
   readonly port: number;
   readonly localAddress?: IpAddress | undefined;
+  /** The link of a link-local address. */
+  readonly interface?: string | undefined;
   readonly hopLimit?: HopLimit | undefined;
 };
 
 /** One TCP connection. After `close` none of its handlers is called. */
 export type Connection = {
   readonly remoteAddress: IpAddress;
+  /** The link of a link-local `remoteAddress`. */
+  readonly interface?: string | undefined;
   /** Known once connected. */
   readonly localAddress: IpAddress | undefined;
   /** Known once connected, where there are ports. */

@@ -35,6 +35,7 @@ export type SessionConfig = {
     readonly asn: Asn;
     readonly port: number;
     readonly localAddress?: IpAddress | undefined;
+    readonly interface?: string | undefined;
     readonly hopLimit?: HopLimit | undefined;
   };
   readonly fsm: FsmConfig;
@@ -219,10 +220,10 @@ export class Session {
   }
 
   #connect(): void {
-    const { address, port, localAddress, hopLimit } = this.#config.peer;
+    const { address, port, localAddress, interface: link, hopLimit } = this.#config.peer;
     let connection: Connection | undefined;
     const handlers = this.#handlersOf(() => connection);
-    connection = this.#deps.transport.connect({ address, port, localAddress, hopLimit }, handlers);
+    connection = this.#deps.transport.connect({ address, port, localAddress, interface: link, hopLimit }, handlers);
     this.#open(connection);
   }
 

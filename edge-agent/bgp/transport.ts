@@ -93,7 +93,8 @@ export function createTcpTransport(options: TransportOptions = {}): Transport {
       socket.once("connect", () => baselines.delete(to.address));
       // A descriptor of ours is bound already.
       const bindTo = to.hopLimit || md5Keys.has(to.address) ? undefined : to.localAddress;
-      socket.connect({ host: to.address, port: to.port, ...(bindTo && { localAddress: bindTo }) });
+      const host = to.interface === undefined ? to.address : `${to.address}%${to.interface}`;
+      socket.connect({ host, port: to.port, ...(bindTo && { localAddress: bindTo }) });
       return connection;
     },
     listen(at, accept, failed) {
@@ -140,6 +141,8 @@ function wrap(
     get localAddress() {
       return addressOf(socket.localAddress);
     },
+    // Told by Node for link-local addresses only.
+    interface: /%(.+)$/.exec(socket.remoteAddress ?? "")?.[1],
     get localPort() {
       return socket.localPort;
     },

@@ -60,6 +60,11 @@ export function isUnicastIp(ip: IpAddress): boolean {
   return !loopbackOrZero && first !== 0xff;
 }
 
+/** fe80::/10 (RFC 4291 2.5.6): the same address may be on several links. */
+export function isLinkLocal(ip: IpAddress): boolean {
+  return /^fe[89ab]/.test(ip);
+}
+
 /** Orders addresses by number, IPv4 before IPv6: "lowest VTEP wins" must mean the same on every host. */
 export function compareIps(a: IpAddress, b: IpAddress): number {
   if (a === b) return 0;

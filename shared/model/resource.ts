@@ -16,6 +16,7 @@ import {
   Slug,
   VniField,
 } from "./fields.ts";
+import { isLinkLocal } from "../address/ip.ts";
 
 /** What every stored resource carries. `version` only grows, also over a deletion and re-creation of the same id. */
 export const Stored = z.object({
@@ -37,6 +38,8 @@ export const BgpPeer = z
   .strictObject({
     address: IpField,
     asn: AsnField,
+    /** The link on which a link-local IPv6 address is (RFC 4007); with such an address, and only with one. */
+    interface: InterfaceName.optional(),
     holdTimeSec: HoldTimeSec.optional(),
     /** Interval of KEEPALIVE; the default, and the most that counts, is a third of the agreed hold time. */
     keepaliveTimeSec: z.number().int().min(1).max(21845).optional(),
@@ -69,6 +72,14 @@ export const BgpPeer = z
   .refine((peer) => peer.multihop === undefined || peer.ttlSecurityHops === undefined, {
     message: "multihop and ttlSecurityHops exclude each other",
     path: ["ttlSecurityHops"],
+  })
+  .refine((peer) => (peer.interface !== undefined) === isLinkLocal(peer.address), {
+    message: "must be given with a link-local address (fe80::/10), and only with one",
+    path: ["interface"],
+  })
+  .refine((peer) => peer.interface === undefined || peer.sourceAddress === undefined, {
+    message: "must not be given with a link-local peer: its source is the interface's own link-local address",
+    path: ["sourceAddress"],
   })
   .refine((peer) => !peer.sourceAddress || peer.sourceAddress.includes(":") === peer.address.includes(":"), {
     message: "must be of the peer address's family",

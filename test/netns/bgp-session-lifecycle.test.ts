@@ -23,6 +23,7 @@ const TOR = parseIp("10.96.0.1") as IpAddress;
 const OURS = parseIp("10.96.0.2") as Ipv4;
 const TOR_LOOPBACK = parseIp("2001:db8:1::1") as IpAddress;
 const OUR_LOOPBACK = parseIp("2001:db8:2::2") as IpAddress;
+const OUR_LINK_LOCAL = "fe80::b";
 const TOR_ASN = 65000;
 const OUR_ASN = 65001;
 
@@ -73,6 +74,9 @@ describe.runIf(requireKernel("root", "vxlan", "bridge", "frr"))("bgp sessions, t
     inside(SPEAKER, "ip addr add 2001:db8::2/64 dev to-router nodad");
     inside(ROUTER, `ip route add ${OUR_LOOPBACK}/128 via 2001:db8::2`);
     inside(SPEAKER, `ip route add ${TOR_LOOPBACK}/128 via 2001:db8::1`);
+    inside(ROUTER, "ip addr add fe80::a/64 dev to-speaker nodad");
+    inside(SPEAKER, `ip addr add ${OUR_LINK_LOCAL}/64 dev to-router nodad`);
+    inside(SPEAKER, "ip link set to-router addrgenmode none");
     addVni(ROUTER, VNI, TOR);
     for (const n of [1, 2, 3]) inside(ROUTER, `bridge fdb add 02:aa:00:00:00:0${n} dev acc${VNI} master static`);
     const neighbours = [OURS, OUR_LOOPBACK].flatMap((address) => [
@@ -207,6 +211,24 @@ describe.runIf(requireKernel("root", "vxlan", "bridge", "frr"))("bgp sessions, t
       gracefulRestartInfo: { rBit: true, nBit: true, timers: { receivedRestartTimer: 120 } },
     });
     expect(JSON.stringify(neighbour().neighborCapabilities)).toMatch(/l2VpnEvpn":\{"advertisedAndReceived":true\}/);
+  });
+
+  it("a ToR by its link-local address on an interface -> up, with GTSM, with routes", async () => {
+    const torLinkLocal = parseIp("fe80::a") as IpAddress;
+    const linkLocal = { address: torLinkLocal, asn: TOR_ASN as Asn, interface: "to-router", ttlSecurityHops: 1 };
+    vtysh(
+      `neighbor ${OUR_LINK_LOCAL} remote-as external`,
+      `neighbor ${OUR_LINK_LOCAL} interface to-speaker`,
+      `neighbor ${OUR_LINK_LOCAL} timers connect 1`,
+      `neighbor ${OUR_LINK_LOCAL} ttl-security hops 1`,
+      "address-family l2vpn evpn",
+      `neighbor ${OUR_LINK_LOCAL} activate`,
+    );
+    configure(direct, linkLocal);
+    await established(torLinkLocal);
+    await eventually("routes", async () => (await summary(torLinkLocal))?.routesIn === 4);
+    expect(await summary(torLinkLocal)).toMatchObject({ localAddress: OUR_LINK_LOCAL });
+    configure(direct);
   });
 
   it("roles that fit -> up; roles that do not -> 2/11 (RFC 9234)", async () => {

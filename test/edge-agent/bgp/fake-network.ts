@@ -104,6 +104,7 @@ export class FakeNetwork implements Transport {
   attempts = 0;
   /** What was asked of connections, opened and accepted. */
   readonly hopLimits: HopLimit[] = [];
+  readonly links: (string | undefined)[] = [];
   hopLimitFails = false;
   /** What the kernel knows of a silent peer. */
   hint: string | undefined;
@@ -115,8 +116,9 @@ export class FakeNetwork implements Transport {
     this.localAddress = parseIp(localAddress) as IpAddress;
   }
 
-  readonly connect: Transport["connect"] = ({ address, hopLimit }, handlers) => {
+  readonly connect: Transport["connect"] = ({ address, interface: link, hopLimit }, handlers) => {
     this.attempts++;
+    this.links.push(link);
     if (hopLimit) this.hopLimits.push(hopLimit);
     const end = new FarEnd(this);
     if (this.peer === "answers") {
@@ -134,10 +136,10 @@ export class FakeNetwork implements Transport {
   };
 
   /** The peer opens a connection to the speaker. */
-  dial(from: string): FarEnd {
+  dial(from: string, link?: string): FarEnd {
     const end = new FarEnd(this);
     this.ends.push(end);
-    end.handlers = this.#accept?.(this.#connection(end, parseIp(from) as IpAddress));
+    end.handlers = this.#accept?.({ ...this.#connection(end, parseIp(from) as IpAddress), interface: link });
     if (!end.handlers) end.closed = true;
     this.settle();
     return end;

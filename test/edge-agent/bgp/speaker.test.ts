@@ -1,7 +1,7 @@
 // The speaker with a scripted peer, in memory and on a clock that the test moves.
 
 import { describe, expect, it } from "vitest";
-import type { Ipv4 } from "../../../shared/address/ip.ts";
+import { type IpAddress, type Ipv4, parseIp } from "../../../shared/address/ip.ts";
 import type { RouteTarget } from "../../../shared/address/rt.ts";
 import type { Asn } from "../../../shared/address/vni.ts";
 import { routeKey } from "../../../edge-agent/bgp/route.ts";
@@ -98,6 +98,15 @@ describe("speaker: the session", () => {
     scene.configure();
     scene.network.dial(PEER);
     expect(scene.network.hopLimits).toEqual(limit ? [limit, limit] : []);
+  });
+
+  it("a link-local peer -> connected to on its link, accepted from there only", () => {
+    const address = parseIp("fe80::1") as IpAddress;
+    const scene = new Scene({ listen: true, peer: { address, interface: "eth1" } });
+    scene.configure();
+    expect(scene.network.links).toEqual(["eth1"]);
+    expect(scene.network.dial("fe80::1", "eth2").closed).toBe(true);
+    expect(scene.network.dial("fe80::1", "eth1").closed).toBe(false);
   });
 
   it("an accepted connection that cannot be limited -> closed", () => {
