@@ -4,20 +4,10 @@
 import type { AgentView } from "../agent.ts";
 import type { PeerSummary } from "../bgp/speaker.ts";
 import { routerIdOf } from "../overlay.ts";
+import { describeCapability } from "./capability-text.ts";
 import { counted, duration, type Shown, table } from "./text.ts";
 
 const NO_PEERS = "no BGP peers are configured for this host";
-
-type Capability = NonNullable<PeerSummary["capabilities"]>[number];
-
-/** Names as FRR writes them; a capability without one here is shown by its own kind. */
-const CAPABILITY_NAMES: Readonly<Record<string, string>> = {
-  multiprotocol: "Address Family",
-  "route-refresh": "Route refresh",
-  "extended-message": "Extended Message",
-  "four-octet-as": "4 Byte AS",
-  "graceful-restart": "Graceful Restart",
-};
 
 /** `show bgp summary`. */
 export function showBgpSummary(view: AgentView): Shown {
@@ -86,6 +76,7 @@ function describeNeighbor(peer: PeerSummary, view: AgentView): string {
     `BGP neighbor is ${peer.address}, remote AS ${peer.asn}, local AS ${localAsn ?? "not set"}, ${link} link`,
     `  BGP version 4, remote router ID ${peer.peerRouterId ?? "not known"}, local router ID ${routerId ?? "not set"}`,
     `  BGP state = ${peer.state}, ${peer.state === "Established" ? `up for ${since}` : `for ${since}`}`,
+    ...(peer.peerHostName === undefined ? [] : [`  Hostname: ${peer.peerHostName}`]),
     ...(peer.localAddress ? [`  Local host: ${peer.localAddress}`] : []),
     ...(peer.holdTimeSec === undefined ? [] : [`  Hold time is ${peer.holdTimeSec} seconds`]),
     ...(peer.capabilities
@@ -101,17 +92,6 @@ function describeNeighbor(peer: PeerSummary, view: AgentView): string {
     `  Connections established ${peer.sessions}`,
     `  Last reset: ${peer.lastError ?? "never"}`,
   ].join("\n");
-}
-
-/** `Address Family: afi 25, safi 70`: the name, and its fields as they are. */
-function describeCapability(capability: Capability): string {
-  const { kind, ...fields } = capability;
-  const shown = Object.entries(fields).map(([name, value]) => `${name} ${plain(value)}`);
-  return [CAPABILITY_NAMES[kind] ?? kind, shown.join(", ")].filter(Boolean).join(": ");
-}
-
-function plain(value: unknown): string {
-  return typeof value === "string" ? value : JSON.stringify(value);
 }
 
 function upOrDown(peer: PeerSummary, nowMs: number): string {

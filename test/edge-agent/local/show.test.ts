@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { AgentView } from "../../../edge-agent/agent.ts";
+import type { PeerSummary } from "../../../edge-agent/bgp/speaker.ts";
 import { answerLocal } from "../../../edge-agent/local/answer.ts";
 import { answerShow, showHelp } from "../../../edge-agent/local/show.ts";
 import { EMPTY_OVERLAY } from "../../../edge-agent/overlay.ts";
@@ -87,10 +88,50 @@ describe("show bgp", () => {
     const text = ask(`show bgp neighbor ${TOR}`);
     expect(text).toContain("BGP neighbor is 192.0.2.254, remote AS 65002, local AS 65021, external link");
     expect(text).toContain("  BGP state = Established, up for 01:02:03");
-    expect(text).toContain("    Address Family: afi 25, safi 70\n    Route refresh");
+    expect(text).toContain("    Address Family L2VPN EVPN\n    Route refresh");
     expect(text).toContain("    Not accepted: as-loop 2");
     expect(text).toContain("  Last reset: received Cease/Administrative Reset (6/4)");
     expect(ask("show bgp neighbor 192.0.2.9")).toBe("no BGP neighbor 192.0.2.9");
+  });
+
+  it("show bgp neighbor: every kind of capability, also unknown ones -> in words", () => {
+    const [peer] = fixedView().peers;
+    if (!peer) throw new Error("the view has a peer");
+    const evpn = { afi: 25, safi: 70 };
+    const capabilities: PeerSummary["capabilities"] = [
+      { kind: "four-octet-as", asn: 4200000002 },
+      { kind: "extended-message" },
+      { kind: "enhanced-route-refresh" },
+      {
+        kind: "graceful-restart",
+        restarted: true,
+        notification: true,
+        restartTimeSec: 120,
+        families: [{ ...evpn, preserved: true }],
+      },
+      { kind: "graceful-restart", restarted: false, notification: false, restartTimeSec: 120, families: [] },
+      { kind: "long-lived-graceful-restart", families: [{ ...evpn, preserved: false, staleTimeSec: 3600 }] },
+      { kind: "extended-next-hop", families: [{ afi: 1, safi: 1, nextHopAfi: 2 }] },
+      { kind: "role", role: "peer" },
+      { kind: "fqdn", host: "leaf1", domain: "ams.example" },
+      { kind: "unknown", code: 128, value: "" },
+      { kind: "multiprotocol", afi: 1, safi: 128 },
+    ];
+    const lines = ask("show bgp neighbor", fixedView({ peers: [{ ...peer, capabilities }] })).split("\n");
+    const at = lines.indexOf("  Neighbor capabilities received:");
+    expect(lines.slice(at + 1, at + 1 + capabilities.length).map((line) => line.trim())).toEqual([
+      "4 Byte AS: 4200000002",
+      "Extended Message",
+      "Enhanced Route Refresh",
+      "Graceful Restart: 120 s, restarted, notification, L2VPN EVPN (preserved)",
+      "Graceful Restart: 120 s, no families: helper only",
+      "Long-lived Graceful Restart: L2VPN EVPN 3600 s",
+      "Extended nexthop: IPv4 Unicast over afi 2",
+      "Role: peer",
+      "Hostname: leaf1.ams.example",
+      "Unknown 128: no value",
+      "Address Family afi 1 safi 128",
+    ]);
   });
 
   it("show bgp rib: the fabric's routes and ours -> by RD, with status codes and communities", () => {
