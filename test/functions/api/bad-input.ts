@@ -165,6 +165,20 @@ const CASES: Case[] = [
     reason: /family/,
   },
   {
+    fault: "a link-local peer without its link",
+    send: postHost({ bgp: { asn: 65001, peers: [{ address: "fe80::1", asn: 65000 }] } }),
+    ...invalid,
+    field: "bgp.peers.0.interface",
+    reason: /link-local/,
+  },
+  {
+    fault: "a link for an address that is not link-local",
+    send: postHost({ bgp: { asn: 65001, peers: [{ address: "192.0.2.8", asn: 65000, interface: "eth0" }] } }),
+    ...invalid,
+    field: "bgp.peers.0.interface",
+    reason: /link-local/,
+  },
+  {
     fault: "a TCP MD5 key, which is no business of the API",
     send: postHost({ bgp: { asn: 65001, peers: [{ address: "192.0.2.8", asn: 65000, md5Key: "secret" }] } }),
     ...invalid,
