@@ -191,7 +191,10 @@ function floodList(
 ): MacTable["flood"] {
   const flood = new Map<IpAddress, "intent" | "fabric">();
   for (const route of fabric) {
-    if (route.nlri.type === "imet" && speaksVxlan(route)) flood.set(floodVtep(route, route.nlri), "fabric");
+    if (route.nlri.type !== "imet" || !speaksVxlan(route)) continue;
+    // Any other tunnel than ingress replication is not joined by copying frames to the VTEP (RFC 7432 11.2).
+    if (route.pmsi && !route.pmsi.endpoint) continue;
+    flood.set(floodVtep(route, route.nlri), "fabric");
   }
   for (const vtep of members) flood.set(vtep, "intent");
   flood.delete(ownVtep);

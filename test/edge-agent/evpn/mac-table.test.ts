@@ -112,6 +112,14 @@ describe("mac table", () => {
     ]);
   });
 
+  it("mac table: a flooding tunnel that is not ingress replication -> no copies to its VTEP (RFC 7432 11.2)", () => {
+    const tunnel = { leafInformationRequired: false, vni: 100 as Vni };
+    const pim = imet(tor, { pmsi: { ...tunnel, tunnelType: 3, identifier: "c0000201e0000001" } });
+    expect(table([], [pim]).flood).toEqual([]);
+    const replication = imet(tor, { pmsi: { ...tunnel, tunnelType: 6, endpoint: h3 } });
+    expect(table([], [replication]).flood).toEqual([{ vtep: h3, source: "fabric" }]);
+  });
+
   it("mac table: routes of a network -> those with one of its route targets, not those with its VNI", () => {
     const foreign = route(3, tor, { routeTargets: ["65009:100" as RouteTarget] });
     expect(routesOf([foreign, route(4, tor)], new Set(["65001:100" as RouteTarget]))).toHaveLength(1);
