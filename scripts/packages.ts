@@ -20,6 +20,7 @@ const FOR_TESTS: readonly Need[] = [
   { file: "curl", package: "curl", why: "runs the commands that npm start suggests" },
   { file: "tcpdump", package: "tcpdump", why: "counts what crosses the underlay" },
   { file: "gobgpd", package: "gobgpd", why: "is another router to agree with" },
+  { file: "exabgp", package: "exabgp", why: "reads what we send over BGP" },
   { file: "chromium", package: "chromium", why: "opens the pages" },
 ];
 
