@@ -25,29 +25,31 @@ export type FabricPath = {
   readonly immutableIps: readonly IpAddress[];
 };
 
-type Growing = Omit<FabricPath, "vtep" | "segment"> & {
+type Growing = Omit<FabricPath, "vtep" | "segment" | "ips" | "immutableIps"> & {
   vtep: IpAddress;
   segment: SegmentPaths | undefined;
-  readonly ips: IpAddress[];
-  readonly immutableIps: IpAddress[];
+  ips: readonly IpAddress[];
+  immutableIps: readonly IpAddress[];
   readonly pinned: boolean;
   /** Of equal sequences the lowest wins (RFC 7432 15.1); for a segment it does not depend on who announced the MAC. */
   readonly tie: IpAddress;
 };
 
 const VXLAN_TUNNEL = 8;
+/** Shared, since most MACs have none and there may be many. */
+const NO_IPS: readonly IpAddress[] = [];
 
 /** RFC 8365 5.1.3: a route with encapsulation communities, none of which is VXLAN, is not for us. */
 export function speaksVxlan(route: ReceivedRoute): boolean {
   return route.encapsulations.length === 0 || route.encapsulations.includes(VXLAN_TUNNEL);
 }
 
-/** The path per MAC; one of `pinned` is preferred at its place, as long as somebody announces it there. */
+/** The path per MAC, in a map of the caller's own; one of `pinned` is preferred at its place, as long as somebody announces it there. */
 export function fabricPaths(
   fabric: readonly ReceivedRoute[],
   ownVtep: IpAddress,
   pinned: ReadonlyMap<Mac, Place>,
-): ReadonlyMap<Mac, FabricPath> {
+): Map<Mac, FabricPath> {
   const usable = (route: ReceivedRoute) => route.nextHop !== ownVtep && speaksVxlan(route);
   const segments = collectSegments(fabric, usable);
   const best = new Map<Mac, Growing>();
@@ -80,8 +82,8 @@ function pathOf(
     mobility: route.mobility?.sequence ?? 0,
     fixed: route.defaultGateway || (route.mobility?.sticky ?? false),
     gateway: route.defaultGateway,
-    ips: ip ? [ip] : [],
-    immutableIps: ip && route.arpNd?.immutable ? [ip] : [],
+    ips: ip ? [ip] : NO_IPS,
+    immutableIps: ip && route.arpNd?.immutable ? [ip] : NO_IPS,
     pinned: pinned.size > 0 && pinned.get(mac) === place,
     tie,
   };
@@ -98,11 +100,16 @@ function comparePaths(a: Growing, b: Growing): number {
 }
 
 function merge(held: Growing, path: Growing): void {
-  for (const ip of path.ips) if (!held.ips.includes(ip)) held.ips.push(ip);
-  for (const ip of path.immutableIps) if (!held.immutableIps.includes(ip)) held.immutableIps.push(ip);
+  held.ips = union(held.ips, path.ips);
+  held.immutableIps = union(held.immutableIps, path.immutableIps);
   if (!held.segment || !path.segment || held.segment === path.segment) return;
   // Two VTEPs of the segment learned the MAC: both reach it, whether or not they announced the segment per EVI.
   const vteps = Array.from(new Set([...held.segment.vteps, ...path.segment.vteps])).sort(compareIps);
   held.segment = { ...held.segment, vteps };
   held.vtep = vteps[0] ?? held.vtep;
+}
+
+function union(held: readonly IpAddress[], more: readonly IpAddress[]): readonly IpAddress[] {
+  const fresh = more.filter((ip) => !held.includes(ip));
+  return fresh.length > 0 ? [...held, ...fresh] : held;
 }

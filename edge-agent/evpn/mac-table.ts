@@ -103,7 +103,7 @@ export function buildMacTable(input: {
   trust?: IntentTrust;
 }): MacTable {
   const { ownVtep, declared, members, fabric, decisions = NO_DECISIONS, trust = "current" } = input;
-  const undeclared = new Map(fabricPaths(fabric, ownVtep, decisions.frozen));
+  const undeclared = fabricPaths(fabric, ownVtep, decisions.frozen);
   const entries: MacEntry[] = [];
   const conflicts: Conflict[] = [];
   for (const endpoint of declared) {
@@ -119,7 +119,7 @@ export function buildMacTable(input: {
   const moved: MacTable["moved"][number][] = [];
   for (const [mac, path] of undeclared) {
     const entry = fabricEntry(path, { mac, ips: path.ips });
-    entries.push(decisions.frozen.has(mac) ? { ...entry, frozen: true } : entry);
+    entries.push(decisions.frozen.size > 0 && decisions.frozen.has(mac) ? { ...entry, frozen: true } : entry);
     if (path.mobility > 0 && !path.fixed) moved.push({ mac, place: path.place, sequence: path.mobility });
   }
   return { entries, flood: floodList(members, fabric, ownVtep), conflicts, moved };
@@ -141,13 +141,11 @@ function declaredEntry(endpoint: Declared, path: FabricPath | undefined, decisio
 
 function fabricEntry(path: FabricPath, { mac, ips }: { mac: Mac; ips: readonly IpAddress[] }): MacEntry {
   const { vtep, segment, mobility, fixed, gateway, immutableIps } = path;
+  const entry: MacEntry = { mac, source: "fabric", vtep, ips, mobility, confirmed: false };
+  // Nearly all are like this, and a fabric may have a hundred thousand: spreading nothing into each costs more than the rest.
+  if (!segment && !fixed && immutableIps.length === 0) return entry;
   return {
-    mac,
-    source: "fabric",
-    vtep,
-    ips,
-    mobility,
-    confirmed: false,
+    ...entry,
     ...(segment && { segment }),
     ...(immutableIps.length > 0 && { immutableIps }),
     ...(fixed && { fixed }),
