@@ -73,12 +73,12 @@ export function askSocket(path: string, request: LocalRequest, timeoutMs = 5_000
 function handle(line: string, answer: (request: LocalRequest) => LocalAnswer): LocalAnswer {
   if (line.length > LONGEST_REQUEST) return { error: "the request is too long" };
   try {
-    const request = JSON.parse(line) as Partial<LocalRequest>;
-    const command = request.command;
+    const request = JSON.parse(line) as Partial<LocalRequest> | null;
+    const command = request?.command;
     if (!Array.isArray(command) || !command.every((word) => typeof word === "string")) {
       return { error: 'expected {"command": ["show", …], "json": false}' };
     }
-    return answer({ command, json: request.json === true });
+    return answer({ command, json: request?.json === true });
   } catch (error) {
     return { error: (error as Error).message };
   }

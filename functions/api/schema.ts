@@ -15,6 +15,7 @@ import {
   RouteTargetField,
   Slug,
   VniField,
+  VtepField,
 } from "../../shared/model/fields.ts";
 import {
   Endpoint,
@@ -45,6 +46,9 @@ describeField(MacField, "A unicast MAC address; given back in lower case with co
   pattern: "^[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}$",
 });
 describeField(IpField, "A unicast IPv4 or IPv6 address; IPv6 is given back as in RFC 5952.", "10.1.0.10", {
+  pattern: `^(${IPV4}|${IPV6})$`,
+});
+describeField(VtepField, "The underlay address of a VTEP, IPv4 or IPv6, not link-local.", "192.0.2.11", {
   pattern: `^(${IPV4}|${IPV6})$`,
 });
 describeField(Ipv4Field, "A unicast IPv4 address.", "192.0.2.11", { pattern: `^${IPV4}$` });

@@ -51,13 +51,15 @@ export function ipFromOctets(octets: Uint8Array): IpAddress {
   return formatIpv6(groups);
 }
 
-/** 0.0.0.0/8, loopback, multicast, broadcast, `::`: no host or VTEP can own these. */
+/** False for 0.0.0.0/8, loopback, multicast, broadcast, `::` and IPv4-mapped: no host or VTEP can own these. */
 export function isUnicastIp(ip: IpAddress): boolean {
   const octets = ipToOctets(ip);
   const first = octets[0] as number;
   if (octets.length === 4) return first !== 0 && first !== 127 && first < 224;
   const loopbackOrZero = octets.subarray(0, 15).every((octet) => octet === 0) && (octets[15] as number) < 2;
-  return !loopbackOrZero && first !== 0xff;
+  // ::ffff:0:0/96 are IPv4 addresses in a program's memory, never on a wire (RFC 4291 2.5.5.2).
+  const mapped = octets.subarray(0, 10).every((octet) => octet === 0) && octets[10] === 0xff && octets[11] === 0xff;
+  return !loopbackOrZero && !mapped && first !== 0xff;
 }
 
 /** fe80::/10 (RFC 4291 2.5.6): the same address may be on several links. */

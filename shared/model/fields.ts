@@ -2,7 +2,7 @@
 // Each says in its message what is allowed, since the message reaches the caller of the API as it is.
 
 import * as z from "zod";
-import { type IpAddress, type Ipv4, isIpv4, isUnicastIp, parseIp } from "../address/ip.ts";
+import { type IpAddress, type Ipv4, isIpv4, isLinkLocal, isUnicastIp, parseIp } from "../address/ip.ts";
 import { isMulticastMac, type Mac, parseMac, ZERO_MAC } from "../address/mac.ts";
 import { type Prefix, parsePrefix } from "../address/prefix.ts";
 import { parseRouteTarget, type RouteTarget } from "../address/rt.ts";
@@ -30,6 +30,15 @@ export const IpField = z.string().transform((text, context): IpAddress => {
   const ip = parseIp(text);
   if (ip && isUnicastIp(ip)) return ip;
   context.addIssue({ code: "custom", message: ip ? "must be a unicast address" : "must be an IPv4 or IPv6 address" });
+  return z.NEVER;
+});
+
+/** The underlay address of a VTEP: routed between hosts, so not link-local. */
+export const VtepField = z.string().transform((text, context): IpAddress => {
+  const ip = parseIp(text);
+  if (ip && isUnicastIp(ip) && !isLinkLocal(ip)) return ip;
+  const reason = ip ? "must be a unicast address that is routed, not link-local" : "must be an IPv4 or IPv6 address";
+  context.addIssue({ code: "custom", message: reason });
   return z.NEVER;
 });
 

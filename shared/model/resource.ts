@@ -15,6 +15,7 @@ import {
   RouteTargetField,
   Slug,
   VniField,
+  VtepField,
 } from "./fields.ts";
 import { isLinkLocal } from "../address/ip.ts";
 
@@ -100,7 +101,7 @@ export const NewHost = z.strictObject({
   id: Slug.optional(),
   site: Slug,
   name: DisplayName.optional(),
-  vtep: IpField,
+  vtep: VtepField,
   bgp: HostBgp.optional(),
 });
 

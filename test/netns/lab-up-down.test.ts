@@ -2,7 +2,7 @@
 
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -203,7 +203,8 @@ function trace(): Trace {
       .split("\n")
       .filter((line) => line.startsWith("ovlt")),
     processes: commands().filter((command) => command.includes("ovlt-")),
-    folders: readdirSync("/run/frr").filter((name) => name.startsWith("ovlt-")),
+    // FRR's package makes the folder only where systemd runs.
+    folders: (existsSync("/run/frr") ? readdirSync("/run/frr") : []).filter((name) => name.startsWith("ovlt-")),
   };
 }
 

@@ -88,9 +88,16 @@ describe("ip", () => {
   });
 
   it("ip: loopback, multicast, unspecified -> not unicast", () => {
-    const unicast = ["0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255", "::", "::1", "ff02::1"].map((text) =>
-      isUnicastIp(parseIp(text) as never),
-    );
+    const unicast = [
+      "0.0.0.0",
+      "127.0.0.1",
+      "224.0.0.1",
+      "255.255.255.255",
+      "::",
+      "::1",
+      "ff02::1",
+      "::ffff:192.0.2.1",
+    ].map((text) => isUnicastIp(parseIp(text) as never));
     expect(unicast).toEqual(unicast.map(() => false));
     expect(isUnicastIp(parseIp("fe80::1") as never)).toBe(true);
   });

@@ -17,7 +17,7 @@ import { decodeInbox, decodeJson, type InboxMessage } from "../../shared/message
 import { Report } from "../../shared/message/report.ts";
 import { SyncRequest } from "../../shared/message/sync.ts";
 import { hostTopic, parseHostTopic } from "../../shared/message/topic.ts";
-import { NewEndpoint, NewNetwork } from "../../shared/model/resource.ts";
+import { NewEndpoint, NewHost, NewNetwork } from "../../shared/model/resource.ts";
 
 const encode = (value: unknown) => new TextEncoder().encode(typeof value === "string" ? value : JSON.stringify(value));
 const digest = fc.bigInt({ min: 0n, max: (1n << 64n) - 1n }).map((n) => n.toString(16).padStart(16, "0") as Digest);
@@ -161,6 +161,14 @@ describe("resources", () => {
     const parsed = NewEndpoint.safeParse({ ...endpoint, ...change });
     expect(JSON.stringify(parsed.error?.issues)).toMatch(reason);
   });
+
+  it.each(["fe80::1", "127.0.0.1", "::ffff:192.0.2.1", "239.0.0.1"])(
+    "resources: a host with VTEP %s -> refused",
+    (vtep) => {
+      const parsed = NewHost.safeParse({ site: "s1", vtep });
+      expect(parsed.error?.issues[0]?.path).toEqual(["vtep"]);
+    },
+  );
 
   it.each([0, 16777216, 1.5, -1])("resources: a network with VNI %d -> refused", (vni) => {
     const parsed = NewNetwork.safeParse({ tenant: "t", name: "n", vni });
