@@ -2,7 +2,7 @@
 // highest sequence, then the lowest VTEP), 9.2.2 and 8.4 (segments), 10.1 (gateways do not move). Chosen anew from the
 // routes that are held, so a withdrawn route leaves nothing behind. Pure.
 
-import { compareIps, type IpAddress } from "../../shared/address/ip.ts";
+import { compareIps, type IpAddress, isIpv4 } from "../../shared/address/ip.ts";
 import type { Mac } from "../../shared/address/mac.ts";
 import type { MacIpRoute, ReceivedRoute } from "../bgp/route.ts";
 import { collectSegments, isMultihomed, type SegmentPaths } from "./segments.ts";
@@ -44,13 +44,18 @@ export function speaksVxlan(route: ReceivedRoute): boolean {
   return route.encapsulations.length === 0 || route.encapsulations.includes(VXLAN_TUNNEL);
 }
 
+/** True for a VTEP that a tunnel of this host can lead to: one of its own VTEP's family, and not itself. */
+export function isReachableVtep(vtep: IpAddress, ownVtep: IpAddress): boolean {
+  return vtep !== ownVtep && isIpv4(vtep) === isIpv4(ownVtep);
+}
+
 /** The path per MAC, in a map of the caller's own; one of `pinned` is preferred at its place, as long as somebody announces it there. */
 export function fabricPaths(
   fabric: readonly ReceivedRoute[],
   ownVtep: IpAddress,
   pinned: ReadonlyMap<Mac, Place>,
 ): Map<Mac, FabricPath> {
-  const usable = (route: ReceivedRoute) => route.nextHop !== ownVtep && speaksVxlan(route);
+  const usable = (route: ReceivedRoute) => isReachableVtep(route.nextHop, ownVtep) && speaksVxlan(route);
   const segments = collectSegments(fabric, usable);
   const best = new Map<Mac, Growing>();
   for (const route of fabric) {

@@ -6,11 +6,11 @@
 // cloud away for long, our copy of intent may be what is old, and a higher sequence is taken as the move that it is.
 // Pure.
 
-import { compareIps, type IpAddress } from "../../shared/address/ip.ts";
+import { compareIps, type IpAddress, isUnicastIp } from "../../shared/address/ip.ts";
 import type { Mac } from "../../shared/address/mac.ts";
 import type { RouteTarget } from "../../shared/address/rt.ts";
 import type { ImetRoute, ReceivedRoute } from "../bgp/route.ts";
-import { type FabricPath, fabricPaths, type Place, speaksVxlan } from "./fabric-path.ts";
+import { type FabricPath, fabricPaths, isReachableVtep, type Place, speaksVxlan } from "./fabric-path.ts";
 import type { SegmentPaths } from "./segments.ts";
 
 /** Where an entry comes from, best first. */
@@ -192,7 +192,9 @@ function floodList(
     if (route.nlri.type !== "imet" || !speaksVxlan(route)) continue;
     // Any other tunnel than ingress replication is not joined by copying frames to the VTEP (RFC 7432 11.2).
     if (route.pmsi && !route.pmsi.endpoint) continue;
-    flood.set(floodVtep(route, route.nlri), "fabric");
+    const vtep = floodVtep(route, route.nlri);
+    // The attribute may say anything, and the kernel would take a group address for a tunnel of its own kind.
+    if (isUnicastIp(vtep) && isReachableVtep(vtep, ownVtep)) flood.set(vtep, "fabric");
   }
   for (const vtep of members) flood.set(vtep, "intent");
   flood.delete(ownVtep);

@@ -120,6 +120,18 @@ describe("mac table", () => {
     expect(table([], [replication]).flood).toEqual([{ vtep: h3, source: "fabric" }]);
   });
 
+  it("mac table: a VTEP of the other family, or no unicast address -> nothing is sent there", () => {
+    const v6 = "2001:db8::9" as IpAddress;
+    expect(table([], [route(3, v6), imet(v6)])).toMatchObject({ entries: [], flood: [] });
+    expect(
+      table([], [route(3, tor), route(3, v6, { mobility: { sequence: 9, sticky: false } })]).entries,
+    ).toMatchObject([{ vtep: tor }]);
+    const pmsi = { tunnelType: 6, leafInformationRequired: false, vni: 100 as Vni };
+    for (const endpoint of ["0.0.0.0", "239.1.1.1", "255.255.255.255"]) {
+      expect(table([], [imet(tor, { pmsi: { ...pmsi, endpoint: endpoint as IpAddress } })]).flood).toEqual([]);
+    }
+  });
+
   it("mac table: routes of a network -> those with one of its route targets, not those with its VNI", () => {
     const foreign = route(3, tor, { routeTargets: ["65009:100" as RouteTarget] });
     expect(routesOf([foreign, route(4, tor)], new Set(["65001:100" as RouteTarget]))).toHaveLength(1);
