@@ -36,16 +36,17 @@ export async function lastActivity(
   const deadline = performance.now() + withinMs;
   let before = cpuOf(pids);
   let sampledAt = performance.now();
-  let active = { atMs: wallMs(), cpuS: before };
+  let activeAtMs = wallMs();
   while (performance.now() < deadline) {
     await sleep(SAMPLE_MS);
     const now = cpuOf(pids);
     const at = performance.now();
-    if ((now - before) * 1000 > (at - sampledAt) * ACTIVE_SHARE) active = { atMs: wallMs(), cpuS: now };
+    if ((now - before) * 1000 > (at - sampledAt) * ACTIVE_SHARE) activeAtMs = wallMs();
     before = now;
     sampledAt = at;
-    if (wallMs() - active.atMs < SILENCE_MS) continue;
-    if (await done()) return active;
+    if (wallMs() - activeAtMs < SILENCE_MS) continue;
+    // All that was used until now counts, also what was too little at a time to show as activity on a busy machine.
+    if (await done()) return { atMs: activeAtMs, cpuS: now };
     before = cpuOf(pids);
     sampledAt = performance.now();
   }
