@@ -179,9 +179,10 @@ function connecting(state: State, event: Event, config: FsmConfig): Step {
 function openSent(state: State, event: Event, config: FsmConfig): Step {
   switch (event.type) {
     case "TcpConnectionFails":
-      // The only way back to Active: the peer may now connect to us, and our timer to it.
+      // The only way back to Active: the peer may now connect to us, and our timer to it. Not counted as a failure (8.2.2):
+      // GoBGP closes so for 5 s after each session, and the rest after the next one would be long for it.
       return {
-        state: { name: "Active", connectRetryCounter: state.connectRetryCounter + 1 },
+        state: { name: "Active", connectRetryCounter: state.connectRetryCounter },
         actions: [
           { type: "close-connection" },
           { type: "stop-timer", timer: "HoldTimer" },

@@ -54,6 +54,8 @@ export type PeerListener = {
 };
 
 const DEFAULT_HOLD_TIME_SEC = 90;
+/** How late the other connection of a collision may come. */
+const COLLISION_MS = 5000;
 const DEFAULT_WARN_PERCENT = 75;
 const NO_DATA = new Uint8Array(0);
 
@@ -143,8 +145,10 @@ export class Peer {
   /** A connection that the peer opened; undefined if it is not wanted. */
   accept(connection: Connection): ConnectionHandlers | undefined {
     if (this.#closed || this.config.shutdown || connection.interface !== this.config.interface) return undefined;
-    // RFC 4724 4.2: a peer with graceful restart that connects anew has lost the session that we still see.
-    if (this.#peerRestart?.covered) {
+    // RFC 4724 4.2: a peer with graceful restart that connects anew has lost the session that we still see. Right after
+    // it came up, though, this is the peer's own attempt of the same moment: a collision.
+    const upForMs = this.#shared.clock.wallMs() - this.#shown.sinceMs;
+    if (this.#peerRestart?.covered && upForMs >= COLLISION_MS) {
       this.#established?.dispatch({ type: "TcpConnectionFails", reason: "the peer has restarted and connected anew" });
     }
     if (this.#established) {

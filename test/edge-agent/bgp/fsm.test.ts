@@ -259,6 +259,12 @@ describe("fsm: times", () => {
       ACTIVE,
     );
     expect(unreachable.state.connectRetryCounter).toBe(1);
+    const closed = step(
+      { name: "OpenSent", connectRetryCounter: 1 },
+      { type: "TcpConnectionFails", reason: "" },
+      ACTIVE,
+    );
+    expect(closed.state).toEqual({ name: "Active", connectRetryCounter: 1 });
   });
 
   it("a session that lives for a keepalive interval -> failures are forgotten", () => {

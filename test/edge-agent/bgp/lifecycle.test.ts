@@ -282,6 +282,8 @@ describe("graceful restart of the peer (RFC 4724 4.2, RFC 8538)", () => {
   it("it connects anew while the old session is still up -> the old one is gone, its routes stay", () => {
     const { scene, end } = up({ listen: true });
     end.send(announcement([macRoute(1)]), END_OF_RIB);
+    expect(scene.network.dial(PEER).log).toEqual(["NOTIFICATION 6/7"]); // a collision, so soon
+    scene.advance(5000);
     const next = scene.network.dial(PEER);
     expect(end.closed).toBe(true);
     expect(end.log).not.toContain("NOTIFICATION 6/7");

@@ -1,0 +1,148 @@
+// Graceful restart of EVPN against GoBGP, which keeps EVPN routes over a restart of ours (FRR 8.4 does not), and has one
+// of its own to help with (RFC 4724). GoBGP refuses a peer for some seconds after its session ended.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type IpAddress, type Ipv4, parseIp } from "../../shared/address/ip.ts";
+import type { Mac } from "../../shared/address/mac.ts";
+import type { RouteDistinguisher } from "../../shared/address/rd.ts";
+import type { RouteTarget } from "../../shared/address/rt.ts";
+import type { Asn, Vni } from "../../shared/address/vni.ts";
+import { type ExportedRoute, ZERO_ESI } from "../../edge-agent/bgp/route.ts";
+import type { PeerSummary } from "../../edge-agent/bgp/speaker.ts";
+import {
+  eventually,
+  hasEnded,
+  inside,
+  linkedNamespaces,
+  removeNamespaces,
+  SpeakerInNamespace,
+} from "../edge-agent/bgp/namespace-lab.ts";
+import { requireKernel } from "./require-root.ts";
+
+const ROUTER = "bgs-gobgp";
+const SPEAKER = "bgs-gobgp-speaker";
+const TOR = parseIp("10.95.0.1") as IpAddress;
+const VTEP = parseIp("10.95.0.2") as Ipv4;
+const ASN = 65000 as Asn;
+
+function requireGobgp(): boolean {
+  if (existsSync("/usr/bin/gobgpd")) return true;
+  if (process.env["CI"]) throw new Error("GoBGP is not installed (apt-get install gobgpd)");
+  console.warn("GoBGP is not installed (apt-get install gobgpd) (skipped)");
+  return false;
+}
+
+function exported(n: number): ExportedRoute {
+  const rd = `${VTEP}:100` as RouteDistinguisher;
+  const mac = `02:bb:00:00:00:0${n}` as Mac;
+  return {
+    nlri: { type: "mac-ip", rd, esi: ZERO_ESI, ethernetTag: 0, mac, vni: 100 as Vni },
+    nextHop: VTEP,
+    routeTargets: ["65000:100" as RouteTarget],
+  };
+}
+
+describe.runIf(requireKernel("root") && requireGobgp())("bgp graceful restart with GoBGP", () => {
+  let daemon: ChildProcess;
+  let dir: string;
+  let speaker: SpeakerInNamespace;
+
+  const rib = (line: string): string => inside(ROUTER, `gobgp global rib ${line}`);
+  /** The last octets of our MACs in GoBGP's table; what a daemon that is not up yet says is no table. */
+  const ours = (): string =>
+    [...rib("-a evpn").matchAll(/02:bb:00:00:00:0(\d)/g)]
+      .map((it) => Number(it[1]))
+      .toSorted((a, b) => a - b)
+      .join("");
+  const summary = async (): Promise<PeerSummary | undefined> => (await speaker.ask()).summary[0];
+  const startDaemon = (): void => {
+    const options = ["-t", "toml", "-f", join(dir, "gobgpd.toml"), "--api-hosts", "127.0.0.1:50051", "--pprof-disable"];
+    daemon = spawn("ip", ["netns", "exec", ROUTER, "gobgpd", ...options], { stdio: "ignore" });
+  };
+  const startSpeaker = (...routes: number[]): void => {
+    speaker = new SpeakerInNamespace(SPEAKER, "restart=preserved");
+    speaker.tell({ type: "imports", targets: ["65000:100"] });
+    speaker.tell({ type: "exports", routes: routes.map(exported) });
+    speaker.tell({ type: "configure", config: { asn: ASN, routerId: VTEP, peers: [{ address: TOR, asn: ASN }] } });
+  };
+  const established = () =>
+    eventually(
+      "Established",
+      async () => {
+        const { state, lastError } = (await summary()) ?? {};
+        if (state === "Established") return true;
+        throw new Error(`${state}: ${lastError}`);
+      },
+      25_000,
+    );
+
+  beforeAll(async () => {
+    linkedNamespaces(ROUTER, SPEAKER, "10.95.0");
+    dir = mkdtempSync(join(tmpdir(), "overspan-gobgp-"));
+    const lines = [
+      "[global.config]",
+      `as=${ASN}`,
+      `router-id="${TOR}"`,
+      "port=179",
+      "[[neighbors]]",
+      "[neighbors.config]",
+      `neighbor-address="${VTEP}"`,
+      `peer-as=${ASN}`,
+      "[neighbors.transport.config]",
+      "passive-mode=true",
+      "[neighbors.graceful-restart.config]",
+      "enabled=true",
+      "restart-time=60",
+      "[[neighbors.afi-safis]]",
+      "[neighbors.afi-safis.config]",
+      'afi-safi-name="l2vpn-evpn"',
+      "[neighbors.afi-safis.mp-graceful-restart.config]",
+      "enabled=true",
+      "",
+    ];
+    writeFileSync(join(dir, "gobgpd.toml"), lines.join("\n"));
+    startDaemon();
+    startSpeaker(1, 2);
+    await established();
+  });
+
+  afterAll(async () => {
+    try {
+      await speaker.stop();
+      daemon.kill();
+      await hasEnded(daemon);
+    } finally {
+      removeNamespaces(ROUTER, SPEAKER);
+      rmSync(dir, { recursive: true });
+    }
+  });
+
+  it("our process ends for a restart -> GoBGP keeps our routes; back with one less -> End-of-RIB sweeps it there", async () => {
+    await eventually("our routes there", () => ours() === "12");
+    speaker.tell({ type: "close", purpose: "restart" });
+    await eventually("GoBGP sees the end", () => !inside(ROUTER, "gobgp neighbor").includes("Establ"));
+    expect(ours()).toBe("12");
+    startSpeaker(2);
+    await established();
+    await eventually("one route there", () => ours() === "2");
+  }, 30_000);
+
+  it("GoBGP dies and returns without its forwarding state -> its routes stay until then, and go (RFC 4724 4.2)", async () => {
+    const macadv = `add -a evpn macadv 02:dd:00:00:00:01 0.0.0.0 etag 0 label 100`;
+    rib(`${macadv} rd 10.95.0.1:100 rt 65000:100 encap vxlan nexthop ${TOR}`);
+    await eventually("its route here", async () => (await summary())?.routesIn === 1);
+    expect((await summary())?.capabilities).toContainEqual(
+      expect.objectContaining({ kind: "graceful-restart", families: [expect.objectContaining({ afi: 25, safi: 70 })] }),
+    );
+    daemon.kill("SIGKILL");
+    await hasEnded(daemon);
+    await eventually("a stale route", async () => (await summary())?.staleRoutes === 1);
+    startDaemon();
+    await established();
+    expect(await summary()).toMatchObject({ routesIn: 0, staleRoutes: 0 });
+  }, 40_000);
+});
