@@ -44,7 +44,7 @@ export function ipToOctets(ip: IpAddress): Uint8Array {
 
 /** Reads 4 or 16 octets; throws RangeError for any other length. */
 export function ipFromOctets(octets: Uint8Array): IpAddress {
-  if (octets.length === 4) return octets.join(".") as Ipv4;
+  if (octets.length === 4) return `${octets[0]}.${octets[1]}.${octets[2]}.${octets[3]}` as Ipv4;
   if (octets.length !== 16) throw new RangeError(`an IP address has 4 or 16 octets, not ${octets.length}`);
   const groups: number[] = [];
   for (let i = 0; i < 16; i += 2) groups.push(((octets[i] as number) << 8) | (octets[i + 1] as number));

@@ -217,6 +217,7 @@ function writeIp(value: IpAddress, writer: Writer): Writer {
 
 /** Bits beyond the length are irrelevant (RFC 4271 4.3) and cleared, so that equal prefixes are equal text. */
 function prefixFrom(octets: Uint8Array, length: number): Prefix {
+  if (length === octets.length * 8) return `${ipFromOctets(octets)}/${length}` as Prefix;
   const masked = octets.map((octet, i) => octet & (0xff << (8 - Math.min(8, Math.max(0, length - i * 8)))) & 0xff);
   return `${ipFromOctets(masked)}/${length}` as Prefix;
 }
