@@ -8,7 +8,10 @@
 
 import * as z from "zod";
 import { AsnField, InterfaceName, IpField, MacField, MtuBytes, PrefixField, Slug, VniField } from "./fields.ts";
-import { HostBgp, RouteTargets } from "./resource.ts";
+import { BgpPeer, HostBgp, RouteTargets } from "./resource.ts";
+
+/** As the API has it, but with what a later version adds ignored: an agent may be older than the cloud. */
+const PlacedBgp = z.object({ ...HostBgp.shape, peers: z.array(BgpPeer.strip()) });
 
 export const NetworkRecord = z.object({
   tenant: Slug,
@@ -16,7 +19,7 @@ export const NetworkRecord = z.object({
   vni: VniField,
   subnets: z.array(PrefixField),
   mtuBytes: MtuBytes.optional(),
-  routeTargets: RouteTargets.optional(),
+  routeTargets: RouteTargets.strip().optional(),
 });
 export type NetworkRecord = z.infer<typeof NetworkRecord>;
 
@@ -33,7 +36,7 @@ export const EndpointRecord = z.object({
 });
 export type EndpointRecord = z.infer<typeof EndpointRecord>;
 
-export const HostRecord = z.object({ site: Slug, vtep: IpField, bgp: HostBgp.optional() });
+export const HostRecord = z.object({ site: Slug, vtep: IpField, bgp: PlacedBgp.optional() });
 export type HostRecord = z.infer<typeof HostRecord>;
 
 export const CarriedNetworkRecord = z.object({});

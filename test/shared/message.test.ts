@@ -100,6 +100,13 @@ describe("inbox", () => {
     expect(decodeInbox(encode({ ...delta, later: true }))).toEqual(delta);
   });
 
+  it("inbox: fields of a later version inside a record -> ignored, since an agent may be older than the cloud", () => {
+    const peer = { address: "192.0.2.254", asn: 65001, later: 1 };
+    const body = { site: "s1", vtep: "192.0.2.1", bgp: { asn: 65001, peers: [peer], later: 1 }, later: 1 };
+    const changes = [{ key: "host", version: 1, body }];
+    expect(decodeInbox(encode({ ...delta, entries: [{ ...entry, channel: "host:h1", changes }] })).kind).toBe("delta");
+  });
+
   it.each([
     ["not JSON", "{", /not JSON/],
     ["not UTF-8", "\uD800", /./],
