@@ -1,6 +1,7 @@
 // Every command that the README and docs/ show in a `sh` block is run: here, or by the named test, or by CI itself.
 
 import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -83,8 +84,10 @@ describe.runIf(requireKernel("root", "vxlan", "bridge"))("documented commands of
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   });
-  afterAll(() => {
+  afterAll(async () => {
+    const ended = once(agent, "exit");
     agent.kill("SIGKILL");
+    await ended;
     rmSync(dir, { recursive: true, force: true });
   });
 
