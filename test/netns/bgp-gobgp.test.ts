@@ -1,9 +1,5 @@
 // The speaker against GoBGP as the ToR: routes of all types and IPv6 next hops, which FRR cannot be made to send.
 
-import { spawn, type ChildProcess } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type IpAddress, type Ipv4, parseIp } from "../../shared/address/ip.ts";
 import type { Mac } from "../../shared/address/mac.ts";
@@ -11,14 +7,8 @@ import type { RouteDistinguisher } from "../../shared/address/rd.ts";
 import type { RouteTarget } from "../../shared/address/rt.ts";
 import type { Asn, Vni } from "../../shared/address/vni.ts";
 import { type ExportedRoute, ZERO_ESI } from "../../edge-agent/bgp/route.ts";
-import {
-  eventually,
-  hasEnded,
-  inside,
-  linkedNamespaces,
-  removeNamespaces,
-  SpeakerInNamespace,
-} from "../edge-agent/bgp/namespace-lab.ts";
+import { eventually, linkedNamespaces, removeNamespaces, SpeakerInNamespace } from "../edge-agent/bgp/namespace-lab.ts";
+import { type Gobgp, requireGobgp, startGobgp } from "./gobgp.ts";
 import { requireKernel } from "./require-root.ts";
 
 const ROUTER = "bgpt-gobgp";
@@ -27,44 +17,15 @@ const TOR = parseIp("10.97.0.1") as IpAddress;
 const VTEP = parseIp("10.97.0.2") as Ipv4;
 const ASN = 65000 as Asn;
 
-function requireGobgp(): boolean {
-  if (existsSync("/usr/bin/gobgpd")) return true;
-  if (process.env["CI"]) throw new Error("GoBGP is not installed (apt-get install gobgpd)");
-  console.warn("GoBGP is not installed (apt-get install gobgpd) (skipped)");
-  return false;
-}
-
 describe.runIf(requireKernel("root") && requireGobgp())("bgp with GoBGP", () => {
-  let daemon: ChildProcess;
-  let dir: string;
+  let gobgp: Gobgp;
   let speaker: SpeakerInNamespace;
-  const rib = (line: string): string => inside(ROUTER, `gobgp global rib ${line}`);
+  const rib = (line: string): string => gobgp.rib(line);
   const types = async (): Promise<string[]> => (await speaker.ask()).ribIn.map(({ nlri }) => nlri.type).toSorted();
 
   beforeAll(async () => {
     linkedNamespaces(ROUTER, SPEAKER, "10.97.0");
-    dir = mkdtempSync(join(tmpdir(), "overspan-gobgp-"));
-    writeFileSync(
-      join(dir, "gobgpd.toml"),
-      [
-        "[global.config]",
-        `as=${ASN}`,
-        `router-id="${TOR}"`,
-        "port=179",
-        "[[neighbors]]",
-        "[neighbors.config]",
-        `neighbor-address="${VTEP}"`,
-        `peer-as=${ASN}`,
-        "[neighbors.transport.config]",
-        "passive-mode=true",
-        "[[neighbors.afi-safis]]",
-        "[neighbors.afi-safis.config]",
-        'afi-safi-name="l2vpn-evpn"',
-        "",
-      ].join("\n"),
-    );
-    const options = ["-t", "toml", "-f", join(dir, "gobgpd.toml"), "--api-hosts", "127.0.0.1:50051", "--pprof-disable"];
-    daemon = spawn("ip", ["netns", "exec", ROUTER, "gobgpd", ...options], { stdio: "ignore" });
+    gobgp = startGobgp({ namespace: ROUTER, address: TOR, neighbour: VTEP, asn: ASN });
     speaker = new SpeakerInNamespace(SPEAKER);
     speaker.tell({ type: "imports", targets: ["65000:100", "65000:5000"] });
     speaker.tell({ type: "configure", config: { asn: ASN, routerId: VTEP, peers: [{ address: TOR, asn: ASN }] } });
@@ -74,11 +35,9 @@ describe.runIf(requireKernel("root") && requireGobgp())("bgp with GoBGP", () => 
   afterAll(async () => {
     try {
       await speaker.stop();
-      daemon.kill();
-      await hasEnded(daemon);
+      await gobgp.remove();
     } finally {
       removeNamespaces(ROUTER, SPEAKER);
-      rmSync(dir, { recursive: true });
     }
   });
 

@@ -1,10 +1,6 @@
 // Graceful restart of EVPN against GoBGP, which keeps EVPN routes over a restart of ours (FRR 8.4 does not), and has one
 // of its own to help with (RFC 4724). GoBGP refuses a peer for some seconds after its session ended.
 
-import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type IpAddress, type Ipv4, parseIp } from "../../shared/address/ip.ts";
 import type { Mac } from "../../shared/address/mac.ts";
@@ -15,12 +11,12 @@ import { type ExportedRoute, ZERO_ESI } from "../../edge-agent/bgp/route.ts";
 import type { PeerSummary } from "../../edge-agent/bgp/speaker.ts";
 import {
   eventually,
-  hasEnded,
   inside,
   linkedNamespaces,
   removeNamespaces,
   SpeakerInNamespace,
 } from "../edge-agent/bgp/namespace-lab.ts";
+import { type Gobgp, requireGobgp, startGobgp } from "./gobgp.ts";
 import { requireKernel } from "./require-root.ts";
 
 const ROUTER = "bgs-gobgp";
@@ -28,13 +24,6 @@ const SPEAKER = "bgs-gobgp-speaker";
 const TOR = parseIp("10.95.0.1") as IpAddress;
 const VTEP = parseIp("10.95.0.2") as Ipv4;
 const ASN = 65000 as Asn;
-
-function requireGobgp(): boolean {
-  if (existsSync("/usr/bin/gobgpd")) return true;
-  if (process.env["CI"]) throw new Error("GoBGP is not installed (apt-get install gobgpd)");
-  console.warn("GoBGP is not installed (apt-get install gobgpd) (skipped)");
-  return false;
-}
 
 function exported(n: number): ExportedRoute {
   const rd = `${VTEP}:100` as RouteDistinguisher;
@@ -47,11 +36,10 @@ function exported(n: number): ExportedRoute {
 }
 
 describe.runIf(requireKernel("root") && requireGobgp())("bgp graceful restart with GoBGP", () => {
-  let daemon: ChildProcess;
-  let dir: string;
+  let gobgp: Gobgp;
   let speaker: SpeakerInNamespace;
 
-  const rib = (line: string): string => inside(ROUTER, `gobgp global rib ${line}`);
+  const rib = (line: string): string => gobgp.rib(line);
   /** The last octets of our MACs in GoBGP's table; what a daemon that is not up yet says is no table. */
   const ours = (): string =>
     [...rib("-a evpn").matchAll(/02:bb:00:00:00:0(\d)/g)]
@@ -59,10 +47,6 @@ describe.runIf(requireKernel("root") && requireGobgp())("bgp graceful restart wi
       .toSorted((a, b) => a - b)
       .join("");
   const summary = async (): Promise<PeerSummary | undefined> => (await speaker.ask()).summary[0];
-  const startDaemon = (): void => {
-    const options = ["-t", "toml", "-f", join(dir, "gobgpd.toml"), "--api-hosts", "127.0.0.1:50051", "--pprof-disable"];
-    daemon = spawn("ip", ["netns", "exec", ROUTER, "gobgpd", ...options], { stdio: "ignore" });
-  };
   const startSpeaker = (...routes: number[]): void => {
     speaker = new SpeakerInNamespace(SPEAKER, "restart=preserved");
     speaker.tell({ type: "imports", targets: ["65000:100"] });
@@ -82,30 +66,7 @@ describe.runIf(requireKernel("root") && requireGobgp())("bgp graceful restart wi
 
   beforeAll(async () => {
     linkedNamespaces(ROUTER, SPEAKER, "10.95.0");
-    dir = mkdtempSync(join(tmpdir(), "overspan-gobgp-"));
-    const lines = [
-      "[global.config]",
-      `as=${ASN}`,
-      `router-id="${TOR}"`,
-      "port=179",
-      "[[neighbors]]",
-      "[neighbors.config]",
-      `neighbor-address="${VTEP}"`,
-      `peer-as=${ASN}`,
-      "[neighbors.transport.config]",
-      "passive-mode=true",
-      "[neighbors.graceful-restart.config]",
-      "enabled=true",
-      "restart-time=60",
-      "[[neighbors.afi-safis]]",
-      "[neighbors.afi-safis.config]",
-      'afi-safi-name="l2vpn-evpn"',
-      "[neighbors.afi-safis.mp-graceful-restart.config]",
-      "enabled=true",
-      "",
-    ];
-    writeFileSync(join(dir, "gobgpd.toml"), lines.join("\n"));
-    startDaemon();
+    gobgp = startGobgp({ namespace: ROUTER, address: TOR, neighbour: VTEP, asn: ASN, restartTimeSec: 60 });
     startSpeaker(1, 2);
     await established();
   });
@@ -113,11 +74,9 @@ describe.runIf(requireKernel("root") && requireGobgp())("bgp graceful restart wi
   afterAll(async () => {
     try {
       await speaker.stop();
-      daemon.kill();
-      await hasEnded(daemon);
+      await gobgp.remove();
     } finally {
       removeNamespaces(ROUTER, SPEAKER);
-      rmSync(dir, { recursive: true });
     }
   });
 
@@ -138,10 +97,9 @@ describe.runIf(requireKernel("root") && requireGobgp())("bgp graceful restart wi
     expect((await summary())?.capabilities).toContainEqual(
       expect.objectContaining({ kind: "graceful-restart", families: [expect.objectContaining({ afi: 25, safi: 70 })] }),
     );
-    daemon.kill("SIGKILL");
-    await hasEnded(daemon);
+    await gobgp.end("SIGKILL");
     await eventually("a stale route", async () => (await summary())?.staleRoutes === 1);
-    startDaemon();
+    gobgp.start();
     await established();
     expect(await summary()).toMatchObject({ routesIn: 0, staleRoutes: 0 });
   }, 40_000);

@@ -1,22 +1,12 @@
 // Multihomed segments of the fabric, as GoBGP announces them: what we make of RT-1 per segment and per EVI when they come
 // over a real session, and go again. (FRR needs bonds and its own kernel state to announce a segment.)
 
-import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildMacTable, type MacEntry } from "../../edge-agent/evpn/mac-table.ts";
 import { type IpAddress, type Ipv4, parseIp } from "../../shared/address/ip.ts";
 import type { Asn } from "../../shared/address/vni.ts";
-import {
-  eventually,
-  hasEnded,
-  inside,
-  linkedNamespaces,
-  removeNamespaces,
-  SpeakerInNamespace,
-} from "../edge-agent/bgp/namespace-lab.ts";
+import { eventually, linkedNamespaces, removeNamespaces, SpeakerInNamespace } from "../edge-agent/bgp/namespace-lab.ts";
+import { type Gobgp, requireGobgp, startGobgp } from "./gobgp.ts";
 import { requireKernel } from "./require-root.ts";
 
 const [ROUTER, SPEAKER] = ["evt-gobgp", "evt-speaker"] as const;
@@ -28,18 +18,10 @@ const ASN = 65000 as Asn;
 const MAC = "02:dd:00:00:00:01";
 const ESI = "esi arbitrary 01:02:03:04:05:06:07:08:09";
 
-function requireGobgp(): boolean {
-  if (existsSync("/usr/bin/gobgpd")) return true;
-  if (process.env["CI"]) throw new Error("GoBGP is not installed (apt-get install gobgpd)");
-  console.warn("GoBGP is not installed (apt-get install gobgpd) (skipped)");
-  return false;
-}
-
 describe.runIf(requireKernel("root") && requireGobgp())("multihomed segments of GoBGP", () => {
-  let daemon: ChildProcess;
-  let dir: string;
+  let gobgp: Gobgp;
   let speaker: SpeakerInNamespace;
-  const rib = (line: string): string => inside(ROUTER, `gobgp global rib ${line}`);
+  const rib = (line: string): string => gobgp.rib(line);
   const perSegment = (leaf: string) =>
     `a-d ${ESI} etag 4294967295 label 0 rd ${leaf}:1 rt 65000:100 encap vxlan esi-label 0 nexthop ${leaf}`;
   const perEvi = (leaf: string) =>
@@ -53,28 +35,7 @@ describe.runIf(requireKernel("root") && requireGobgp())("multihomed segments of 
 
   beforeAll(async () => {
     linkedNamespaces(ROUTER, SPEAKER, "10.95.0");
-    dir = mkdtempSync(join(tmpdir(), "overspan-gobgp-"));
-    writeFileSync(
-      join(dir, "gobgpd.toml"),
-      [
-        "[global.config]",
-        `as=${ASN}`,
-        `router-id="${TOR}"`,
-        "port=179",
-        "[[neighbors]]",
-        "[neighbors.config]",
-        `neighbor-address="${VTEP}"`,
-        `peer-as=${ASN}`,
-        "[neighbors.transport.config]",
-        "passive-mode=true",
-        "[[neighbors.afi-safis]]",
-        "[neighbors.afi-safis.config]",
-        'afi-safi-name="l2vpn-evpn"',
-        "",
-      ].join("\n"),
-    );
-    const options = ["-t", "toml", "-f", join(dir, "gobgpd.toml"), "--api-hosts", "127.0.0.1:50051", "--pprof-disable"];
-    daemon = spawn("ip", ["netns", "exec", ROUTER, "gobgpd", ...options], { stdio: "ignore" });
+    gobgp = startGobgp({ namespace: ROUTER, address: TOR, neighbour: VTEP, asn: ASN });
     speaker = new SpeakerInNamespace(SPEAKER);
     speaker.tell({ type: "imports", targets: ["65000:100"] });
     speaker.tell({ type: "configure", config: { asn: ASN, routerId: VTEP, peers: [{ address: TOR, asn: ASN }] } });
@@ -84,11 +45,9 @@ describe.runIf(requireKernel("root") && requireGobgp())("multihomed segments of 
   afterAll(async () => {
     try {
       await speaker.stop();
-      daemon.kill();
-      await hasEnded(daemon);
+      await gobgp.remove();
     } finally {
       removeNamespaces(ROUTER, SPEAKER);
-      rmSync(dir, { recursive: true });
     }
   });
 
