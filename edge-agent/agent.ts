@@ -227,6 +227,7 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
     async close() {
       cancelRibWait();
       update.close();
+      resolver.close();
       reports.close();
       await session.close();
       await broker.close();

@@ -24,7 +24,7 @@ import { createMemoryNetwork, type MemoryTransport } from "./memory-network.ts";
 import { startMemoryTors } from "./memory-tor.ts";
 import type { AgentSummary, World } from "./world.ts";
 
-export type MemoryWorldOptions = { readonly signal: AbortSignal; readonly progress: (line: string) => void };
+export type MemoryWorldOptions = { readonly progress: (line: string) => void };
 
 const LAST_LINES = 12;
 /** What ping(8) sends by default. */
@@ -33,7 +33,7 @@ const PING_BYTES = 56;
 /** An agent of this process, and how to end it without a goodbye. */
 type Incarnation = { readonly agent: Agent; kill(): Promise<void> };
 
-export async function openMemoryWorld({ signal, progress }: MemoryWorldOptions): Promise<World> {
+export async function openMemoryWorld({ progress }: MemoryWorldOptions): Promise<World> {
   const logs = new Map<string, string[]>();
   const logTo = (part: string) => (line: string) => void logs.set(part, [...(logs.get(part) ?? []), line].slice(-100));
   const folder = await mkdtemp(join(tmpdir(), "overspan-demo-"));
@@ -48,7 +48,7 @@ export async function openMemoryWorld({ signal, progress }: MemoryWorldOptions):
   const topology = buildTopology(DEFAULT_TOPOLOGY);
   const hosts = topology.sites.flatMap((site) => site.hosts);
   const network = createMemoryNetwork();
-  const tors = startMemoryTors(topology, network, { clock: liveClock(() => true), random: Math.random });
+  const tors = startMemoryTors(topology, network, { clock: mortalClock().clock, random: Math.random });
   const kernels = new Map(hosts.map((host) => [host.vtep, newKernel(host)]));
   const agents = new Map<string, Incarnation>();
   const machines = new Map<string, LabMachine>();
@@ -120,7 +120,6 @@ export async function openMemoryWorld({ signal, progress }: MemoryWorldOptions):
     torRoutes: async () => tors.show(),
     lastWords: async (part) => (logs.get(part) ?? []).slice(-LAST_LINES),
     async close() {
-      void signal;
       for (const { agent } of agents.values()) await agent.close();
       await tors.close();
       await local.close();
@@ -145,7 +144,7 @@ type IncarnateOptions = {
 async function incarnate(options: IncarnateOptions): Promise<Incarnation> {
   const { host, kernel, transport, username, password, brokerUrl, stateDir, log } = options;
   let alive = true;
-  const clock = liveClock(() => alive);
+  const { clock, stop } = mortalClock();
   const diary = createDiary(clock.wallMs, (line) => void (alive && log(line)));
   const broker = connectBroker({ host: host.id, url: brokerUrl, username, password }, diary);
   const agent = await startAgent({
@@ -164,6 +163,7 @@ async function incarnate(options: IncarnateOptions): Promise<Incarnation> {
     agent,
     async kill() {
       alive = false;
+      stop();
       transport.cut();
       await broker.close();
     },
@@ -181,13 +181,32 @@ function mortalKernel(kernel: MemoryKernel, alive: () => boolean): Kernel {
   };
 }
 
-function liveClock(alive: () => boolean): Clock {
-  return {
+/** A clock whose timers end with the one who set them. */
+function mortalClock(): { readonly clock: Clock; readonly stop: () => void } {
+  const running = new Set<NodeJS.Timeout>();
+  let stopped = false;
+  const clock: Clock = {
     nowMs: () => performance.now(),
     wallMs: () => Date.now(),
     setTimer(afterMs, callback) {
-      const timer = setTimeout(() => alive() && callback(), afterMs);
-      return () => clearTimeout(timer);
+      if (stopped) return () => undefined;
+      const timer = setTimeout(() => {
+        running.delete(timer);
+        callback();
+      }, afterMs);
+      running.add(timer);
+      return () => {
+        running.delete(timer);
+        clearTimeout(timer);
+      };
+    },
+  };
+  return {
+    clock,
+    stop() {
+      stopped = true;
+      for (const timer of running) clearTimeout(timer);
+      running.clear();
     },
   };
 }
