@@ -79,10 +79,13 @@ describe.runIf(requireKernel("root", "vxlan", "bridge"))("documented commands of
     const broker = { url: "mqtt://127.0.0.1:9", username: "h1", passwordFile: join(dir, "password") };
     writeFileSync(config, JSON.stringify({ host: "h1", broker, stateDir: dir, socket: join(dir, "agent.sock") }));
     agent = spawn("unshare", ["-n", process.execPath, bundle, "run", "--config", config], { stdio: "ignore" });
-    const deadline = Date.now() + 20_000;
-    while (!existsSync(join(dir, "agent.sock")) && Date.now() < deadline) {
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+    // The socket is there before the agent: until it is up, a request is answered with an error that says so.
+    await expect
+      .poll(() => execute(process.execPath, [bundle, "show", "summary", "--config", config]), {
+        timeout: 20_000,
+        interval: 100,
+      })
+      .toHaveProperty("stdout");
   });
   afterAll(async () => {
     const ended = once(agent, "exit");
