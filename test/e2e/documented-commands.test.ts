@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { buildAgent } from "../../edge-agent/build.ts";
 import { requireKernel } from "../netns/require-root.ts";
 
@@ -80,12 +80,10 @@ describe.runIf(requireKernel("root", "vxlan", "bridge"))("documented commands of
     writeFileSync(config, JSON.stringify({ host: "h1", broker, stateDir: dir, socket: join(dir, "agent.sock") }));
     agent = spawn("unshare", ["-n", process.execPath, bundle, "run", "--config", config], { stdio: "ignore" });
     // The socket is there before the agent: until it is up, a request is answered with an error that says so.
-    await expect
-      .poll(() => execute(process.execPath, [bundle, "show", "summary", "--config", config]), {
-        timeout: 20_000,
-        interval: 100,
-      })
-      .toHaveProperty("stdout");
+    await vi.waitFor(() => execute(process.execPath, [bundle, "show", "summary", "--config", config]), {
+      timeout: 20_000,
+      interval: 100,
+    });
   });
   afterAll(async () => {
     const ended = once(agent, "exit");
