@@ -14,6 +14,7 @@ const FOR_LAB: readonly Need[] = [
   { file: "ip", package: "iproute2", why: "makes namespaces and links" },
   { file: "ping", package: "iputils-ping", why: "sends the test traffic" },
   { file: "/usr/lib/frr/bgpd", package: "frr", why: "is the ToR" },
+  { file: "nft", package: "nftables", why: "holds the guards of the ports" },
 ];
 const FOR_TESTS: readonly Need[] = [
   ...FOR_LAB,
@@ -22,6 +23,8 @@ const FOR_TESTS: readonly Need[] = [
   { file: "gobgpd", package: "gobgpd", why: "is another router to agree with" },
   { file: "exabgp", package: "exabgp", why: "reads what we send over BGP" },
   { file: "chromium", package: "chromium", why: "opens the pages" },
+  { file: "linux.uml", package: "user-mode-linux", why: "is a kernel with VRF" },
+  { file: "modprobe", package: "kmod", why: "loads that kernel's modules" },
 ];
 
 /** What of `needs` is not on this machine. */
