@@ -4,9 +4,16 @@
 //   flood <vtep>          a member VTEP, the host's own included
 //   mac <mac> <vtep>      a MAC and the VTEP it is behind, the host's own for local ones
 //   ip <ip> <mac>         an entry that answers ARP or ND
+//   gateway <ip>          the anycast gateway's address on the network's bridge
+//
+// A host that carries a network for its router only holds routes in its place, and proves those:
+//   host <ip> <vtep>      a host route to an endpoint, by way of its VTEP
+// And of a router's own channel, on every host that carries it:
+//   prefix <prefix> <ip>  a static route and its next hop
 
 import type { IpAddress } from "../address/ip.ts";
 import type { Mac } from "../address/mac.ts";
+import type { Prefix } from "../address/prefix.ts";
 import { type Digest, digestSum, hashText } from "./digest.ts";
 
 export function floodLine(vtep: IpAddress): string {
@@ -19,6 +26,18 @@ export function macLine(mac: Mac, vtep: IpAddress): string {
 
 export function ipLine(ip: IpAddress, mac: Mac): string {
   return `ip ${ip} ${mac}`;
+}
+
+export function gatewayLine(ip: IpAddress): string {
+  return `gateway ${ip}`;
+}
+
+export function hostRouteLine(ip: IpAddress, vtep: IpAddress): string {
+  return `host ${ip} ${vtep}`;
+}
+
+export function prefixLine(prefix: Prefix, nextHop: IpAddress): string {
+  return `prefix ${prefix} ${nextHop}`;
 }
 
 /** The lines of one endpoint behind `vtep`. */

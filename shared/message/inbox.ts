@@ -20,7 +20,7 @@ export const DigestField = z.string().transform((text, context) => {
 export const ChannelField = z.string().transform((text, context): Channel => {
   const channel = parseChannel(text);
   if (channel) return channel;
-  context.addIssue({ code: "custom", message: "must be net:<id> or host:<id>" });
+  context.addIssue({ code: "custom", message: "must be net:<id>, rtr:<id> or host:<id>" });
   return z.NEVER;
 });
 

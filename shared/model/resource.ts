@@ -122,7 +122,33 @@ export const NewNetwork = z.strictObject({
   mtuBytes: MtuBytes.optional(),
   /** Default: `ASN:VNI` of the ASNs of the member hosts and their ToRs. */
   routeTargets: RouteTargets.optional(),
+  /** The router that routes between this network and the router's others; needs `gateways`. */
+  router: Slug.optional(),
+  /** The anycast gateway's address in each routed subnet, the same on every host (RFC 9135 4.1). */
+  gateways: z.array(IpField).max(8, "must be at most 8 gateways").optional(),
+  /** Announce machines that nobody declared, when the kernel learns them on a declared port. Default: only report them. */
+  learning: z.boolean().optional(),
+  /** Broadcast, unknown-unicast and multicast frames a second that a port may send; more are dropped. Default: no limit. */
+  stormPacketsPerSec: z.number().int().min(1, "must be at least 1").max(10_000_000).optional(),
 });
+
+/** A tenant's IP-VRF: it routes between its networks by an L3 VNI (symmetric IRB, RFC 9135 4.1). */
+export const NewRouter = z.strictObject({
+  id: Slug.optional(),
+  tenant: Slug,
+  name: DisplayName,
+  /** The L3 VNI; from the same space as networks' VNIs. */
+  vni: VniField,
+  /** Default: `ASN:VNI` of the ASNs of the hosts that carry it and their ToRs. */
+  routeTargets: RouteTargets.optional(),
+});
+
+/** A static route of a router: `prefix` by way of a machine on one of its networks. */
+export const NewPrefix = z.strictObject({ id: Slug.optional(), prefix: PrefixField, nextHop: IpField });
+
+/** An address that an endpoint may send from besides its own, such as a virtual router's (VRRP). */
+export const AllowedAddress = z.strictObject({ ip: PrefixField, mac: MacField.optional() });
+export type AllowedAddress = z.infer<typeof AllowedAddress>;
 
 /** One MAC on a network, at a port of a host. */
 export const NewEndpoint = z.strictObject({
@@ -132,6 +158,14 @@ export const NewEndpoint = z.strictObject({
   ips: z.array(IpField).max(16, "must be at most 16 addresses").default([]),
   port: InterfaceName,
   name: DisplayName.optional(),
+  /** What may be sent from the port besides the endpoint's own MAC and addresses. */
+  allowedAddresses: z.array(AllowedAddress).max(16, "must be at most 16 addresses").optional(),
+  /** False: frames from the port are not checked against MAC and addresses. Default true. */
+  portSecurity: z.boolean().optional(),
+  /** Its port reaches no other isolated port of the network on the same host. */
+  isolated: z.boolean().optional(),
+  /** Its port gets every frame of the network that passes this host, for a firewall or a probe. */
+  promiscuous: z.boolean().optional(),
 });
 
 /** Changes as JSON merge patches (RFC 7396): absent = keep, null = remove where the field is optional. */
@@ -146,11 +180,23 @@ export const NetworkPatch = z.strictObject({
   subnets: z.array(PrefixField).max(8, "must be at most 8 subnets").optional(),
   mtuBytes: MtuBytes.nullable().optional(),
   routeTargets: RouteTargets.nullable().optional(),
+  router: Slug.nullable().optional(),
+  gateways: NewNetwork.shape.gateways.unwrap().nullable().optional(),
+  learning: z.boolean().nullable().optional(),
+  stormPacketsPerSec: NewNetwork.shape.stormPacketsPerSec.unwrap().nullable().optional(),
+});
+export const RouterPatch = z.strictObject({
+  name: DisplayName.optional(),
+  routeTargets: RouteTargets.nullable().optional(),
 });
 export const EndpointPatch = z.strictObject({
   ips: z.array(IpField).max(16, "must be at most 16 addresses").optional(),
   port: InterfaceName.optional(),
   name: DisplayName.nullable().optional(),
+  allowedAddresses: NewEndpoint.shape.allowedAddresses.unwrap().nullable().optional(),
+  portSecurity: z.boolean().nullable().optional(),
+  isolated: z.boolean().nullable().optional(),
+  promiscuous: z.boolean().nullable().optional(),
 });
 /** A move to another host: the port there, default the same name. */
 export const EndpointMove = z.strictObject({ host: Slug, port: InterfaceName.optional() });
@@ -163,6 +209,11 @@ export const Host = z.object({ ...NewHost.shape, id: Slug, ...Stored.shape });
 export type Host = z.infer<typeof Host>;
 export const Network = z.object({ ...NewNetwork.shape, id: Slug, ...Stored.shape });
 export type Network = z.infer<typeof Network>;
+export const Router = z.object({ ...NewRouter.shape, id: Slug, ...Stored.shape });
+export type Router = z.infer<typeof Router>;
+/** The field's word is prefix; `router` is the router it belongs to. */
+export const RouterPrefix = z.object({ ...NewPrefix.shape, id: Slug, router: Slug, ...Stored.shape });
+export type RouterPrefix = z.infer<typeof RouterPrefix>;
 export const Endpoint = z.object({
   ...NewEndpoint.shape,
   id: Slug,
