@@ -129,21 +129,17 @@ export function createSpeaker(deps: SpeakerDeps, on: SpeakerListener): Speaker {
         const detail = `${key} with ${route.routeTargets.length} route targets does not fit an UPDATE`;
         on.error({ kind: "unsendable-route", detail });
       }
-      for (const { peer } of peers.values()) peer.exportsChanged(announce, withdraw);
+      for (const { peer } of peers.values()) peer.ribs.exportsChanged(announce, withdraw);
     },
 
     setImports(next) {
       accept = next;
-      for (const { peer } of peers.values()) peer.importsChanged();
+      for (const { peer } of peers.values()) peer.ribs.importsChanged();
     },
 
     summary: () => Array.from(peers.values(), ({ peer }) => peer.summary()),
-    ribIn: () => Array.from(peers.values()).flatMap(({ peer }) => [...peer.ribIn.routes()]),
-    ribOut: (key) =>
-      peers
-        .get(key)
-        ?.peer.ribOut()
-        .map(({ route }) => route) ?? [],
+    ribIn: () => Array.from(peers.values()).flatMap(({ peer }) => [...peer.ribs.ribIn.routes()]),
+    ribOut: (key) => Array.from(peers.get(key)?.peer.ribs.ribOut?.routes() ?? [], ({ route }) => route),
 
     close(purpose = "shutdown") {
       listener?.close();
