@@ -18,7 +18,8 @@ import { applyEntry, type ChannelReplica, fromSnapshot } from "./replica.ts";
 
 /** What the driver is to do after a message. */
 export type IntentEffect =
-  | { readonly kind: "changed"; readonly channel: Channel }
+  /** `keys`: the records that changed; `whole` after a snapshot, when any may have. */
+  | { readonly kind: "changed"; readonly channel: Channel; readonly keys: readonly string[] | "whole" }
   | { readonly kind: "dropped"; readonly channel: Channel }
   /** Ask the cloud; the reason is for the log and the counters. */
   | { readonly kind: "sync"; readonly reason: "gap" | "diverged" | "incomplete" | "foreign"; readonly detail: string }
@@ -101,7 +102,8 @@ function receiveDelta(state: IntentState, message: DeltaMessage): IntentEffect[]
         break;
       case "applied":
         state.channels.set(entry.channel, outcome.replica);
-        effects.push({ kind: "changed", channel: entry.channel }, ...afterHostChannel(state, entry.channel));
+        effects.push({ kind: "changed", channel: entry.channel, keys: outcome.keys });
+        effects.push(...afterHostChannel(state, entry.channel));
         break;
       default:
         assertNever(outcome);
@@ -129,7 +131,7 @@ function receiveSnapshot(state: IntentState, message: SnapshotMessage): IntentEf
   if (!replica) return [{ kind: "sync", reason: "diverged", detail: `snapshot of ${channel} at ${seq}` }];
   state.channels.set(channel, replica);
   state.suspect.delete(channel);
-  return [{ kind: "changed", channel }, ...afterHostChannel(state, channel)];
+  return [{ kind: "changed", channel, keys: "whole" }, ...afterHostChannel(state, channel)];
 }
 
 /** The host channel says which networks this host carries: leaves the others, asks for those it lacks. */

@@ -34,7 +34,8 @@ export type ChannelReplica = {
 
 /** What became of an entry. Only `applied` changed the replica; `gap` and `diverged` need a sync. */
 export type ApplyOutcome =
-  | { readonly kind: "applied"; readonly replica: ChannelReplica }
+  /** `keys`: the records that changed. */
+  | { readonly kind: "applied"; readonly replica: ChannelReplica; readonly keys: readonly string[] }
   | { readonly kind: "known" }
   | { readonly kind: "gap"; readonly held: number; readonly prev: number }
   | { readonly kind: "diverged"; readonly expected: Digest; readonly computed: Digest };
@@ -55,7 +56,7 @@ export function applyEntry(replica: ChannelReplica | undefined, entry: LogEntry)
   target.seq = entry.seq;
   target.digest = entry.digest;
   target.forwarding = entry.forwarding;
-  return { kind: "applied", replica: target };
+  return { kind: "applied", replica: target, keys: [...changes.keys()] };
 }
 
 /** Builds a channel from a snapshot; undefined if its records do not sum to its digest. */

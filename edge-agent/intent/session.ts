@@ -16,6 +16,12 @@ export type Connection = {
   publish(lane: "sync" | "report", payload: string): void;
 };
 
+/**
+ * What changed of intent: per channel the keys of the records, or `whole` when any may have changed (a snapshot, a channel
+ * that was dropped). Empty when only `inSync` did.
+ */
+export type IntentChange = ReadonlyMap<Channel, ReadonlySet<string> | "whole">;
+
 export type IntentSession = {
   readonly state: IntentState;
   onConnected(): void;
@@ -38,7 +44,7 @@ const SYNC_APART_MS = 500;
 /** A network's channel that is to follow the host's is waited for so long before the cloud is asked for it. */
 const FOLLOWS_WITHIN_MS = 300;
 
-/** Loads the replica and starts; `onChange` runs after every change of what is held. */
+/** Loads the replica and starts; `onChange` runs after every change of what is held, not for what was loaded. */
 export async function openIntent(options: {
   host: string;
   store: ReplicaStore;
@@ -46,7 +52,7 @@ export async function openIntent(options: {
   clock: Clock;
   random: Random;
   log: Log;
-  onChange: () => void;
+  onChange: (change: IntentChange) => void;
 }): Promise<IntentSession> {
   const { store, connection, clock, random, log, onChange } = options;
   const { replicas, setAside } = await store.load();
@@ -105,7 +111,7 @@ export async function openIntent(options: {
           assertNever(effect);
       }
     }
-    if (effects.some((effect) => effect.kind !== "sync" && effect.kind !== "awaiting")) onChange();
+    if (effects.some((effect) => effect.kind !== "sync" && effect.kind !== "awaiting")) onChange(changesOf(effects));
   }
 
   return {
@@ -133,6 +139,21 @@ export async function openIntent(options: {
       await writer.close();
     },
   };
+}
+
+/** The changes of several effects as one. */
+function changesOf(effects: readonly IntentEffect[]): IntentChange {
+  const changes = new Map<Channel, Set<string> | "whole">();
+  for (const effect of effects) {
+    if (effect.kind === "dropped" || (effect.kind === "changed" && effect.keys === "whole")) {
+      changes.set(effect.channel, "whole");
+    } else if (effect.kind === "changed") {
+      const known = changes.get(effect.channel) ?? new Set();
+      changes.set(effect.channel, known);
+      if (known !== "whole") for (const key of effect.keys) known.add(key);
+    }
+  }
+  return changes;
 }
 
 /** Writes touched channels one after the other. What could not be written is reported, and tried again by itself. */

@@ -47,7 +47,7 @@ describe("intent", () => {
   it("intent: an entry twice -> nothing the second time", () => {
     const { cloud, feed, state } = carrying();
     const entry = cloud.commit("net:blue", [{ key: "endpoint/e2", body: endpointBody(2) }]);
-    expect(feed(cloud.delta(entry))).toEqual([{ kind: "changed", channel: "net:blue" }]);
+    expect(feed(cloud.delta(entry))).toMatchObject([{ kind: "changed", channel: "net:blue" }]);
     expect(feed(cloud.delta(entry))).toEqual([]);
     expect(seqOf(state)).toBe(2);
   });
@@ -101,7 +101,7 @@ describe("intent", () => {
     for (let i = 2; i < 8; i++) cloud.commit("net:blue", [{ key: `endpoint/e${i}`, body: endpointBody(i) }]);
     const [first, second, third] = cloud.snapshot("net:blue", 3) as [InboxMessage, InboxMessage, InboxMessage];
     expect(feed(third, first)).toEqual([]);
-    expect(feed(second)).toEqual([{ kind: "changed", channel: "net:blue" }]);
+    expect(feed(second)).toMatchObject([{ kind: "changed", channel: "net:blue" }]);
     expect(seqOf(state)).toBe(7);
   });
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { createDiary } from "../../../edge-agent/log.ts";
 import type { ChannelReplica } from "../../../edge-agent/intent/replica.ts";
 import type { ReplicaStore } from "../../../edge-agent/intent/replica-files.ts";
-import { openIntent } from "../../../edge-agent/intent/session.ts";
+import { type IntentChange, openIntent } from "../../../edge-agent/intent/session.ts";
 import type { InboxMessage } from "../../../shared/message/inbox.ts";
 import type { Channel } from "../../../shared/model/record.ts";
 import { FakeClock } from "../bgp/fake-network.ts";
@@ -33,7 +33,7 @@ async function open() {
   const connection = { connected: true, publish: (_: string, payload: string) => void sent.push(payload) };
   const diary = createDiary(clock.wallMs, () => undefined);
   const { store, files, disk } = memoryStore();
-  let changes = 0;
+  const heard: IntentChange[] = [];
   const session = await openIntent({
     host: "h1",
     store,
@@ -41,7 +41,7 @@ async function open() {
     clock,
     random: () => 0.5,
     log: diary,
-    onChange: () => void changes++,
+    onChange: (change) => void heard.push(change),
   });
   const cloud = createCloudModel("h1");
   cloud.commit("host:h1", [
@@ -56,7 +56,7 @@ async function open() {
     for (const message of messages) session.onInbox(new TextEncoder().encode(JSON.stringify(message)));
   };
   const pass = (ms: number) => clock.advance(ms, () => undefined);
-  return { session, connection, sent, diary, files, disk, cloud, deliver, pass, changes: () => changes };
+  return { session, connection, sent, diary, files, disk, cloud, deliver, pass, heard };
 }
 
 /** Connected, and the whole answer received. */
@@ -71,13 +71,13 @@ async function inSync() {
 
 describe("intent session", () => {
   it("intent session: connected -> one sync with what is held; the answer -> in sync, on disk, listener told", async () => {
-    const { session, sent, files, cloud, deliver, pass, changes } = await open();
+    const { session, sent, files, cloud, deliver, pass, heard } = await open();
     session.onConnected();
     pass(20);
     expect(sent).toEqual(['{"v":1,"have":[]}']);
     deliver(...cloud.answer({ v: 1, have: [] }));
     expect(session.state.inSync).toBe(true);
-    expect(changes()).toBeGreaterThan(0);
+    expect(heard.length).toBeGreaterThan(0);
     await session.flush();
     expect([...files]).toEqual([
       ["host:h1", { seq: 1 }],
@@ -153,6 +153,22 @@ describe("intent session", () => {
     await expect.poll(() => files.get("net:blue")).toEqual({ seq: 2 });
     pass(60_000);
     expect(diary.counters.get("replica-write-failed")).toBe(1);
+  });
+
+  it("intent session: several entries in one message -> one change that names the records; dropped -> whole", async () => {
+    const { session, cloud, deliver, heard } = await inSync();
+    heard.length = 0;
+    const entries = [1, 2].map((n) => cloud.commit("net:blue", [{ key: `endpoint/e${n}`, body: endpointBody(n) }]));
+    deliver(cloud.delta(...entries));
+    expect(heard).toEqual([new Map([["net:blue", new Set(["endpoint/e1", "endpoint/e2"])]])]);
+    deliver(cloud.delta(cloud.commit("host:h1", [{ key: "network/blue", body: null }])));
+    expect(heard[1]).toEqual(
+      new Map<Channel, unknown>([
+        ["host:h1", new Set(["network/blue"])],
+        ["net:blue", "whole"],
+      ]),
+    );
+    await session.close();
   });
 
   it("intent session: disconnected -> nothing is asked until connected again", async () => {
