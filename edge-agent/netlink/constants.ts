@@ -10,6 +10,8 @@ export const RTM_NEWLINK = 16;
 export const RTM_DELLINK = 17;
 export const RTM_GETLINK = 18;
 export const RTM_GETADDR = 22;
+export const RTM_NEWROUTE = 24;
+export const RTM_DELROUTE = 25;
 export const RTM_GETROUTE = 26;
 export const RTM_NEWNEIGH = 28;
 export const RTM_DELNEIGH = 29;
@@ -73,12 +75,23 @@ export const IFLA_VXLAN_LOCAL6 = 17;
 export const IFA_ADDRESS = 1;
 export const IFA_LOCAL = 2;
 
+export const RTA_DST = 1;
 export const RTA_OIF = 4;
 export const RTA_GATEWAY = 5;
+export const RTA_PRIORITY = 6;
+export const RTA_PREFSRC = 7;
 export const RTA_MULTIPATH = 9;
 export const RTA_TABLE = 15;
 export const RTA_VIA = 18;
+export const RTA_NH_ID = 30;
 export const RTN_UNICAST = 1;
+export const RTN_BLACKHOLE = 6;
+export const RTN_UNREACHABLE = 7;
+export const RTM_F_CLONED = 0x200;
+/** A next hop is taken as on the link, though no address there says so. */
+export const RTNH_F_ONLINK = 0x4;
+export const RT_TABLE_UNSPEC = 0;
+export const RT_TABLE_COMPAT = 252;
 export const RT_TABLE_MAIN = 254;
 
 export const NDA_DST = 1;
