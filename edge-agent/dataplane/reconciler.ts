@@ -4,25 +4,30 @@
 //   setDesired, kernel event, interval, retry  ->  pass:  [dump] -> diff -> apply -> dump -> diff -> report
 //                                                    left over or failed?  -> again after a growing delay
 
+import type { IpAddress } from "../../shared/address/ip.ts";
+import type { Mac } from "../../shared/address/mac.ts";
 import type { Vni } from "../../shared/address/vni.ts";
 import type { Clock } from "../clock.ts";
+import { type DesiredChange, type MacTarget, type NetworkFrame, sameTarget, tablesOf } from "./desired.ts";
 import { type Diff, diff, type NetworkDiff } from "./diff.ts";
-import type { ActualState, Kernel, KernelEvent, Op, OpFailure } from "./kernel.ts";
+import type { ActualState, Kernel, KernelEvent, OpFailure } from "./kernel.ts";
+import { createPassLoop, type PassOutcome } from "./pass-loop.ts";
 import type { Problem } from "./problem.ts";
 import { readBack } from "./read-back.ts";
 import type { DesiredState, NetworkState } from "./state.ts";
+import type { VerifiedChange, VerifiedNetwork } from "./verified.ts";
 
 /** One network after a pass, as the kernel was read back. */
 export type NetworkReport = {
   readonly vni: Vni;
   /** Part of the desired state; false for what awaits deletion. */
   readonly desired: boolean;
-  /** What really forwards; undefined if the devices are not there or the kernel could not be read. */
+  /** What really forwards, as one value made when it is asked for; undefined if the devices are not there. */
   readonly verified: NetworkState | undefined;
-  /** What is still to be written. Empty with no problems: the kernel is as desired. */
-  readonly remaining: readonly Op[];
+  /** Ops still to be written. None and no problems: the kernel is as desired. */
+  readonly remaining: number;
   /** Deletions that wait until the desired state is known to be complete. */
-  readonly withheld: readonly Op[];
+  readonly withheld: number;
   readonly problems: readonly Problem[];
 };
 
@@ -42,11 +47,14 @@ export type DataplaneCounters = {
 };
 
 export type DataplaneReport = {
-  /** Counts `setDesired` calls: which desired state this report is about. */
+  /** Counts `setDesired` and `change` calls: which desired state this report is about. */
   readonly generation: number;
   readonly atMs: number;
   readonly inSync: boolean;
+  /** All networks that are desired or exist. */
   readonly networks: readonly NetworkReport[];
+  /** What changed in the verified state since the report before; a network that is not here did not change. */
+  readonly changed: ReadonlyMap<Vni, VerifiedChange>;
   readonly counters: DataplaneCounters;
   /** Why the kernel could not be read or written at all. */
   readonly error: string | undefined;
@@ -55,6 +63,10 @@ export type DataplaneReport = {
 export type Reconciler = {
   /** Replaces the desired state; `inSync` says that it is complete, so that what is not in it may be deleted. */
   setDesired(state: DesiredState, options: { readonly inSync: boolean }): number;
+  /** Changes the desired state by what is named; costs the change's own size. Otherwise as `setDesired`. */
+  change(changes: readonly DesiredChange[], options: { readonly inSync: boolean }): number;
+  /** What the kernel was read back to hold; undefined unless the network's devices are there. */
+  verified(vni: Vni): VerifiedNetwork | undefined;
   /** Compares everything anew, soon. */
   resync(reason: string): void;
   /** Called after every pass; returns the function that ends it. */
@@ -78,37 +90,54 @@ export type ReconcilerOptions = {
 
 type Counters = { -readonly [K in keyof DataplaneCounters]: number };
 
-/** Starts watching at once; writes nothing before the first `setDesired`. */
+type Tables = ReturnType<typeof tablesOf>;
+type Draft = {
+  frame: NetworkFrame | undefined;
+  readonly macs: Tables["macs"];
+  readonly neighbours: Tables["neighbours"];
+};
+
+/** Starts watching at once; writes nothing before the first desired state. */
 export function createReconciler(options: ReconcilerOptions): Reconciler {
   const { kernel, clock, log, compareEveryMs = 30_000, settleMs = 50 } = options;
-  const retryMs = options.retryMs ?? { first: 200, longest: 10_000 };
   const listeners = new Set<(report: DataplaneReport) => void>();
   const counters: Counters = {
-    passes: 0,
-    dumps: 0,
     applied: 0,
     refused: 0,
+    dumps: 0,
     drift: 0,
     repairs: 0,
-    retries: 0,
     overruns: 0,
+    passes: 0,
+    retries: 0,
   };
   /** Networks that were as desired after a pass: the generation of that pass. */
   const cleanAt = new Map<Vni, number>();
-  let desired: DesiredState | undefined;
+  const drafts = new Map<Vni, Draft>();
+  let twice: readonly NetworkState[] = [];
+  let begun = false;
   let inSync = false;
   let generation = 0;
   /** The last read-back, as long as nothing is known to have changed since: `touched` is still what it was before. */
   let known: { readonly actual: ActualState; readonly touched: number } | undefined;
   let touched = 0;
   let latest: DataplaneReport | undefined;
-  let running: Promise<void> | undefined;
-  let asked = false;
-  let closed = false;
-  let delayMs = 0;
-  let passMs = 0;
-  const timers = new Map<"settle" | "compare" | "retry", () => void>();
+  let verified: ReadonlyMap<Vni, VerifiedNetwork> = new Map();
 
+  const loop = createPassLoop({
+    clock,
+    settleMs,
+    ...(options.retryMs && { retryMs: options.retryMs }),
+    pass: async () => (begun ? await pass() : "done"),
+    onError: (cause) => log("error", `dataplane: ${cause.message}`),
+    background: {
+      everyMs: () => compareEveryMs,
+      step: async () => {
+        touched++;
+        loop.ask();
+      },
+    },
+  });
   const watch = kernel.watch((event) => onEvent(event));
 
   function onEvent(event: KernelEvent): void {
@@ -117,52 +146,19 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       counters.overruns++;
       log("warn", "kernel events were lost; comparing everything");
     }
-    // The first event starts the wait and later ones do not prolong it, so that a busy kernel cannot put it off; nor
-    // can it keep us busy more than half of the time.
-    if (!timers.has("settle")) arm("settle", Math.max(settleMs, passMs));
+    loop.notice();
   }
 
-  function arm(name: "settle" | "compare" | "retry", afterMs: number): void {
-    timers.get(name)?.();
-    if (closed) return;
-    const cancel = clock.setTimer(afterMs, () => {
-      timers.delete(name);
-      touched++;
-      ask();
-    });
-    timers.set(name, cancel);
+  function desiredNow(): DesiredState {
+    const networks = [...drafts.values()].flatMap(({ frame, macs, neighbours }) =>
+      frame ? [stateOf(frame, macs, neighbours)] : [],
+    );
+    return { networks: [...networks, ...twice] };
   }
 
-  function ask(): void {
-    if (closed || !desired) return;
-    asked = true;
-    running ??= run().finally(() => {
-      running = undefined;
-      if (asked) ask();
-    });
-  }
-
-  function takeAsked(): boolean {
-    const go = asked && !closed;
-    asked = false;
-    return go;
-  }
-
-  async function run(): Promise<void> {
-    // What was asked for in one turn of the event loop is one pass.
-    await Promise.resolve();
-    while (takeAsked()) {
-      const startMs = clock.nowMs();
-      await pass();
-      passMs = clock.nowMs() - startMs;
-    }
-    if (!timers.has("compare")) arm("compare", compareEveryMs);
-  }
-
-  async function pass(): Promise<void> {
-    const wanted = desired ?? { networks: [] };
+  async function pass(): Promise<PassOutcome> {
+    const wanted = desiredNow();
     const about = { generation, mayDelete: inSync };
-    counters.passes++;
     let failures: readonly OpFailure[] = [];
     let after: Diff;
     let actual: ActualState;
@@ -185,28 +181,16 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       const error = cause instanceof Error ? cause.message : String(cause);
       log("error", `dataplane: ${error}`);
       publish(about, unreadable(wanted), error);
-      retry();
-      return;
+      return "again";
     }
     publish(about, reportNetworks(wanted, { actual, after, failures }), undefined);
-    if (after.ops.length > 0) retry();
-    else {
-      delayMs = 0;
-      timers.get("retry")?.();
-      timers.delete("retry");
-    }
+    return after.ops.length > 0 ? "again" : "done";
   }
 
   async function dump(): Promise<NonNullable<typeof known>> {
     counters.dumps++;
     const before = touched;
     return { actual: await kernel.dump(), touched: before };
-  }
-
-  function retry(): void {
-    counters.retries++;
-    delayMs = delayMs === 0 ? retryMs.first : Math.min(delayMs * 2, retryMs.longest);
-    arm("retry", delayMs);
   }
 
   /** Ops in a network that was clean for the same desired state: nobody but another hand made them necessary. */
@@ -239,32 +223,43 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   ): void {
     cleanAt.clear();
     for (const { vni, remaining, withheld, problems, verified } of networks) {
-      const clean = verified && remaining.length + withheld.length + problems.length === 0;
+      const clean = verified && remaining + withheld + problems.length === 0;
       if (clean) cleanAt.set(vni, about.generation);
     }
+    const next = verifiedOf(networks);
+    const changed = compareVerified(verified, next);
+    verified = next;
     latest = {
       generation: about.generation,
       atMs: clock.nowMs(),
       inSync: about.mayDelete,
       networks,
-      counters: { ...counters },
+      changed,
+      counters: { ...counters, ...loop.counts() },
       error,
     };
     for (const listener of listeners) listener(latest);
   }
 
   return {
-    setDesired: (state, { inSync: complete }) => {
-      desired = state;
-      inSync = complete;
-      generation++;
-      ask();
-      return generation;
+    setDesired: (state, options) => {
+      drafts.clear();
+      twice = [];
+      for (const network of state.networks) {
+        if (drafts.has(network.vni)) twice = [...twice, network];
+        else drafts.set(network.vni, tablesOf(network));
+      }
+      return desiredChanged(options.inSync);
     },
+    change: (changes, options) => {
+      for (const change of changes) applyChange(drafts, change);
+      return desiredChanged(options.inSync);
+    },
+    verified: (vni) => verified.get(vni),
     resync: (reason) => {
       log("info", `dataplane: comparing everything: ${reason}`);
       touched++;
-      ask();
+      loop.ask();
     },
     onReport: (listener) => {
       listeners.add(listener);
@@ -272,13 +267,90 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     },
     latest: () => latest,
     close: async () => {
-      closed = true;
       watch.close();
-      for (const cancel of timers.values()) cancel();
-      timers.clear();
-      await running;
+      await loop.close();
     },
   };
+
+  function desiredChanged(complete: boolean): number {
+    begun = true;
+    inSync = complete;
+    generation++;
+    loop.ask();
+    return generation;
+  }
+}
+
+function applyChange(drafts: Map<Vni, Draft>, change: DesiredChange): void {
+  if ("remove" in change) {
+    drafts.delete(change.vni);
+    return;
+  }
+  const draft = drafts.get(change.vni) ?? { frame: undefined, macs: new Map(), neighbours: new Map() };
+  drafts.set(change.vni, draft);
+  draft.frame = change.frame ?? draft.frame;
+  for (const [mac, target] of change.macs ?? []) {
+    if (target) draft.macs.set(mac, target);
+    else draft.macs.delete(mac);
+  }
+  for (const [ip, mac] of change.neighbours ?? []) {
+    if (mac) draft.neighbours.set(ip, mac);
+    else draft.neighbours.delete(ip);
+  }
+}
+
+function stateOf(frame: NetworkFrame, macs: Tables["macs"], neighbours: Tables["neighbours"]): NetworkState {
+  const local: NetworkState["local"][number][] = [];
+  const remote: NetworkState["remote"][number][] = [];
+  for (const [mac, target] of macs) {
+    if (target.kind === "local") local.push({ mac, port: target.port });
+    else remote.push({ mac, vtep: target.vteps[0] as IpAddress });
+  }
+  return { ...frame, local, remote, neighbours: Array.from(neighbours, ([ip, mac]) => ({ ip, mac })) };
+}
+
+function verifiedOf(networks: readonly NetworkReport[]): ReadonlyMap<Vni, VerifiedNetwork> {
+  const all = new Map<Vni, VerifiedNetwork>();
+  for (const { vni, verified: state } of networks) {
+    if (!state) continue;
+    const { macs, neighbours } = tablesOf(state);
+    all.set(vni, {
+      vni,
+      vtep: state.vtep,
+      flood: state.flood,
+      mac: (mac) => macs.get(mac),
+      neighbour: (ip) => neighbours.get(ip),
+      macs: () => macs,
+      neighbours: () => neighbours,
+      macCount: macs.size,
+      neighbourCount: neighbours.size,
+      state: () => state,
+    });
+  }
+  return all;
+}
+
+function compareVerified(
+  before: ReadonlyMap<Vni, VerifiedNetwork>,
+  after: ReadonlyMap<Vni, VerifiedNetwork>,
+): ReadonlyMap<Vni, VerifiedChange> {
+  const changes = new Map<Vni, VerifiedChange>();
+  for (const vni of new Set([...before.keys(), ...after.keys()])) {
+    const [old, now] = [before.get(vni), after.get(vni)];
+    if (!old || !now || old.vtep !== now.vtep) {
+      changes.set(vni, { whole: true, macs: new Map(), neighbours: new Map(), flood: undefined });
+      continue;
+    }
+    const macs = new Map<Mac, MacTarget | undefined>();
+    for (const [mac, target] of old.macs()) if (!sameTarget(target, now.mac(mac))) macs.set(mac, target);
+    for (const [mac] of now.macs()) if (!old.mac(mac)) macs.set(mac, undefined);
+    const neighbours = new Map<IpAddress, Mac | undefined>();
+    for (const [ip, mac] of old.neighbours()) if (mac !== now.neighbour(ip)) neighbours.set(ip, mac);
+    for (const [ip] of now.neighbours()) if (!old.neighbour(ip)) neighbours.set(ip, undefined);
+    const flood = old.flood.join() === now.flood.join() ? undefined : old.flood;
+    if (macs.size + neighbours.size > 0 || flood) changes.set(vni, { whole: false, macs, neighbours, flood });
+  }
+  return changes;
 }
 
 function reportNetworks(
@@ -301,8 +373,8 @@ function reportNetworks(
       vni,
       desired: desired.has(vni),
       verified: have && readBack(have),
-      remaining: ops,
-      withheld,
+      remaining: ops.length,
+      withheld: withheld.length,
       problems: failure ? [...problems, { kind: "op-failed", vni, failure, more: more.length }] : problems,
     };
   });
@@ -314,8 +386,8 @@ function unreadable(wanted: DesiredState): NetworkReport[] {
     vni,
     desired: true,
     verified: undefined,
-    remaining: [],
-    withheld: [],
+    remaining: 0,
+    withheld: 0,
     problems: [],
   }));
 }

@@ -10,7 +10,15 @@ import type { Vni } from "../../shared/address/vni.ts";
 /** An endpoint on this host: a static bridge entry on its port. */
 export type LocalEntry = { readonly mac: Mac; readonly port: string };
 /** An endpoint behind another VTEP: a vxlan entry and a bridge entry, both `extern_learn`. */
-export type RemoteEntry = { readonly mac: Mac; readonly vtep: IpAddress };
+export type RemoteEntry = {
+  readonly mac: Mac;
+  /** Of several, the first. */
+  readonly vtep: IpAddress;
+  /** All ways to a multihomed segment; absent: `vtep` alone. */
+  readonly vteps?: readonly IpAddress[];
+  /** The VNI that the other side knows the network by; absent: the network's own. */
+  readonly vni?: Vni;
+};
 /** A permanent neighbour on the bridge, from which the kernel answers ARP and ND for remote machines. */
 export type NeighbourEntry = { readonly ip: IpAddress; readonly mac: Mac };
 
@@ -23,6 +31,10 @@ export type NetworkState = {
   readonly vtep: IpAddress;
   /** What the tenants may send; absent: the underlay's MTU less the encapsulation. */
   readonly mtuBytes?: number | undefined;
+  /** The bridge's own MAC, for a network with an anycast gateway; absent: `bridgeMac`. */
+  readonly bridgeMac?: Mac | undefined;
+  /** UDP source ports of the outer header, both included; absent: the kernel's choice. Only at creation. */
+  readonly sourcePorts?: { readonly low: number; readonly high: number } | undefined;
   /** Interfaces to be enslaved to the bridge; one that does not exist yet is attached when it appears. */
   readonly ports: readonly { readonly name: string }[];
   readonly local: readonly LocalEntry[];
@@ -42,14 +54,25 @@ export const NEIGHBOUR_PROTOCOL = 79;
 
 const OWNER_PREFIX = "overspan ";
 
-/** The alias that makes a device ours, readable in `ip link`: `overspan net=blue tenant=acme`. */
+/** The alias that makes a network's device ours, readable in `ip link`: `overspan net=blue tenant=acme`. */
 export function ownerMark(network: string, tenant: string): string {
   return `${OWNER_PREFIX}net=${network} tenant=${tenant}`;
 }
 
-/** True if a device with this alias is ours; the text after the prefix is for people. */
+/** The alias of a router's devices, which this part leaves alone: `overspan router=core tenant=acme`. */
+export function routerMark(router: string, tenant: string): string {
+  return `${OWNER_PREFIX}router=${router} tenant=${tenant}`;
+}
+
+/** Whose a device with this alias is; undefined for a device that is not ours. The text after the word is for people. */
+export function ownerOf(alias: string | undefined): "network" | "router" | undefined {
+  if (!alias?.startsWith(OWNER_PREFIX)) return undefined;
+  return alias.startsWith(`${OWNER_PREFIX}router=`) ? "router" : "network";
+}
+
+/** True if a device with this alias is a network's. */
 export function isOwnerMark(alias: string | undefined): boolean {
-  return alias?.startsWith(OWNER_PREFIX) ?? false;
+  return ownerOf(alias) === "network";
 }
 
 /** `ovbr100`: at most 12 of an interface name's 15 characters. */

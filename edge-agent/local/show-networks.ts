@@ -23,7 +23,7 @@ export function networkRows(view: AgentView): NetworkRow[] {
   return view.overlay.networks.map(({ id, intent, table: macs, state }) => {
     const report = reports.get(state.vni);
     const problems = report?.problems.map(describeProblem) ?? [];
-    const clean = report?.verified && report.remaining.length === 0 && problems.length === 0;
+    const clean = report?.verified && report.remaining === 0 && problems.length === 0;
     const count = (source: MacEntry["source"]) => macs.entries.filter((entry) => entry.source === source).length;
     return {
       network: id,

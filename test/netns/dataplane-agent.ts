@@ -30,7 +30,7 @@ export async function startAgent(namespace: Namespace): Promise<Agent> {
       const generation = reconciler.setDesired({ networks }, { inSync: true });
       const done = (): DataplaneReport | false => {
         const report = reconciler.latest();
-        const clean = report?.networks.every((network) => network.remaining.length + network.problems.length === 0);
+        const clean = report?.networks.every((network) => network.remaining + network.problems.length === 0);
         return report && report.generation >= generation && clean && !report.error ? report : false;
       };
       return await vi.waitUntil(done, { timeout: 10_000, interval: 5 });
