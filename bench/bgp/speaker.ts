@@ -5,7 +5,6 @@
 
 import { createInterface } from "node:readline";
 import type { IpAddress, Ipv4 } from "../../shared/address/ip.ts";
-import type { RibChanges } from "../../edge-agent/bgp/adj-rib-in.ts";
 import { createSpeaker, type Speaker, type SpeakerDeps, type SpeakerListener } from "../../edge-agent/bgp/speaker.ts";
 import { createTcpTransport } from "../../edge-agent/bgp/transport.ts";
 import type { Clock } from "../../edge-agent/clock.ts";
@@ -77,7 +76,7 @@ async function insideAgent(): Promise<Speaker> {
 function watching(on?: SpeakerListener): SpeakerListener {
   let any = false;
   return {
-    routes(changes: RibChanges) {
+    routes(changes) {
       if (!any) say({ event: "first-route", atMs: wallMs() });
       any = true;
       on?.routes(changes);

@@ -1,5 +1,5 @@
-// The routes that this speaker announces, and what a new whole set changes of them. A route that is as it was costs one
-// lookup and a comparison of its fields; only new and changed ones are encoded.
+// The routes that this speaker announces, and what a new whole set or a few changes make of them. A route that is as it was
+// costs one lookup and a comparison of its fields; only new and changed ones are encoded.
 
 import {
   attributesKeyOf,
@@ -9,62 +9,71 @@ import {
   prepareExport,
   sameExport,
 } from "./export.ts";
-import type { ExportedRoute } from "./route.ts";
-import { RouteTable } from "./route-table.ts";
+import { type ExportChange, type ExportedRoute, routeKey } from "./route.ts";
 
 /** What peers are to be told; `unsendable` routes do not fit any message and are left out. */
-export type ExportChanges = {
+export type ExportDifference = {
   readonly announce: readonly PreparedExport[];
   readonly withdraw: readonly string[];
   readonly unsendable: readonly PreparedExport[];
 };
 
-type Entry = { readonly prepared: PreparedExport; generation: number };
+type Draft = { announce: PreparedExport[]; withdraw: string[]; unsendable: PreparedExport[] };
 /** One key text for all routes with equal attributes, and how long those get. */
 type Attributes = { readonly key: string; readonly pathOctets: number };
 
 const ATTRIBUTES_SLACK = 64;
 
 export class ExportSet {
-  readonly #routes = new RouteTable<Entry>();
+  /** By `routeKey`. */
+  readonly #routes = new Map<string, PreparedExport>();
   readonly #attributes = new Map<string, Attributes>();
-  #generation = 0;
 
-  *values(): IterableIterator<PreparedExport> {
-    for (const { prepared } of this.#routes.values()) yield prepared;
+  values(): IterableIterator<PreparedExport> {
+    return this.#routes.values();
   }
 
   /** Makes `routes` the whole set. */
-  replace(routes: readonly ExportedRoute[]): ExportChanges {
-    const announce: PreparedExport[] = [];
-    const unsendable: PreparedExport[] = [];
-    this.#generation++;
+  replace(routes: readonly ExportedRoute[]): ExportDifference {
+    const draft = newDraft();
+    const wanted = new Set<string>();
     for (const route of routes) {
-      const known = this.#routes.get(route.nlri);
-      if (known && sameExport(known.prepared.route, route)) {
-        known.generation = this.#generation;
-        continue;
-      }
-      const { key, pathOctets } = this.#attributesOf(route);
-      const prepared = prepareExport(route, key);
-      if (isSendable(prepared, pathOctets)) {
-        this.#routes.set(route.nlri, { prepared, generation: this.#generation });
-        announce.push(prepared);
-      } else {
-        unsendable.push(prepared);
-      }
+      const key = routeKey(route.nlri);
+      wanted.add(key);
+      this.#put(key, route, draft);
     }
-    return { announce, withdraw: this.#sweep(), unsendable };
+    for (const key of this.#routes.keys()) if (!wanted.has(key)) this.#remove(key, draft);
+    return draft;
   }
 
-  /** Removes what was not in the last set. */
-  #sweep(): string[] {
-    const gone: PreparedExport[] = [];
-    for (const { prepared, generation } of this.#routes.values()) {
-      if (generation !== this.#generation) gone.push(prepared);
+  /** Changes the set by these; the last word on a route counts. */
+  change(changes: readonly ExportChange[]): ExportDifference {
+    const draft = newDraft();
+    // Each route once: told apart into announcements and withdrawals, two changes of one would lose their order.
+    const last = new Map(changes.map(({ key, route }) => [key, route]));
+    for (const [key, route] of last) {
+      if (route) this.#put(key, route, draft);
+      else this.#remove(key, draft);
     }
-    for (const { route } of gone) this.#routes.delete(route.nlri);
-    return gone.map(({ key }) => key);
+    return draft;
+  }
+
+  #put(key: string, route: ExportedRoute, draft: Draft): void {
+    const known = this.#routes.get(key);
+    if (known && sameExport(known.route, route)) return;
+    const attributes = this.#attributesOf(route);
+    const prepared = prepareExport(route, { key, attributesKey: attributes.key });
+    if (isSendable(prepared, attributes.pathOctets)) {
+      this.#routes.set(key, prepared);
+      draft.announce.push(prepared);
+    } else {
+      draft.unsendable.push(prepared);
+      this.#remove(key, draft);
+    }
+  }
+
+  #remove(key: string, draft: Draft): void {
+    if (this.#routes.delete(key)) draft.withdraw.push(key);
   }
 
   #attributesOf(route: ExportedRoute): Attributes {
@@ -77,4 +86,8 @@ export class ExportSet {
     this.#attributes.set(key, made);
     return made;
   }
+}
+
+function newDraft(): Draft {
+  return { announce: [], withdraw: [], unsendable: [] };
 }

@@ -30,8 +30,11 @@ const LOCAL_PREF = 100;
 const ENVELOPE_OCTETS = HEADER_OCTETS + 4 + 4 + 5 + 16;
 
 /** Makes the forms that all peers share. */
-export function prepareExport(route: ExportedRoute, attributesKey = attributesKeyOf(route)): PreparedExport {
-  return { key: routeKey(route.nlri), route, nlri: encodeEvpnRoute(route.nlri), attributesKey };
+export function prepareExport(
+  route: ExportedRoute,
+  { key, attributesKey } = { key: routeKey(route.nlri), attributesKey: attributesKeyOf(route) },
+): PreparedExport {
+  return { key, route, nlri: encodeEvpnRoute(route.nlri), attributesKey };
 }
 
 /** Text of everything that becomes path attributes. */

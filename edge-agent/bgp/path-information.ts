@@ -1,7 +1,6 @@
 // From the attributes of an UPDATE to what a RIB keeps with each of its routes. Pure; made once per UPDATE.
 
-import type { Asn } from "../../shared/address/vni.ts";
-import type { EvpnRoute, PathInformation, PeerKey, ReceivedRoute } from "./route.ts";
+import type { PathInformation } from "./route.ts";
 import { mergeAs4Path } from "./wire/as-path.ts";
 import type { PathAttributes } from "./wire/attribute-table.ts";
 
@@ -29,28 +28,5 @@ export function pathInformation(attributes: PathAttributes): PathInformation | u
     localPref: attributes.localPref,
     med: attributes.med,
     originatorId: attributes.originatorId,
-  };
-}
-
-/** One route of the UPDATE. Spelt out, so that all routes have one shape: a spread costs many times as much. */
-export function receivedRoute(peer: PeerKey, peerAsn: Asn, nlri: EvpnRoute, path: PathInformation): ReceivedRoute {
-  return {
-    peer,
-    peerAsn,
-    nlri,
-    nextHop: path.nextHop,
-    routeTargets: path.routeTargets,
-    mobility: path.mobility,
-    encapsulations: path.encapsulations,
-    routerMac: path.routerMac,
-    defaultGateway: path.defaultGateway,
-    arpNd: path.arpNd,
-    esiLabel: path.esiLabel,
-    pmsi: path.pmsi,
-    asPath: path.asPath,
-    origin: path.origin,
-    localPref: path.localPref,
-    med: path.med,
-    originatorId: path.originatorId,
   };
 }

@@ -4,7 +4,7 @@
 
 import type { IpAddress } from "../../shared/address/ip.ts";
 import type { Clock } from "../clock.ts";
-import { AdjRibIn, NO_CHANGES, type RibChanges } from "./adj-rib-in.ts";
+import { AdjRibIn } from "./adj-rib-in.ts";
 import { AdjRibOut } from "./adj-rib-out.ts";
 import type { PreparedExport } from "./export.ts";
 import type { DownReason } from "./fsm.ts";
@@ -14,6 +14,7 @@ import { pathInformation } from "./path-information.ts";
 import type { MaximumRoutes, PeerConfig } from "./peer-summary.ts";
 import { isForwardingLost, retention } from "./retention.ts";
 import type { RouteRefresh, Session } from "./session.ts";
+import type { RouteChange } from "./route.ts";
 import { StaleRoutes } from "./stale-routes.ts";
 import { Afi, CeaseSubcode, ErrorCode, RefreshSubtype, Safi } from "./wire/iana.ts";
 import { encodeMessage } from "./wire/message.ts";
@@ -32,7 +33,8 @@ export type RibsShared = {
 };
 
 export type RibsListener = {
-  routes(changes: RibChanges): void;
+  /** All that one read of the socket, or one other cause, changed; in order, so that a route may be in it twice. */
+  routes(changes: readonly RouteChange[]): void;
   endOfRib(): void;
   /** More routes are held than should be; `detail` is for people. */
   manyRoutes(detail: string): void;
@@ -63,16 +65,24 @@ export class PeerRibs {
   /** What the peer said of its restarts on the last session. */
   #peerRestart: PeerRestart | undefined;
   #warnedOfRoutes = false;
+  /** Not yet told. */
+  #changes: RouteChange[] = [];
 
   constructor(config: PeerConfig, local: RibsLocal, shared: RibsShared, on: RibsListener) {
     this.#config = config;
     this.#local = local;
     this.#shared = shared;
     this.#on = on;
-    this.#ribIn = new AdjRibIn(config.address, config.asn);
+    this.#ribIn = new AdjRibIn({ peer: config.address, peerAsn: config.asn });
     this.#stale = new StaleRoutes(shared.clock, {
-      sweep: () => this.#emit(this.#ribIn.sweepStale()),
-      withdraw: (withdrawn) => this.#emit(this.#ribIn.apply({ withdrawn, announced: [] }, undefined, this.#policy())),
+      sweep: () => {
+        this.#ribIn.sweepStale(this.#changes);
+        this.tell();
+      },
+      withdraw: (withdrawn) => {
+        this.#ribIn.apply({ withdrawn, announced: [] }, undefined, this.#policy(), this.#changes);
+        this.tell();
+      },
     });
   }
 
@@ -111,13 +121,15 @@ export class PeerRibs {
     const kept = retention(reason, this.#peerRestart, this.#shared.staleMs);
     if (kept) this.#stale.keep(kept);
     else this.#stale.sweep();
+    this.tell();
   }
 
   /** The peer is no more, and neither are its routes. */
   close(): void {
     this.#up = undefined;
     this.#stale.cancel();
-    this.#emit(this.#ribIn.clear());
+    this.#ribIn.clear(this.#changes);
+    this.tell();
   }
 
   /** The set of exports has changed by these. */
@@ -129,7 +141,8 @@ export class PeerRibs {
 
   /** The import policy has changed: drops what is not wanted any more, and asks for what may be wanted now. */
   importsChanged(): void {
-    this.#emit(this.#ribIn.refilter(this.#policy()));
+    this.#ribIn.refilter(this.#policy(), this.#changes);
+    this.tell();
     if (!this.#up) return;
     const { session, agreed } = this.#up;
     if (agreed.routeRefresh) {
@@ -140,14 +153,24 @@ export class PeerRibs {
     }
   }
 
+  /** Its changes are told with those of the same read: with `tell`. */
   update(update: DecodedUpdate): void {
     const path = pathInformation(update.attributes);
     this.#stale.learn(update);
-    this.#emit(this.#ribIn.apply(update, path, this.#policy()));
+    this.#ribIn.apply(update, path, this.#policy(), this.#changes);
     if (this.#config.maximumRoutes) this.#limitRoutes(this.#config.maximumRoutes);
     if (!update.endOfRib) return;
     this.#stale.sweep();
+    this.tell();
     this.#on.endOfRib();
+  }
+
+  /** Tells what has changed since the last time. */
+  tell(): void {
+    if (this.#changes.length === 0) return;
+    const changes = this.#changes;
+    this.#changes = [];
+    this.#on.routes(changes);
   }
 
   routeRefresh({ afi, safi, subtype }: RouteRefresh): void {
@@ -200,10 +223,6 @@ export class PeerRibs {
       ownAddresses: localAddress ? new Set([...ownAddresses, localAddress]) : ownAddresses,
       accept: this.#shared.accept(),
     };
-  }
-
-  #emit(changes: RibChanges): void {
-    if (changes !== NO_CHANGES && changes.announced.length + changes.withdrawn.length > 0) this.#on.routes(changes);
   }
 }
 

@@ -177,6 +177,7 @@ export class Peer {
         this.#malformed[malformed.severity]++;
         this.#on.malformed(malformed);
       },
+      readEnd: () => this.#ribs.tell(),
       drained: () => this.#ribs.pump(),
     };
     const peer = { address, asn, port, localAddress, interface: link, hopLimit: hopLimitOf(this.config) };

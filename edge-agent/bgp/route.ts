@@ -121,6 +121,25 @@ export type ReceivedRoute = PathInformation & {
   readonly nlri: EvpnRoute;
 };
 
+/**
+ * One route of one peer's Adj-RIB-In before and after: new without `before`, gone without `after`. Both are the objects that
+ * `ribIn` shows, so the `before` of a change is the `after` of the one that told of the route last.
+ */
+export type RouteChange = {
+  readonly peer: PeerKey;
+  /** `routeKey` of the route: unique within a peer. */
+  readonly key: string;
+  readonly before?: ReceivedRoute | undefined;
+  readonly after?: ReceivedRoute | undefined;
+};
+
+/** A route to be announced as it is from now on; without `route`, it is announced no more. */
+export type ExportChange = {
+  /** `routeKey` of the route. */
+  readonly key: string;
+  readonly route: ExportedRoute | undefined;
+};
+
 /** A route to be announced. `nextHop` is this host's VTEP. An `imet` route gets a PMSI attribute: ingress replication to `nextHop`. */
 export type ExportedRoute = {
   readonly nlri: EvpnRoute;

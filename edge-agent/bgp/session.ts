@@ -60,6 +60,8 @@ export type SessionHandlers = {
   update(update: DecodedUpdate): void;
   routeRefresh(refresh: RouteRefresh): void;
   malformed(malformed: Malformed): void;
+  /** Everything that was read at a time has been handled. */
+  readEnd(): void;
   /** More may be sent now. */
   drained(): void;
 };
@@ -261,6 +263,7 @@ export class Session {
             this.dispatch({ type: "BGPHeaderErr", notification: error.error, reason: error.reason });
           },
         );
+        this.#on.readEnd();
       },
       drained: () => {
         if (!current()) return;

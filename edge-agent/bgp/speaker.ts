@@ -7,13 +7,12 @@
 
 import type { IpAddress, Ipv4 } from "../../shared/address/ip.ts";
 import type { Asn } from "../../shared/address/vni.ts";
-import type { RibChanges } from "./adj-rib-in.ts";
-import { ExportSet } from "./export-set.ts";
+import { type ExportDifference, ExportSet } from "./export-set.ts";
 import type { StateName } from "./fsm.ts";
 import type { AcceptTargets } from "./import-policy.ts";
 import { Peer, type SpeakerRestart } from "./peer.ts";
 import type { PeerConfig, PeerSummary } from "./peer-summary.ts";
-import type { ExportedRoute, PeerKey, ReceivedRoute } from "./route.ts";
+import type { ExportChange, ExportedRoute, PeerKey, ReceivedRoute, RouteChange } from "./route.ts";
 import type { Malformed, SessionDeps } from "./session.ts";
 import { CeaseSubcode } from "./wire/iana.ts";
 
@@ -49,7 +48,12 @@ export type SpeakerError =
   | { readonly kind: "unsendable-route"; readonly detail: string };
 
 export type SpeakerListener = {
-  routes(changes: RibChanges): void;
+  /**
+   * What changed in the tables of routes held: all that one read of a socket brought, or one other cause (a lost session, a
+   * sweep, new imports). In order; a route may be in it twice. Applied to an empty table from the start on, the changes
+   * always make what `ribIn` shows.
+   */
+  routes(changes: readonly RouteChange[]): void;
   session(peer: PeerKey, state: StateName, detail: string | undefined): void;
   endOfRib(peer: PeerKey): void;
   error(error: SpeakerError): void;
@@ -60,6 +64,8 @@ export type Speaker = {
   configure(config: SpeakerConfig | undefined): void;
   /** The whole set of routes to announce; the speaker finds the difference. */
   setExports(routes: readonly ExportedRoute[]): void;
+  /** Changes that set, at a cost of the changes' number alone. */
+  changeExports(changes: readonly ExportChange[]): void;
   /** Which routes are of interest; until the first call, none. Peers are asked to send their routes again. */
   setImports(accept: AcceptTargets): void;
   summary(): PeerSummary[];
@@ -109,6 +115,15 @@ export function createSpeaker(deps: SpeakerDeps, on: SpeakerListener): Speaker {
     entry?.peer.stop(subcode, reason);
   }
 
+  function tellExports({ announce, withdraw, unsendable }: ExportDifference): void {
+    for (const { key, route } of unsendable) {
+      const detail = `${key} with ${route.routeTargets.length} route targets does not fit an UPDATE`;
+      on.error({ kind: "unsendable-route", detail });
+    }
+    if (announce.length + withdraw.length === 0) return;
+    for (const { peer } of peers.values()) peer.ribs.exportsChanged(announce, withdraw);
+  }
+
   return {
     configure(config) {
       const wanted = new Map(config?.peers.map((peer) => [peer.address, peer]));
@@ -123,14 +138,8 @@ export function createSpeaker(deps: SpeakerDeps, on: SpeakerListener): Speaker {
       }
     },
 
-    setExports(routes) {
-      const { announce, withdraw, unsendable } = exports.replace(routes);
-      for (const { key, route } of unsendable) {
-        const detail = `${key} with ${route.routeTargets.length} route targets does not fit an UPDATE`;
-        on.error({ kind: "unsendable-route", detail });
-      }
-      for (const { peer } of peers.values()) peer.ribs.exportsChanged(announce, withdraw);
-    },
+    setExports: (routes) => tellExports(exports.replace(routes)),
+    changeExports: (changes) => tellExports(exports.change(changes)),
 
     setImports(next) {
       accept = next;

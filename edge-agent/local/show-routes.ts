@@ -184,7 +184,9 @@ function pathDetail(path: Path, view: AgentView): string[] {
 }
 
 function pathData({ nlri, peer, best, networks, route }: Path) {
-  return { prefix: describePrefix(nlri), from: peer ?? "local", best, networks, ...route };
+  // Through JSON, where a route that is held shows all its fields.
+  const fields = JSON.parse(JSON.stringify(route)) as Path["route"];
+  return { prefix: describePrefix(nlri), from: peer ?? "local", best, networks, ...fields };
 }
 
 function text(value: number | undefined): string {

@@ -9,7 +9,10 @@ import { exportOf } from "./scripted-peer.ts";
 const keyOf = (n: number): string => routeKey(exportOf(n).nlri);
 
 describe("export set", () => {
-  it("any whole sets, one after the other -> exactly the differences are told", () => {
+  it.each([
+    ["whole sets", false],
+    ["sets made by single changes", true],
+  ])("any %s, one after the other -> exactly the differences are told", (_, byChanges) => {
     const route = fc.tuple(fc.nat(8), fc.nat(2));
     const set = fc.uniqueArray(route, { selector: ([n]) => n, maxLength: 9 });
     fc.assert(
@@ -18,9 +21,13 @@ describe("export set", () => {
         let before = new Map<string, number>();
         for (const routes of sets) {
           const now = new Map(routes.map(([n, sequence]) => [keyOf(n), sequence]));
-          const { announce, withdraw } = exports.replace(
-            routes.map(([n, sequence]) => exportOf(n, { sequence, sticky: false })),
-          );
+          const wanted = routes.map(([n, sequence]) => exportOf(n, { sequence, sticky: false }));
+          const { announce, withdraw } = byChanges
+            ? exports.change([
+                ...Array.from(before.keys(), (key) => ({ key, route: undefined })),
+                ...wanted.map((it) => ({ key: routeKey(it.nlri), route: it })),
+              ])
+            : exports.replace(wanted);
           const changed = [...now].filter(([key, sequence]) => before.get(key) !== sequence).map(([key]) => key);
           expect(announce.map(({ key }) => key).toSorted()).toEqual(changed.toSorted());
           expect([...withdraw].toSorted()).toEqual([...before.keys()].filter((key) => !now.has(key)).toSorted());

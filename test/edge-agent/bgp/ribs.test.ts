@@ -7,7 +7,7 @@ import { AdjRibIn } from "../../../edge-agent/bgp/adj-rib-in.ts";
 import { AdjRibOut } from "../../../edge-agent/bgp/adj-rib-out.ts";
 import { type PreparedExport, prepareExport } from "../../../edge-agent/bgp/export.ts";
 import { pathInformation } from "../../../edge-agent/bgp/path-information.ts";
-import { routeKey } from "../../../edge-agent/bgp/route.ts";
+import { type RouteChange, routeKey } from "../../../edge-agent/bgp/route.ts";
 import { HEADER_OCTETS } from "../../../edge-agent/bgp/wire/message.ts";
 import { decodeUpdate } from "../../../edge-agent/bgp/wire/update.ts";
 import { exportOf, macRoute, OURS, PEER, TARGET } from "./scripted-peer.ts";
@@ -80,9 +80,9 @@ describe("adj-rib-in", () => {
     });
     fc.assert(
       fc.property(fc.array(act, { maxLength: 60 }), (acts) => {
-        const rib = new AdjRibIn(PEER, 65000 as Asn);
+        const rib = new AdjRibIn({ peer: PEER, peerAsn: 65000 as Asn });
         const model = new Map<string, { med: number; stale: boolean }>();
-        const told = new Map<string, number>();
+        const told = new Map<string, number | undefined>();
         for (const { what, route, med } of acts) {
           const nlri = macRoute(route);
           const key = routeKey(nlri);
@@ -91,27 +91,25 @@ describe("adj-rib-in", () => {
             extCommunities: [{ kind: "route-target", target: TARGET }],
             med,
           });
-          const changes = (() => {
-            switch (what) {
-              case "announce":
-                model.set(key, { med, stale: false });
-                return rib.apply({ announced: [nlri], withdrawn: [] }, path, POLICY);
-              case "withdraw":
-                model.delete(key);
-                return rib.apply({ announced: [], withdrawn: [nlri] }, undefined, POLICY);
-              case "lose":
-                for (const entry of model.values()) entry.stale = true;
-                rib.markStale();
-                return { announced: [], withdrawn: [] };
-              case "sweep":
-                for (const [it, { stale }] of model) if (stale) model.delete(it);
-                return rib.sweepStale();
-            }
-          })();
-          for (const it of changes.withdrawn) expect(told.delete(routeKey(it.nlri))).toBe(true);
-          for (const it of changes.announced) {
-            expect(told.get(routeKey(it.nlri))).not.toBe(it.med);
-            told.set(routeKey(it.nlri), it.med ?? -1);
+          const changes: RouteChange[] = [];
+          if (what === "announce") {
+            model.set(key, { med, stale: false });
+            rib.apply({ announced: [nlri], withdrawn: [] }, path, POLICY, changes);
+          } else if (what === "withdraw") {
+            model.delete(key);
+            rib.apply({ announced: [], withdrawn: [nlri] }, undefined, POLICY, changes);
+          } else if (what === "lose") {
+            for (const entry of model.values()) entry.stale = true;
+            rib.markStale();
+          } else {
+            for (const [it, { stale }] of model) if (stale) model.delete(it);
+            rib.sweepStale(changes);
+          }
+          for (const change of changes) {
+            expect(told.get(change.key)).toBe(change.before?.med);
+            expect(change.after?.med).not.toBe(change.before?.med);
+            if (change.after) told.set(change.key, change.after.med);
+            else told.delete(change.key);
           }
           expect(Object.fromEntries(told)).toEqual(Object.fromEntries(Array.from(model, ([it, { med }]) => [it, med])));
           expect(rib.staleCount).toBe([...model.values()].filter((it) => it.stale).length);

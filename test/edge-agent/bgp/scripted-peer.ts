@@ -9,6 +9,7 @@ import {
   type EvpnRoute,
   type ExportedRoute,
   type Mobility,
+  type RouteChange,
   routeKey,
   ZERO_ESI,
 } from "../../../edge-agent/bgp/route.ts";
@@ -99,6 +100,7 @@ export class Scene {
       staleMs?: number;
       random?: number;
       restart?: SpeakerDeps["restart"];
+      onRoutes?: (changes: readonly RouteChange[]) => void;
     } = {},
   ) {
     this.asn = (options.asn ?? 65000) as Asn;
@@ -114,9 +116,9 @@ export class Scene {
         ...(options.listen && { listen: { port: 179 } }),
       },
       {
-        routes: ({ announced, withdrawn }) => {
-          for (const { nlri } of withdrawn) this.heard.push(`-${routeKey(nlri)}`);
-          for (const { nlri } of announced) this.heard.push(`+${routeKey(nlri)}`);
+        routes: (changes) => {
+          options.onRoutes?.(changes);
+          for (const { key, after } of changes) this.heard.push(`${after ? "+" : "-"}${key}`);
         },
         session: (_, state) => this.heard.push(state),
         endOfRib: () => this.heard.push("end-of-rib"),

@@ -48,7 +48,12 @@ function say(event: object): void {
 }
 
 const speaker = createSpeaker(deps, {
-  routes: (changes) => say({ event: "routes", ...changes }),
+  routes: (changes) =>
+    say({
+      event: "routes",
+      announced: changes.flatMap(({ after }) => after ?? []),
+      withdrawn: changes.flatMap(({ before, after }) => (before && !after ? [before] : [])),
+    }),
   session: (peer, state, detail) => say({ event: "session", peer, state, detail }),
   endOfRib: (peer) => say({ event: "end-of-rib", peer }),
   error: (error) => say({ event: "error", ...error }),
