@@ -1,26 +1,37 @@
-// The agent as one piece, over ports: intent and fabric change -> overlay -> kernel and BGP -> read-back -> report.
-// Each part runs on without the others: no broker, no ToR, or a kernel that refuses one network stop nothing else.
+// The agent as one piece, over ports. Each concern is a lane (lane/lane.ts), from its sources to its effects:
+//
+//   intent (MQTT) --> peers      -> BGP sessions
+//                 \-> networks   -> L2 entries of the kernel, RT-2 and RT-3 for the ToRs
+//   routes (BGP)  --/                 | read-back
+//                     reports  <------/   -> the cloud
+//
+// This file makes the lanes and passes on what happens; it decides nothing else. A lane runs on without the others: no
+// broker, no ToR, or a kernel that refuses one network stop nothing else. To add one: a file in lane/, a line at LANES.
 
-import type { IpAddress } from "../shared/address/ip.ts";
 import type { Mac } from "../shared/address/mac.ts";
 import type { Prefix } from "../shared/address/prefix.ts";
 import type { PeerReport, Report } from "../shared/message/report.ts";
+import { hostChannel } from "../shared/model/record.ts";
 import type { ReceivedRoute } from "./bgp/route.ts";
 import type { PeerSummary, Speaker, SpeakerError, SpeakerListener } from "./bgp/speaker.ts";
-import { type Clock, debounce, type Random } from "./clock.ts";
+import type { Clock, Random } from "./clock.ts";
 import type { Kernel } from "./dataplane/kernel.ts";
-import { describeProblem } from "./dataplane/problem.ts";
 import { createReconciler, type DataplaneReport } from "./dataplane/reconciler.ts";
 import type { MovedMac } from "./evpn/mobility.ts";
 import type { BrokerConnection } from "./intent/mqtt.ts";
 import type { ReplicaStore } from "./intent/replica-files.ts";
-import { type IntentSession, openIntent } from "./intent/session.ts";
-import { type HostIntent, viewIntent } from "./intent/view.ts";
+import { type IntentChange, type IntentSession, openIntent } from "./intent/session.ts";
+import type { HostIntent } from "./intent/view.ts";
+import { createCompleteness } from "./lane/completeness.ts";
+import { createImports } from "./lane/imports.ts";
+import type { Lane, LaneContext } from "./lane/lane.ts";
+import { createNetworksLane } from "./lane/networks.ts";
+import { createPace } from "./lane/pace.ts";
+import { createPeersLane, hostRecord } from "./lane/peers.ts";
 import type { Diary } from "./log.ts";
-import { EMPTY_OVERLAY, importsOf, type Overlay, routerIdOf } from "./overlay.ts";
+import type { Overlay } from "./overlay.ts";
 import { createMalformedLog, type MalformedMessage } from "./report/malformed.ts";
-import { channelReports, startReports, type Verified } from "./report/report.ts";
-import { createResolver } from "./resolver.ts";
+import { channelReports, startReports } from "./report/report.ts";
 
 /** What the agent needs of the world. */
 export type AgentPorts = {
@@ -66,47 +77,24 @@ export type Agent = {
   close(): Promise<void>;
 };
 
-/** Changes within this time become one computation. */
-const SETTLE_MS = 2;
-/** Without End-of-RIB from every ToR, sweeping waits at most so long after the start (RFC 4724 4.1, deferral). */
-const END_OF_RIB_WAIT_MS = 60_000;
-
 /** Starts everything; what is in the replica is in the kernel and in BGP before the broker answers. */
 export async function startAgent(ports: AgentPorts): Promise<Agent> {
-  const { host, broker, clock, random, diary } = ports;
-  let overlay: Overlay = EMPTY_OVERLAY;
-  let hostIntent: HostIntent | undefined;
-  let verified: Verified = new Map();
-  let bgpText = "";
-  let importsText = "";
-  let waitedForRib = false;
-  const endOfRib = new Set<IpAddress>();
+  const { host, broker, kernel, clock, random, diary } = ports;
+  const lanes: Lane[] = [];
   const malformed = createMalformedLog();
-
-  const update = debounce(clock, SETTLE_MS, () => refresh());
-  const resolver = createResolver({
-    clock,
-    log: diary,
-    fabricVteps: ports.fabricVteps,
-    again: () => update.trigger(),
-  });
+  const pace = createPace(clock, () => completeness.judge());
   const preserved = await forwardsAlready(ports);
-  const listener: SpeakerListener = {
-    routes: () => update.trigger(),
-    session: (peer, state, detail) => {
-      if (state !== "Established") endOfRib.delete(peer);
-      diary.info("bgp-session", `${peer} ${state}${detail ? `: ${detail}` : ""}`);
-      reports.changed();
+  const speaker = ports.speaker(
+    {
+      routes: (changes) => each((lane) => lane.routes?.(changes)),
+      session: onSession,
+      endOfRib: (peer) => completeness.endOfRib(peer),
+      error: onBgpError,
     },
-    endOfRib: (peer) => {
-      endOfRib.add(peer);
-      update.trigger();
-    },
-    error: onBgpError,
-  };
-  const speaker = ports.speaker(listener, { preserved });
+    { preserved },
+  );
   const reconciler = createReconciler({
-    kernel: ports.kernel,
+    kernel,
     clock,
     compareEveryMs: ports.compareEveryMs,
     log: (level, text) => (level === "info" ? diary.info("dataplane", text) : diary.warn("dataplane", text)),
@@ -118,7 +106,15 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
     clock,
     random,
     log: diary,
-    onChange: () => update.trigger(),
+    onChange: onIntent,
+  });
+  const intent = session.state;
+  const completeness = createCompleteness({
+    clock,
+    inSync: () => intent.inSync,
+    peers: () => (hostRecord(intent)?.bgp?.peers ?? []).flatMap((peer) => (peer.shutdown ? [] : [peer.address])),
+    busy: () => pace.busy,
+    changed: (now) => each((lane) => lane.complete?.(now)),
   });
   const reports = startReports({
     agent: ports.identity,
@@ -128,22 +124,71 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
       if (broker.connected) broker.publish("report", payload);
     },
     content: () => ({
-      channels: channelReports(session.state, overlay, verified),
-      inSync: session.state.inSync,
+      channels: channelReports(intent, (channel) => lanes.flatMap((lane) => lane.channel?.(channel) ?? [])),
+      inSync: intent.inSync,
       bgp: speaker.summary().map(peerReport),
       counters: diary.counters,
       events: diary.recent(),
     }),
   });
+  const context: LaneContext = {
+    host,
+    clock,
+    diary,
+    kernel,
+    pace,
+    intent,
+    speaker,
+    reconciler,
+    setImports: createImports(speaker),
+    complete: () => completeness.now,
+    reportChanged: () => reports.changed(),
+  };
+  // LANES
+  const networks = createNetworksLane(context, { fabricVteps: ports.fabricVteps });
+  lanes.push(createPeersLane(context), networks);
+
   diary.onWarning(() => reports.changed());
   reconciler.onReport((report) => {
-    verified = readVerified(overlay, report);
+    each((lane) => lane.verified?.(report));
     reports.changed();
   });
-  const cancelRibWait = clock.setTimer(END_OF_RIB_WAIT_MS, () => {
-    waitedForRib = true;
-    update.trigger();
+  broker.listen({
+    connected: () => {
+      session.onConnected();
+      heard();
+    },
+    disconnected: () => {
+      session.onDisconnected();
+      heard();
+    },
+    inbox: (payload) => session.onInbox(payload),
   });
+  onIntent(new Map([hostChannel(host), ...intent.channels.keys()].map((channel) => [channel, "whole"] as const)));
+
+  function each(act: (lane: Lane) => void): void {
+    for (const lane of lanes) act(lane);
+  }
+
+  function onIntent(change: IntentChange): void {
+    each((lane) => lane.intent?.(change));
+    heard();
+  }
+
+  /** The cloud came, went, or confirmed that intent is whole. */
+  function heard(): void {
+    each((lane) => lane.heard?.(broker.connected && intent.inSync));
+    completeness.judge();
+    reports.changed();
+  }
+
+  function onSession(...[peer, state, detail]: Parameters<SpeakerListener["session"]>): void {
+    diary.info("bgp-session", `${peer} ${state}${detail ? `: ${detail}` : ""}`);
+    const established = state === "Established";
+    if (!established) completeness.sessionLost(peer);
+    each((lane) => lane.session?.(peer, established));
+    reports.changed();
+  }
 
   function onBgpError(error: SpeakerError): void {
     diary.warn(`bgp-${error.kind}`, error.detail);
@@ -152,88 +197,34 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
     malformed.add({ ...error, atMs: clock.wallMs() });
   }
 
-  function refresh(): void {
-    hostIntent = viewIntent(session.state);
-    // A host that knows nothing of itself yet touches nothing; one that was told to leave everything clears up.
-    if (!hostIntent && !session.state.inSync) return;
-    if (hostIntent) setPeers(hostIntent);
-    resolver.heard(broker.connected && session.state.inSync);
-    overlay = hostIntent ? resolver.resolve(hostIntent, speaker.ribIn()) : EMPTY_OVERLAY;
-    if (!hostIntent) speaker.configure(undefined);
-    speaker.setExports(overlay.exports);
-    reconciler.setDesired(overlay.desired, { inSync: mayDelete() });
-    reports.changed();
-  }
-
-  /** Tells the speaker of peers and import targets only when they changed: a new filter asks the ToR for its routes. */
-  function setPeers(intent: HostIntent): void {
-    const imports = importsOf(intent);
-    const importsNow = [...imports].sort().join(" ");
-    if (importsNow !== importsText) {
-      importsText = importsNow;
-      speaker.setImports((targets) => targets.some((target) => imports.has(target)));
-    }
-    const routerId = routerIdOf(intent.host);
-    const { bgp } = intent.host;
-    const bgpNow = JSON.stringify([routerId, bgp]);
-    if (bgpNow === bgpText) return;
-    bgpText = bgpNow;
-    if (bgp && !routerId) diary.warn("bgp-no-router-id", "an IPv6 VTEP needs bgp.routerId: no session is opened");
-    const ownAddresses = [intent.host.vtep];
-    const peers = bgp?.peers.map(({ sourceAddress, ...peer }) => ({ ...peer, localAddress: sourceAddress })) ?? [];
-    speaker.configure(bgp && routerId ? { asn: bgp.asn, routerId, peers, ownAddresses } : undefined);
-  }
-
-  /** No delete before in-sync: a whole answer from the cloud, and from each ToR its End-of-RIB or the wait's end. */
-  function mayDelete(): boolean {
-    const peers = hostIntent?.host.bgp?.peers ?? [];
-    return session.state.inSync && (waitedForRib || peers.every((peer) => peer.shutdown || endOfRib.has(peer.address)));
-  }
-
-  broker.listen({
-    connected: () => {
-      session.onConnected();
-      reports.changed();
-    },
-    disconnected: () => {
-      session.onDisconnected();
-      update.trigger();
-    },
-    inbox: (payload) => session.onInbox(payload),
-  });
-  update.trigger();
-
   return {
     view: () => ({
       host,
-      intent: session.state,
-      hostIntent,
-      overlay,
+      intent,
+      hostIntent: networks.hostIntent,
+      overlay: networks.overlay,
       dataplane: reconciler.latest(),
       peers: speaker.summary(),
       fabric: speaker.ribIn(),
-      moved: resolver.moved(),
+      moved: networks.moved(),
       malformed: malformed.recent(),
       diary,
       brokerConnected: broker.connected,
-      mayDelete: mayDelete(),
+      mayDelete: completeness.now,
       identity: ports.identity,
       nowMs: clock.wallMs(),
     }),
-    clearDuplicate(mac) {
-      update.trigger();
-      return resolver.clear(mac);
-    },
+    clearDuplicate: (mac) => networks.clearDuplicate(mac),
     async close() {
-      cancelRibWait();
-      update.close();
-      resolver.close();
+      completeness.close();
+      pace.close();
       reports.close();
+      for (const lane of lanes) await lane.close?.();
       await session.close();
       await broker.close();
       await speaker.close("restart");
       await reconciler.close();
-      await ports.kernel.close();
+      await kernel.close();
     },
   };
 }
@@ -246,19 +237,6 @@ async function forwardsAlready({ kernel, diary }: AgentPorts): Promise<boolean> 
     diary.warn("kernel-unread", `whether the kernel forwards already is not known: ${(cause as Error).message}`);
     return false;
   }
-}
-
-/** What the kernel was read back to hold, by network id, with the reasons where it is not as desired. */
-function readVerified(overlay: Overlay, report: DataplaneReport): Verified {
-  const byVni = new Map(report.networks.map((network) => [network.vni, network]));
-  return new Map(
-    overlay.networks.map(({ id, state }) => {
-      const read = byVni.get(state.vni);
-      const problems = (read?.problems ?? []).map(describeProblem);
-      if (report.error) problems.push(report.error);
-      return [id, { actual: read?.verified, problems }];
-    }),
-  );
 }
 
 function peerReport(peer: PeerSummary): PeerReport {

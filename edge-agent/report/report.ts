@@ -3,33 +3,38 @@
 
 import type { ChannelReport, PeerReport, Report } from "../../shared/message/report.ts";
 import { PROTOCOL_VERSION } from "../../shared/message/version.ts";
-import { channelNetwork } from "../../shared/model/record.ts";
+import { digestSum } from "../../shared/message/digest.ts";
+import type { Channel } from "../../shared/model/record.ts";
 import { type Clock, debounce, type Random } from "../clock.ts";
-import type { NetworkState } from "../dataplane/state.ts";
 import type { IntentState } from "../intent/intent.ts";
 import type { DiaryEvent } from "../log.ts";
-import type { Overlay } from "../overlay.ts";
-import { kernelDigest } from "./kernel-digest.ts";
-
-/** What was read back of each network, by network id, and what stands in the way there. */
-export type Verified = ReadonlyMap<
-  string,
-  { readonly actual: NetworkState | undefined; readonly problems: readonly string[] }
->;
+import type { ChannelPart } from "../lane/lane.ts";
 
 const MOST_PROBLEMS = 20;
 const MOST_CHARACTERS = 300;
 
-/** One line per held channel. A network that was not read back yet has no kernel digest, so it is not live. */
-export function channelReports(intent: IntentState, overlay: Overlay, verified: Verified): ChannelReport[] {
-  const networks = new Map(overlay.networks.map((network) => [network.id, network]));
+/**
+ * One line per held channel; `parts` is what the lanes know of it. A channel of which a part was not read back yet has no
+ * kernel digest, so it is not live.
+ */
+export function channelReports(
+  intent: IntentState,
+  parts: (channel: Channel) => readonly ChannelPart[],
+): ChannelReport[] {
   return Array.from(intent.channels.values(), ({ channel, seq, digest }) => {
-    const id = channelNetwork(channel);
-    const network = id === undefined ? undefined : networks.get(id);
-    const read = id === undefined ? undefined : verified.get(id);
-    const kernel = network && read ? kernelDigest(read.actual, network.table) : undefined;
-    const problems = (read?.problems ?? []).slice(0, MOST_PROBLEMS).map((text) => text.slice(0, MOST_CHARACTERS));
-    return { channel, seq, digest, ...(kernel && { kernel }), problems };
+    const known = parts(channel);
+    const kernel =
+      known.length > 0 && known.every((part) => part.kernel)
+        ? digestSum(known.flatMap((part) => part.kernel ?? []))
+        : undefined;
+    const problems = known.flatMap((part) => part.problems).slice(0, MOST_PROBLEMS);
+    return {
+      channel,
+      seq,
+      digest,
+      ...(kernel && { kernel }),
+      problems: problems.map((text) => text.slice(0, MOST_CHARACTERS)),
+    };
   });
 }
 

@@ -1,0 +1,43 @@
+// The lane of BGP peers: configures the speaker from this host's own record, and only when that changed, so that no session
+// is disturbed by anything else.
+
+import type { HostRecord } from "../../shared/model/record.ts";
+import { hostChannel } from "../../shared/model/record.ts";
+import type { SpeakerConfig } from "../bgp/speaker.ts";
+import type { IntentState } from "../intent/intent.ts";
+import { routerIdOf } from "../overlay.ts";
+import type { Lane, LaneContext } from "./lane.ts";
+
+/** This host's own record; undefined until it is held. */
+export function hostRecord(intent: IntentState): HostRecord | undefined {
+  const own = intent.channels.get(hostChannel(intent.host))?.records.get("host")?.body;
+  return (own as HostRecord | null | undefined) ?? undefined;
+}
+
+export function createPeersLane(context: Pick<LaneContext, "intent" | "speaker" | "diary">): Lane {
+  const { intent, speaker, diary } = context;
+  const own = hostChannel(intent.host);
+  let configured = "";
+  return {
+    intent(change) {
+      const host = hostRecord(intent);
+      // A host that knows nothing of itself yet leaves its sessions; one that was told to leave everything ends them.
+      if (!change.has(own) && (host || !intent.inSync)) return;
+      const text = JSON.stringify([host?.vtep, host?.bgp]);
+      if (text === configured || (!host && !intent.inSync)) return;
+      configured = text;
+      if (host?.bgp && !routerIdOf(host)) {
+        diary.warn("bgp-no-router-id", "an IPv6 VTEP needs bgp.routerId: no session is opened");
+      }
+      speaker.configure(host && speakerConfig(host));
+    },
+  };
+}
+
+function speakerConfig(host: HostRecord): SpeakerConfig | undefined {
+  const routerId = routerIdOf(host);
+  const { bgp, vtep } = host;
+  if (!bgp || !routerId) return undefined;
+  const peers = bgp.peers.map(({ sourceAddress, ...peer }) => ({ ...peer, localAddress: sourceAddress }));
+  return { asn: bgp.asn, routerId, peers, ownAddresses: [vtep] };
+}
