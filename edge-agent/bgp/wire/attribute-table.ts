@@ -3,13 +3,22 @@
 
 import { type IpAddress, type Ipv4, ipFromOctets, ipToOctets } from "../../../shared/address/ip.ts";
 import { AS_TRANS } from "../../../shared/address/vni.ts";
-import type { EvpnRoute, Pmsi } from "../route.ts";
+import { DEFAULT_FAMILIES, FAMILIES, type FamilyName, familyOf, type UnicastFamily } from "../family.ts";
+import type { Pmsi } from "../route.ts";
 import { type AsPathSegment, decodeAsPath, encodeAsPath } from "./as-path.ts";
 import { decodeEvpnNlri, type EvpnNlri, encodeEvpnRoute } from "./evpn-nlri.ts";
 import { decodeExtCommunity, type ExtCommunity, encodeExtCommunity } from "./ext-community.ts";
-import { Afi, AttributeCode, AttributeFlag, Safi, UpdateSubcode } from "./iana.ts";
+import { AttributeCode, AttributeFlag, UpdateSubcode } from "./iana.ts";
 import { decodePmsi, encodePmsi } from "./pmsi-tunnel.ts";
 import type { Reader } from "./reader.ts";
+import {
+  decodeNextHop,
+  decodePrefixes,
+  encodeNextHop,
+  encodePrefix,
+  type UnicastNextHop,
+  type UnicastNlri,
+} from "./unicast-nlri.ts";
 import type { Writer } from "./writer.ts";
 
 /** What was agreed with the peer, as far as UPDATEs depend on it. */
@@ -18,14 +27,18 @@ export type UpdateContext = {
   readonly asOctets: 2 | 4;
   /** The peer is in our AS. */
   readonly internal: boolean;
+  /** Routes of other families are ignored; default EVPN. */
+  readonly families?: readonly FamilyName[];
 };
 
-/** NLRI of EVPN, or of a family that was not agreed and is ignored. */
+/** NLRI of a family, or of one that was not agreed and is ignored. */
 export type MpReach =
   | ({ readonly family: "evpn"; readonly nextHop: IpAddress } & EvpnNlri)
+  | ({ readonly family: UnicastFamily; readonly nextHop: UnicastNextHop } & UnicastNlri)
   | { readonly family: "other"; readonly afi: number; readonly safi: number };
 export type MpUnreach =
   | ({ readonly family: "evpn" } & EvpnNlri)
+  | ({ readonly family: UnicastFamily } & UnicastNlri)
   | { readonly family: "other"; readonly afi: number; readonly safi: number };
 
 export type UnknownAttribute = { readonly code: number; readonly flags: number; readonly value: Uint8Array };
@@ -89,11 +102,16 @@ const ROWS: { readonly [K in AttributeKey]: Row<K> } = {
     flags: OPTIONAL,
     onFault: "session-reset",
     subcode: UpdateSubcode.OPTIONAL_ATTRIBUTE,
-    decode(reader) {
+    decode(reader, context) {
       const afi = reader.u16();
       const safi = reader.u8();
       if (reader.overrun) return { fault: "MP_UNREACH_NLRI is shorter than a family" };
-      if (afi !== Afi.L2VPN || safi !== Safi.EVPN) return ignoreFamily(reader, afi, safi);
+      const family = agreedFamily(afi, safi, context);
+      if (!family) return ignoreFamily(reader, afi, safi);
+      if (family !== "evpn") {
+        const nlri = decodePrefixes(reader, family);
+        return "error" in nlri ? { fault: nlri.error } : { value: { family, ...nlri } };
+      }
       const nlri = decodeEvpnNlri(reader);
       return "error" in nlri ? { fault: nlri.error } : { value: { family: "evpn", ...nlri } };
     },
@@ -105,13 +123,20 @@ const ROWS: { readonly [K in AttributeKey]: Row<K> } = {
     flags: OPTIONAL,
     onFault: "session-reset",
     subcode: UpdateSubcode.OPTIONAL_ATTRIBUTE,
-    decode(reader) {
+    decode(reader, context) {
       const afi = reader.u16();
       const safi = reader.u8();
       if (reader.overrun) return { fault: "MP_REACH_NLRI is shorter than a family" };
-      if (afi !== Afi.L2VPN || safi !== Safi.EVPN) return ignoreFamily(reader, afi, safi);
+      const family = agreedFamily(afi, safi, context);
+      if (!family) return ignoreFamily(reader, afi, safi);
       const nextHop = reader.view(reader.u8());
       reader.u8();
+      if (family !== "evpn") {
+        const unicast = decodeNextHop(nextHop, family);
+        if (reader.overrun || !unicast) return { fault: "next hop length in MP_REACH_NLRI" };
+        const nlri = decodePrefixes(reader, family);
+        return "error" in nlri ? { fault: nlri.error } : { value: { family, nextHop: unicast, ...nlri } };
+      }
       // 32 octets: a global and a link-local address (RFC 2545 3); the global one is the VTEP.
       const size = nextHop.length === 32 ? 16 : nextHop.length;
       if (reader.overrun || (size !== 4 && size !== 16)) return { fault: "next hop length in MP_REACH_NLRI" };
@@ -121,7 +146,7 @@ const ROWS: { readonly [K in AttributeKey]: Row<K> } = {
     },
     encode(value, writer) {
       writeFamily(value, writer);
-      const nextHop = value.family === "evpn" ? ipToOctets(value.nextHop) : new Uint8Array(0);
+      const nextHop = nextHopOctets(value);
       writer.u8(nextHop.length).octets(nextHop).u8(0);
       writeNlri(value, writer);
     },
@@ -295,17 +320,29 @@ function ipv4(reader: Reader): Ipv4 {
   return ipFromOctets(reader.view(4)) as Ipv4;
 }
 
+/** Undefined for a family that is unknown or was not agreed. */
+function agreedFamily(afi: number, safi: number, { families = DEFAULT_FAMILIES }: UpdateContext) {
+  const family = familyOf(afi, safi);
+  return family && families.includes(family) ? family : undefined;
+}
+
 function ignoreFamily(reader: Reader, afi: number, safi: number): Decoded<MpReach & MpUnreach> {
   reader.view(reader.remaining);
   return { value: { family: "other", afi, safi } };
 }
 
 function writeFamily(value: MpReach | MpUnreach, writer: Writer): Writer {
-  if (value.family === "evpn") return writer.u16(Afi.L2VPN).u8(Safi.EVPN);
-  return writer.u16(value.afi).u8(value.safi);
+  const { afi, safi } = value.family === "other" ? value : FAMILIES[value.family];
+  return writer.u16(afi).u8(safi);
+}
+
+function nextHopOctets(value: MpReach): Uint8Array {
+  if (value.family === "other") return new Uint8Array(0);
+  return value.family === "evpn" ? ipToOctets(value.nextHop) : encodeNextHop(value.nextHop);
 }
 
 function writeNlri(value: MpReach | MpUnreach, writer: Writer): void {
-  const routes: readonly EvpnRoute[] = value.family === "evpn" ? value.routes : [];
-  for (const route of routes) writer.octets(encodeEvpnRoute(route));
+  if (value.family === "other") return;
+  if (value.family === "evpn") for (const route of value.routes) writer.octets(encodeEvpnRoute(route));
+  else for (const prefix of value.routes) writer.octets(encodePrefix(prefix));
 }

@@ -1,27 +1,41 @@
 // UPDATE (RFC 4271 4.3, RFC 4760, RFC 7606). A decoded UPDATE is a consequence: what is announced, what is withdrawn,
-// and how severe its worst fault is. Only EVPN is carried; routes of other families are checked for framing and ignored.
+// and how severe its worst fault is. Routes of families that were not agreed are checked for framing and ignored.
 //
 //   withdrawn length(2) withdrawn   attributes length(2) attributes   NLRI to the end of the message
 
-import { isUnicastIp } from "../../../shared/address/ip.ts";
+import { type IpAddress, isUnicastIp } from "../../../shared/address/ip.ts";
+import type { Prefix } from "../../../shared/address/prefix.ts";
+import { DEFAULT_FAMILIES, FAMILIES, type FamilyName, type UnicastFamily } from "../family.ts";
 import type { EvpnRoute } from "../route.ts";
-import type { PathAttributes, Severity, UpdateContext } from "./attribute-table.ts";
+import type { MpReach, MpUnreach, PathAttributes, Severity, UpdateContext } from "./attribute-table.ts";
 import { type AttributeFault, decodeAttributes, encodeAttributes } from "./attributes.ts";
-import { Afi, Safi, UpdateSubcode } from "./iana.ts";
+import { UpdateSubcode } from "./iana.ts";
 import { Reader } from "./reader.ts";
+import { decodePrefixes, type UnicastNextHop, type UnicastNlri } from "./unicast-nlri.ts";
 import { Writer } from "./writer.ts";
 
 /** What an UPDATE does. With `treat-as-withdraw` its announced routes are among `withdrawn` (RFC 7606 section 2). */
 export type DecodedUpdate = {
   readonly severity: "ok" | "attribute-discard" | "treat-as-withdraw";
+  /** Of EVPN. */
   readonly announced: readonly EvpnRoute[];
   readonly withdrawn: readonly EvpnRoute[];
+  /** Of the other families; the classic fields are an IPv4 part of their own. */
+  readonly unicast: readonly UnicastPart[];
   readonly attributes: PathAttributes;
-  /** The family's first table is complete (RFC 4724 section 2). */
-  readonly endOfRib: boolean;
+  /** The family whose first table is complete (RFC 4724 section 2). */
+  readonly endOfRib: FamilyName | undefined;
   /** Routes of unknown types or of families that were not agreed. */
   readonly ignored: number;
   readonly faults: readonly AttributeFault[];
+};
+
+/** What an UPDATE says in one of its fields; announced routes have a next hop. */
+export type UnicastPart = {
+  readonly family: UnicastFamily;
+  readonly announced: readonly Prefix[];
+  readonly withdrawn: readonly Prefix[];
+  readonly nextHop?: UnicastNextHop;
 };
 
 /** The session cannot go on: the NOTIFICATION to send is 3/`subcode` with `data`. */
@@ -33,6 +47,9 @@ export type UpdateReset = {
 };
 
 const NO_DATA = new Uint8Array(0);
+const NO_ROUTES: UnicastNlri = { routes: [], invalid: [] };
+/** Both length fields. */
+const EMPTY_UPDATE_OCTETS = 4;
 const RANK: { readonly [S in "ok" | Severity]: number } = {
   ok: 0,
   "attribute-discard": 1,
@@ -42,54 +59,70 @@ const RANK: { readonly [S in "ok" | Severity]: number } = {
 
 /** Decodes the body of an UPDATE (without the 19-octet header); total, whatever the octets. */
 export function decodeUpdate(body: Uint8Array, context: UpdateContext): DecodedUpdate | UpdateReset {
+  const { families = DEFAULT_FAMILIES } = context;
   const reader = new Reader(body);
-  const classicWithdrawn = reader.sub(reader.u16());
+  const classicWithdrawn = decodePrefixes(reader.sub(reader.u16()), "ipv4-unicast");
   const attributeField = reader.sub(reader.u16());
   if (reader.overrun) return reset(UpdateSubcode.MALFORMED_ATTRIBUTE_LIST, "the length fields exceed the message");
-  const classicWithdrawnCount = countPrefixes(classicWithdrawn);
-  const classicCount = countPrefixes(reader);
-  if (classicCount === undefined || classicWithdrawnCount === undefined) {
-    return reset(UpdateSubcode.INVALID_NETWORK_FIELD, "IPv4 prefixes that cannot be parsed");
+  const classic = decodePrefixes(reader, "ipv4-unicast");
+  if ("error" in classic) return reset(UpdateSubcode.INVALID_NETWORK_FIELD, `NLRI: ${classic.error}`);
+  if ("error" in classicWithdrawn) {
+    return reset(UpdateSubcode.INVALID_NETWORK_FIELD, `withdrawn routes: ${classicWithdrawn.error}`);
   }
 
   const attributesLength = attributeField.remaining;
   const { attributes, faults: found } = decodeAttributes(attributeField, context);
   const { mpReach, mpUnreach } = attributes;
   const faults = [...found];
-  const announced = mpReach?.family === "evpn" ? mpReach.routes : [];
-  const impossible = mpReach?.family === "evpn" ? mpReach.invalid : [];
-  const hasReach = classicCount > 0 || mpReach !== undefined;
+  const classicCounts = [classic, classicWithdrawn].map(({ routes, invalid }) => routes.length + invalid.length);
+  const [classicCount = 0, classicWithdrawnCount = 0] = classicCounts;
+  const ipv4 = families.includes("ipv4-unicast");
+  const evpn = mpReach?.family === "evpn" ? mpReach : undefined;
+  const unreach = mpUnreach?.family === "evpn" ? mpUnreach : undefined;
+  const reached = mpReach && mpReach.family !== "other" ? mpReach : undefined;
+  const announces = { mp: (reached?.routes.length ?? 0) > 0, classic: ipv4 && classic.routes.length > 0 };
 
-  if (announced.length > 0) faults.push(...missingAttributes(attributes, context), ...unusableNextHop(attributes));
-  for (const { reason } of impossible) faults.push(withdrawing(UpdateSubcode.INVALID_NETWORK_FIELD, reason));
+  if (announces.mp || announces.classic) faults.push(...missingAttributes(attributes, context, announces.classic));
+  for (const address of nextHopsOf(attributes, announces)) {
+    if (!isUnicastIp(address)) faults.push(withdrawing(UpdateSubcode.INVALID_NEXT_HOP, unusable(address)));
+  }
+  for (const { reason } of [...(reached?.invalid ?? []), ...(ipv4 ? classic.invalid : [])]) {
+    faults.push(withdrawing(UpdateSubcode.INVALID_NETWORK_FIELD, reason));
+  }
 
   const worst = faults.reduce<AttributeFault | undefined>(worse, undefined);
   if (worst?.severity === "session-reset") return reset(worst.subcode, worst.reason, worst.data);
-  if (worst?.severity === "treat-as-withdraw" && !hasReach) {
+  if (worst?.severity === "treat-as-withdraw" && classicCount === 0 && mpReach === undefined) {
     // RFC 7606 5.2: there may have been routes that the fault hid.
     return reset(worst.subcode, `${worst.reason}, in an UPDATE without reachable routes`, worst.data);
   }
 
   // An impossible route says nothing about its neighbours in the UPDATE: it alone is withdrawn.
   const condemned = faults.some((it) => it.severity === "treat-as-withdraw" && !isImpossibleRoute(it));
-  const unreach = mpUnreach?.family === "evpn" ? mpUnreach : undefined;
+  const announced = evpn?.routes ?? [];
   const withdrawn = [
     ...(unreach?.routes ?? []),
     ...(unreach?.invalid ?? []).map(({ route }) => route),
-    ...impossible.map(({ route }) => route),
+    ...(evpn?.invalid ?? []).map(({ route }) => route),
     ...(condemned ? announced : []),
   ];
-  const onlyUnreach = mpUnreach !== undefined && Object.keys(attributes).length === 1 && faults.length === 0;
+  const unicast = [
+    ...(ipv4 && classicCount + classicWithdrawnCount > 0
+      ? [unicastPart("ipv4-unicast", classic, classicWithdrawn, classicNextHop(attributes), condemned)]
+      : []),
+    ...multiprotocolParts(mpReach, mpUnreach, condemned),
+  ];
   const otherFamilies = Number(mpReach?.family === "other") + Number(mpUnreach?.family === "other");
-  const skipped = (mpReach?.family === "evpn" ? mpReach.skipped : 0) + (unreach?.skipped ?? 0);
+  const skipped = (evpn?.skipped ?? 0) + (unreach?.skipped ?? 0);
+  const ignoredClassic = ipv4 ? 0 : classicCount + classicWithdrawnCount;
   return {
     severity: worst?.severity ?? "ok",
     announced: condemned ? [] : announced,
     withdrawn,
+    unicast,
     attributes,
-    endOfRib:
-      onlyUnreach && unreach !== undefined && withdrawn.length === 0 && unreach.skipped === 0 && attributesLength <= 7,
-    ignored: classicCount + classicWithdrawnCount + otherFamilies + skipped,
+    endOfRib: faults.length > 0 ? undefined : endOfRib(attributes, { bodyOctets: body.length, attributesLength, ipv4 }),
+    ignored: ignoredClassic + otherFamilies + skipped,
     faults,
   };
 }
@@ -100,24 +133,92 @@ export function encodeUpdate(attributes: PathAttributes, context: UpdateContext)
   return new Writer(octets.length + 4).u16(0).u16(octets.length).octets(octets).finish();
 }
 
-/** The body of the EVPN End-of-RIB marker (RFC 4724 section 2). */
-export function encodeEndOfRib(): Uint8Array {
-  return new Writer(10).u16(0).u16(6).u16(0x800f).u8(3).u16(Afi.L2VPN).u8(Safi.EVPN).finish();
+/** The body of a family's End-of-RIB marker (RFC 4724 section 2): of IPv4 unicast an UPDATE with nothing in it. */
+export function encodeEndOfRib(family: FamilyName = "evpn"): Uint8Array {
+  if (family === "ipv4-unicast") return new Uint8Array(4);
+  const { afi, safi } = FAMILIES[family];
+  return new Writer(10).u16(0).u16(6).u16(0x800f).u8(3).u16(afi).u8(safi).finish();
 }
 
-function missingAttributes(attributes: PathAttributes, { internal }: UpdateContext): AttributeFault[] {
+/** Nothing but an empty MP_UNREACH_NLRI, or nothing at all. */
+function endOfRib(
+  { mpUnreach, ...others }: PathAttributes,
+  octets: { readonly bodyOctets: number; readonly attributesLength: number; readonly ipv4: boolean },
+): FamilyName | undefined {
+  const { bodyOctets, attributesLength, ipv4 } = octets;
+  if (bodyOctets === EMPTY_UPDATE_OCTETS) return ipv4 ? "ipv4-unicast" : undefined;
+  if (!mpUnreach || mpUnreach.family === "other" || Object.keys(others).length > 0) return undefined;
+  // Flags, code, a length of one or two octets, and the family.
+  const bare = bodyOctets === EMPTY_UPDATE_OCTETS + attributesLength && attributesLength <= 7;
+  return bare ? mpUnreach.family : undefined;
+}
+
+function unicastPart(
+  family: UnicastFamily,
+  reach: UnicastNlri,
+  unreach: UnicastNlri,
+  nextHop: UnicastNextHop | undefined,
+  condemned: boolean,
+): UnicastPart {
+  const withdrawn = [
+    ...unreach.routes,
+    ...[...unreach.invalid, ...reach.invalid].map(({ route }) => route),
+    ...(condemned ? reach.routes : []),
+  ];
+  return { family, announced: condemned ? [] : reach.routes, withdrawn, ...(nextHop && { nextHop }) };
+}
+
+/** One part where both attributes are of one family, else one for each. */
+function multiprotocolParts(
+  reach: MpReach | undefined,
+  unreach: MpUnreach | undefined,
+  condemned: boolean,
+): UnicastPart[] {
+  const parts: UnicastPart[] = [];
+  const same = reach?.family === unreach?.family;
+  if (unreach && unreach.family !== "evpn" && unreach.family !== "other" && !same) {
+    parts.push(unicastPart(unreach.family, NO_ROUTES, unreach, undefined, condemned));
+  }
+  if (reach && reach.family !== "evpn" && reach.family !== "other") {
+    const withdrawals = same && unreach && unreach.family === reach.family ? unreach : NO_ROUTES;
+    parts.push(unicastPart(reach.family, reach, withdrawals, reach.nextHop, condemned));
+  }
+  return parts;
+}
+
+function missingAttributes(
+  attributes: PathAttributes,
+  { internal }: UpdateContext,
+  classic: boolean,
+): AttributeFault[] {
   const missing = [
     ...(attributes.origin === undefined ? ["ORIGIN"] : []),
     ...(attributes.asPath === undefined ? ["AS_PATH"] : []),
     ...(internal && attributes.localPref === undefined ? ["LOCAL_PREF"] : []),
+    // Of routes in the classic field only (RFC 4760 section 3).
+    ...(classic && attributes.nextHop === undefined ? ["NEXT_HOP"] : []),
   ];
   return missing.map((name) => withdrawing(UpdateSubcode.MISSING_WELL_KNOWN_ATTRIBUTE, `${name} is missing`));
 }
 
-/** RFC 4271 6.3: a next hop that is no host's address. */
-function unusableNextHop({ mpReach }: PathAttributes): AttributeFault[] {
-  if (mpReach?.family !== "evpn" || isUnicastIp(mpReach.nextHop)) return [];
-  return [withdrawing(UpdateSubcode.INVALID_NEXT_HOP, `next hop ${mpReach.nextHop} is not a unicast address`)];
+/** The next hops that an UPDATE's routes depend on; one that is no host's address is a fault (RFC 4271 6.3). */
+function nextHopsOf(
+  { mpReach, nextHop }: PathAttributes,
+  announces: { readonly mp: boolean; readonly classic: boolean },
+): IpAddress[] {
+  const mp = announces.mp && mpReach && mpReach.family !== "other" ? mpReach : undefined;
+  return [
+    ...(mp ? [mp.family === "evpn" ? mp.nextHop : mp.nextHop.address] : []),
+    ...(announces.classic && nextHop ? [nextHop] : []),
+  ];
+}
+
+function classicNextHop({ nextHop }: PathAttributes): UnicastNextHop | undefined {
+  return nextHop && { address: nextHop };
+}
+
+function unusable(nextHop: IpAddress): string {
+  return `next hop ${nextHop} is not a unicast address`;
 }
 
 function isImpossibleRoute({ subcode, attribute }: AttributeFault): boolean {
@@ -134,17 +235,4 @@ function worse(a: AttributeFault | undefined, b: AttributeFault): AttributeFault
 
 function reset(subcode: UpdateSubcode, reason: string, data: Uint8Array = NO_DATA): UpdateReset {
   return { severity: "session-reset", subcode, data, reason };
-}
-
-/** The number of `length(1) prefix` items, or undefined if they do not fill the field (RFC 7606 5.3). */
-function countPrefixes(reader: Reader): number | undefined {
-  let count = 0;
-  while (reader.remaining > 0) {
-    const bits = reader.u8();
-    if (bits > 32) return undefined;
-    reader.view((bits + 7) >> 3);
-    if (reader.overrun) return undefined;
-    count++;
-  }
-  return count;
 }

@@ -36,7 +36,8 @@ const update: DecodedUpdate = {
   announced: [],
   withdrawn: [],
   attributes: {},
-  endOfRib: false,
+  unicast: [],
+  endOfRib: undefined,
   ignored: 0,
   faults: [],
 };

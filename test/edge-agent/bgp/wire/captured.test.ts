@@ -22,7 +22,7 @@ describe("captured UPDATEs", () => {
       if (update.severity !== "ok") expect.unreachable(JSON.stringify(update));
       expect(update.announced).toEqual(vector.announced ?? []);
       expect(update.withdrawn).toEqual(vector.withdrawn ?? []);
-      expect(update.endOfRib).toBe(false);
+      expect(update.endOfRib).toBeUndefined();
 
       const path = pathInformation(update.attributes);
       expect(path?.nextHop).toBe(vector.nextHop);
@@ -39,7 +39,7 @@ describe("captured UPDATEs", () => {
   );
 
   it.each(END_OF_RIB_VECTORS)("update: End-of-RIB of $origin -> recognised (RFC 4724 section 2)", ({ hex }) => {
-    expect(decodeUpdate(bodyOf(hex), INTERNAL)).toMatchObject({ severity: "ok", endOfRib: true, withdrawn: [] });
+    expect(decodeUpdate(bodyOf(hex), INTERNAL)).toMatchObject({ severity: "ok", endOfRib: "evpn", withdrawn: [] });
   });
 
   it("update: our End-of-RIB -> the octets of FRR's", () => {
