@@ -14,8 +14,8 @@ function paced() {
   return {
     pace,
     takes: (ms: number) => void (nowMs += ms),
-    nextTurn() {
-      for (const due of [...timers]) {
+    nextTurn: () => {
+      for (const due of Array.from(timers)) {
         timers.delete(due);
         due();
       }
