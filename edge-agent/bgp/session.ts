@@ -331,8 +331,12 @@ export class Session {
       this.#report({ error: notification, reason: update.reason }, octets);
       return this.dispatch({ type: "UpdateMsgErr", notification, reason: update.reason });
     }
-    for (const { severity, subcode, reason } of update.faults) {
+    const worst = update.faults.find(({ severity }) => severity === update.severity);
+    if (worst) {
+      // One message, however many faults it has: what it leads to is that of the worst one (RFC 7606 3.h).
+      const reason = update.faults.map((fault) => fault.reason).join("; ");
       const hex = toHex(octets.subarray(MARKER_OCTETS), HEX_EXCERPT_OCTETS);
+      const { severity, subcode } = worst;
       this.#on.malformed({ severity, code: ErrorCode.UPDATE_MESSAGE, subcode, reason, hex });
     }
     if (this.#state.name === "Established") {

@@ -9,6 +9,7 @@ import { type AsPathSegment, decodeAsPath, encodeAsPath } from "./as-path.ts";
 import { decodeEvpnNlri, type EvpnNlri, encodeEvpnRoute } from "./evpn-nlri.ts";
 import { decodeExtCommunity, type ExtCommunity, encodeExtCommunity } from "./ext-community.ts";
 import { AttributeCode, AttributeFlag, UpdateSubcode } from "./iana.ts";
+import { fromHex, toHex } from "./hex.ts";
 import { decodePmsi, encodePmsi } from "./pmsi-tunnel.ts";
 import type { Reader } from "./reader.ts";
 import {
@@ -54,12 +55,17 @@ export type PathAttributes = {
   readonly aggregator?: { readonly asn: number; readonly address: Ipv4 };
   /** 32-bit values (RFC 1997). */
   readonly communities?: readonly number[];
+  /** RFC 8092: three 32-bit values each. */
+  readonly largeCommunities?: readonly (readonly [number, number, number])[];
   readonly originatorId?: Ipv4;
   readonly clusterList?: readonly Ipv4[];
   readonly mpReach?: MpReach;
   readonly mpUnreach?: MpUnreach;
   readonly extCommunities?: readonly ExtCommunity[];
+  /** IPv6 address specific extended communities (RFC 5701), 20 octets each in hex: none of them means anything here. */
+  readonly ipv6ExtCommunities?: readonly string[];
   readonly as4Path?: readonly AsPathSegment[];
+  readonly as4Aggregator?: { readonly asn: number; readonly address: Ipv4 };
   readonly pmsi?: Pmsi;
   /** Unknown optional transitive attributes, for display; this speaker propagates nothing. */
   readonly unknown?: readonly UnknownAttribute[];
@@ -92,6 +98,7 @@ export type Row<K extends AttributeKey = AttributeKey> = {
 const WELL_KNOWN = AttributeFlag.TRANSITIVE;
 const OPTIONAL_TRANSITIVE = AttributeFlag.OPTIONAL | AttributeFlag.TRANSITIVE;
 const OPTIONAL = AttributeFlag.OPTIONAL;
+const NO_OCTETS = new Uint8Array(0);
 const ORIGINS = ["igp", "egp", "incomplete"] as const;
 
 const ROWS: { readonly [K in AttributeKey]: Row<K> } = {
@@ -233,6 +240,15 @@ const ROWS: { readonly [K in AttributeKey]: Row<K> } = {
     decode: (reader) => multiple(reader, 4, (it) => it.u32()),
     encode: (value, writer) => value.forEach((community) => writer.u32(community)),
   },
+  largeCommunities: {
+    code: AttributeCode.LARGE_COMMUNITY,
+    key: "largeCommunities",
+    flags: OPTIONAL_TRANSITIVE,
+    onFault: "treat-as-withdraw", // RFC 8092 6
+    subcode: UpdateSubcode.OPTIONAL_ATTRIBUTE,
+    decode: (reader) => multiple(reader, 12, (it) => [it.u32(), it.u32(), it.u32()] as const),
+    encode: (value, writer) => value.forEach(([a, b, c]) => writer.u32(a).u32(b).u32(c)),
+  },
   originatorId: {
     code: AttributeCode.ORIGINATOR_ID,
     key: "originatorId",
@@ -262,6 +278,15 @@ const ROWS: { readonly [K in AttributeKey]: Row<K> } = {
     decode: (reader) => multiple(reader, 8, (it) => decodeExtCommunity(it.view(8))),
     encode: (value, writer) => value.forEach((community) => writer.octets(encodeExtCommunity(community))),
   },
+  ipv6ExtCommunities: {
+    code: AttributeCode.IPV6_EXTENDED_COMMUNITIES,
+    key: "ipv6ExtCommunities",
+    flags: OPTIONAL_TRANSITIVE,
+    onFault: "treat-as-withdraw",
+    subcode: UpdateSubcode.OPTIONAL_ATTRIBUTE,
+    decode: (reader) => multiple(reader, 20, (it) => toHex(it.view(20))),
+    encode: (value, writer) => value.forEach((community) => writer.octets(fromHex(community) ?? NO_OCTETS)),
+  },
   as4Path: {
     code: AttributeCode.AS4_PATH,
     key: "as4Path",
@@ -271,6 +296,16 @@ const ROWS: { readonly [K in AttributeKey]: Row<K> } = {
     twoOctetAsOnly: true,
     decode: (reader) => known(decodeAsPath(reader, 4), "AS4_PATH with an unknown, empty or overrunning segment"),
     encode: (value, writer) => encodeAsPath(value, writer, 4),
+  },
+  as4Aggregator: {
+    code: AttributeCode.AS4_AGGREGATOR,
+    key: "as4Aggregator",
+    flags: OPTIONAL_TRANSITIVE,
+    onFault: "attribute-discard", // RFC 6793 6
+    subcode: UpdateSubcode.OPTIONAL_ATTRIBUTE,
+    twoOctetAsOnly: true,
+    decode: (reader) => exactly(reader, 8, (it) => ({ asn: it.u32(), address: ipv4(it) })),
+    encode: ({ asn, address }, writer) => writer.u32(asn).octets(ipToOctets(address)),
   },
   pmsi: {
     code: AttributeCode.PMSI_TUNNEL,
@@ -305,7 +340,7 @@ function exactly<V>(reader: Reader, length: number, read: (reader: Reader) => V)
   return reader.remaining === length ? { value: read(reader) } : { fault: `${reader.remaining} octets, not ${length}` };
 }
 
-/** RFC 7606 7.8, 7.10, 7.14: a non-zero multiple of the element's size. */
+/** RFC 7606 7.8, 7.10, 7.14, 7.15 and RFC 8092 6: a non-zero multiple of the element's size. */
 function multiple<V>(reader: Reader, size: number, read: (reader: Reader) => V): Decoded<V[]> {
   const length = reader.remaining;
   if (length === 0 || length % size !== 0) return { fault: `${length} octets, not a non-zero multiple of ${size}` };

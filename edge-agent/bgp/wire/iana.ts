@@ -110,6 +110,8 @@ export const AttributeCode = {
   AS4_PATH: 17,
   AS4_AGGREGATOR: 18,
   PMSI_TUNNEL: 22,
+  IPV6_EXTENDED_COMMUNITIES: 25,
+  LARGE_COMMUNITY: 32,
 } as const;
 
 /** Attribute flag bits (RFC 4271 4.3). */

@@ -8,8 +8,8 @@ import type { Prefix } from "../../../shared/address/prefix.ts";
 import { DEFAULT_FAMILIES, FAMILIES, type FamilyName, type UnicastFamily } from "../family.ts";
 import type { EvpnRoute } from "../route.ts";
 import type { MpReach, MpUnreach, PathAttributes, Severity, UpdateContext } from "./attribute-table.ts";
-import { type AttributeFault, decodeAttributes, encodeAttributes } from "./attributes.ts";
-import { UpdateSubcode } from "./iana.ts";
+import { type AttributeFault, type DecodedAttributes, decodeAttributes, encodeAttributes } from "./attributes.ts";
+import { AttributeCode, UpdateSubcode } from "./iana.ts";
 import { Reader } from "./reader.ts";
 import { decodePrefixes, type UnicastNextHop, type UnicastNlri } from "./unicast-nlri.ts";
 import { Writer } from "./writer.ts";
@@ -71,9 +71,10 @@ export function decodeUpdate(body: Uint8Array, context: UpdateContext): DecodedU
   }
 
   const attributesLength = attributeField.remaining;
-  const { attributes, faults: found } = decodeAttributes(attributeField, context);
+  const decoded = decodeAttributes(attributeField, context);
+  const { attributes } = decoded;
   const { mpReach, mpUnreach } = attributes;
-  const faults = [...found];
+  const faults = [...decoded.faults];
   const classicCounts = [classic, classicWithdrawn].map(({ routes, invalid }) => routes.length + invalid.length);
   const [classicCount = 0, classicWithdrawnCount = 0] = classicCounts;
   const ipv4 = families.includes("ipv4-unicast");
@@ -82,7 +83,7 @@ export function decodeUpdate(body: Uint8Array, context: UpdateContext): DecodedU
   const reached = mpReach && mpReach.family !== "other" ? mpReach : undefined;
   const announces = { mp: (reached?.routes.length ?? 0) > 0, classic: ipv4 && classic.routes.length > 0 };
 
-  if (announces.mp || announces.classic) faults.push(...missingAttributes(attributes, context, announces.classic));
+  if (announces.mp || announces.classic) faults.push(...missingAttributes(decoded, context, announces.classic));
   for (const address of nextHopsOf(attributes, announces)) {
     if (!isUnicastIp(address)) faults.push(withdrawing(UpdateSubcode.INVALID_NEXT_HOP, unusable(address)));
   }
@@ -186,19 +187,22 @@ function multiprotocolParts(
   return parts;
 }
 
+/** One that is there and malformed is not missing too. */
 function missingAttributes(
-  attributes: PathAttributes,
+  { attributes, faults }: DecodedAttributes,
   { internal }: UpdateContext,
   classic: boolean,
 ): AttributeFault[] {
-  const missing = [
-    ...(attributes.origin === undefined ? ["ORIGIN"] : []),
-    ...(attributes.asPath === undefined ? ["AS_PATH"] : []),
-    ...(internal && attributes.localPref === undefined ? ["LOCAL_PREF"] : []),
+  const wanted = [
+    ["ORIGIN", AttributeCode.ORIGIN, attributes.origin],
+    ["AS_PATH", AttributeCode.AS_PATH, attributes.asPath],
+    ...(internal ? [["LOCAL_PREF", AttributeCode.LOCAL_PREF, attributes.localPref] as const] : []),
     // Of routes in the classic field only (RFC 4760 section 3).
-    ...(classic && attributes.nextHop === undefined ? ["NEXT_HOP"] : []),
-  ];
-  return missing.map((name) => withdrawing(UpdateSubcode.MISSING_WELL_KNOWN_ATTRIBUTE, `${name} is missing`));
+    ...(classic ? [["NEXT_HOP", AttributeCode.NEXT_HOP, attributes.nextHop] as const] : []),
+  ] as const;
+  return wanted
+    .filter(([, code, value]) => value === undefined && faults.every(({ attribute }) => attribute !== code))
+    .map(([name]) => withdrawing(UpdateSubcode.MISSING_WELL_KNOWN_ATTRIBUTE, `${name} is missing`));
 }
 
 /** The next hops that an UPDATE's routes depend on; one that is no host's address is a fault (RFC 4271 6.3). */

@@ -58,6 +58,7 @@ export function announcement(
   routes: readonly EvpnRoute[],
   more: Partial<PathAttributes> & { nextHop?: Ipv4; targets?: RouteTarget[] } = {},
   without: readonly (keyof PathAttributes)[] = [],
+  asOctets: 2 | 4 = 4,
 ): Message {
   const { nextHop = PEER, targets = [TARGET], ...attributes } = more;
   const all: PathAttributes = {
@@ -69,7 +70,7 @@ export function announcement(
     mpReach: { family: "evpn", nextHop, routes, invalid: [], skipped: 0 },
   };
   const kept = Object.entries(all).filter(([name]) => !without.some((it) => it === name));
-  return { type: "UPDATE", body: encodeUpdate(Object.fromEntries(kept), { asOctets: 4, internal: true }) };
+  return { type: "UPDATE", body: encodeUpdate(Object.fromEntries(kept), { asOctets, internal: true }) };
 }
 
 export function withdrawal(routes: readonly EvpnRoute[]): Message {

@@ -121,6 +121,11 @@ export const pathAttributes: fc.Arbitrary<PathAttributes> = fc.record(
     mpUnreach: nlri.map((it) => ({ family: "evpn" as const, ...it })),
     extCommunities: fc.array(extCommunity, { minLength: 1, maxLength: 8 }),
     pmsi,
+    ipv6ExtCommunities: fc.array(
+      octets(20, 20).map((it) => toHex(it)),
+      { minLength: 1, maxLength: 3 },
+    ),
+    largeCommunities: fc.array(fc.tuple(u32, u32, u32), { minLength: 1, maxLength: 3 }),
     unknown: fc.array(fc.record({ code: fc.constant(200), flags: fc.constant(0xe0), value: octets(0, 300) }), {
       minLength: 1,
       maxLength: 1,
