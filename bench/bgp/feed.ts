@@ -8,6 +8,7 @@ import type { RouteTarget } from "../../shared/address/rt.ts";
 import type { Asn, Vni } from "../../shared/address/vni.ts";
 import { AdjRibOut } from "../../edge-agent/bgp/adj-rib-out.ts";
 import { prepareExport } from "../../edge-agent/bgp/export.ts";
+import { evpnForm } from "../../edge-agent/bgp/export-form.ts";
 import { type EvpnRoute, type ExportedRoute, ZERO_ESI } from "../../edge-agent/bgp/route.ts";
 import { MAX_MESSAGE_OCTETS } from "../../edge-agent/bgp/wire/message.ts";
 
@@ -24,7 +25,7 @@ export function routesFrom(from: Ipv4, type: 2 | 5, count: number): ExportedRout
 
 /** The octets of the UPDATEs, one after the other, for a session inside the AS. */
 export function encodeFeed(routes: readonly ExportedRoute[]): Uint8Array {
-  const rib = new AdjRibOut({ asn: ASN, internal: true, asOctets: 4 }, MAX_MESSAGE_OCTETS);
+  const rib = new AdjRibOut(evpnForm({ asn: ASN, internal: true, asOctets: 4 }), MAX_MESSAGE_OCTETS);
   for (const route of routes) rib.announce(prepareExport(route));
   const messages: Uint8Array[] = [];
   for (let next = rib.nextMessage(); next; next = rib.nextMessage()) messages.push(next);

@@ -85,7 +85,7 @@ function watching(on?: SpeakerListener): SpeakerListener {
       if (state === "Established") say({ event: "established", atMs: wallMs() });
       on?.session(peer, state, detail);
     },
-    endOfRib: (peer) => on?.endOfRib(peer),
+    endOfRib: (peer, family) => on?.endOfRib(peer, family),
     error(error) {
       process.stderr.write(`${error.detail}\n`);
       on?.error(error);

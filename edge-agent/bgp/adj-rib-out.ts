@@ -1,9 +1,10 @@
-// The Adj-RIB-Out of one session (RFC 4271 3.2): what was sent, and what is still to be sent. The next UPDATE is built only
+// The Adj-RIB-Out of one session and family (RFC 4271 3.2): what was sent, and what is still to be sent. The next UPDATE is built only
 // when the connection can take it, so a slow peer costs a map entry per route and no messages; a route that changes
 // twice meanwhile is sent once. Withdrawals go first. No MinRouteAdvertisementInterval: EVPN moves should be seen at once.
 
-import { encodeNextHop, encodePath, type ExportContext, type PreparedExport } from "./export.ts";
-import { Afi, AttributeCode, AttributeFlag, Safi } from "./wire/iana.ts";
+import type { ExportForm, Prepared } from "./export-form.ts";
+import { FAMILIES, type FamilyName } from "./family.ts";
+import { AttributeCode, AttributeFlag } from "./wire/iana.ts";
 import { encodeMessage, HEADER_OCTETS } from "./wire/message.ts";
 import { encodeEndOfRib } from "./wire/update.ts";
 import { Writer } from "./wire/writer.ts";
@@ -14,23 +15,24 @@ const ATTRIBUTE_HEADER_OCTETS = 4;
 const UPDATE_LENGTHS_OCTETS = 4;
 /** More than twice the routes of the longest message. */
 const QUEUED_AHEAD = 4096;
+const NO_OCTETS = new Uint8Array(0);
 const EXTENDED_OPTIONAL = AttributeFlag.OPTIONAL | AttributeFlag.EXTENDED_LENGTH;
 
-export class AdjRibOut {
-  readonly #context: ExportContext;
+export class AdjRibOut<E extends Prepared> {
+  readonly #form: ExportForm<E>;
   readonly #maxMessageOctets: number;
-  readonly #sent = new Map<string, PreparedExport>();
-  readonly #withdrawals = new Map<string, PreparedExport>();
-  readonly #pending = new Map<string, PreparedExport>();
+  readonly #sent = new Map<string, E>();
+  readonly #withdrawals = new Map<string, E>();
+  readonly #pending = new Map<string, E>();
   /** `#pending` by attributes: each group is packed together. */
-  readonly #groups = new Map<string, Set<PreparedExport>>();
+  readonly #groups = new Map<string, Set<E>>();
   /** What is left of the first table. */
-  #first: Iterator<PreparedExport> | undefined;
+  #first: Iterator<E> | undefined;
   #endOfRibDue = true;
 
   /** `first` is read as the peer takes it, and must show what changes meanwhile, as iterators of a Map do. */
-  constructor(context: ExportContext, maxMessageOctets: number, first: Iterable<PreparedExport> = []) {
-    this.#context = context;
+  constructor(form: ExportForm<E>, maxMessageOctets: number, first: Iterable<E> = []) {
+    this.#form = form;
     this.#maxMessageOctets = maxMessageOctets;
     this.#first = first[Symbol.iterator]();
   }
@@ -40,11 +42,11 @@ export class AdjRibOut {
     return this.#sent.size;
   }
 
-  routes(): IterableIterator<PreparedExport> {
+  routes(): IterableIterator<E> {
     return this.#sent.values();
   }
 
-  announce(route: PreparedExport): void {
+  announce(route: E): void {
     this.#unqueue(route.key);
     this.#withdrawals.delete(route.key);
     if (this.#sent.get(route.key) !== route) this.#queue(route);
@@ -69,7 +71,7 @@ export class AdjRibOut {
     for (const [key, group] of this.#groups) return this.#nextAnnouncement(key, group);
     if (!this.#endOfRibDue) return undefined;
     this.#endOfRibDue = false;
-    return encodeMessage({ type: "UPDATE", body: encodeEndOfRib() });
+    return encodeMessage({ type: "UPDATE", body: encodeEndOfRib(this.#form.family) });
   }
 
   /** Keeps so much of the first table queued that messages are full, and not all of it, so that the first leaves at once. */
@@ -92,30 +94,32 @@ export class AdjRibOut {
       this.#withdrawals.delete(key);
       this.#sent.delete(key);
     }
-    const value = new Writer(4096).u16(Afi.L2VPN).u8(Safi.EVPN);
-    for (const { nlri } of packed) value.octets(nlri);
-    return update(AttributeCode.MP_UNREACH_NLRI, value.finish(), new Uint8Array(0));
+    const [first] = packed;
+    if (first && !this.#form.nextHop(first)) return classicUpdate(concatenate(packed), NO_OCTETS, NO_OCTETS);
+    const value = familyOctets(this.#form.family).octets(concatenate(packed));
+    return update(AttributeCode.MP_UNREACH_NLRI, value.finish(), NO_OCTETS);
   }
 
-  #nextAnnouncement(attributesKey: string, group: Set<PreparedExport>): Uint8Array {
+  #nextAnnouncement(attributesKey: string, group: Set<E>): Uint8Array {
     const [first] = group;
     if (!first) throw new Error("an empty group of routes was left queued");
-    const path = encodePath(first, this.#context);
-    const nextHop = encodeNextHop(first);
-    const overhead = HEADER_OCTETS + UPDATE_LENGTHS_OCTETS + ATTRIBUTE_HEADER_OCTETS + 5 + nextHop.length + path.length;
+    const path = this.#form.path(first);
+    const nextHop = this.#form.nextHop(first);
+    const reach = nextHop ? ATTRIBUTE_HEADER_OCTETS + 5 + nextHop.length : 0;
+    const overhead = HEADER_OCTETS + UPDATE_LENGTHS_OCTETS + reach + path.length;
     const packed = take(group.values(), this.#maxMessageOctets - overhead);
-    const value = new Writer(4096).u16(Afi.L2VPN).u8(Safi.EVPN).u8(nextHop.length).octets(nextHop).u8(0);
     for (const route of packed) {
-      value.octets(route.nlri);
       group.delete(route);
       this.#pending.delete(route.key);
       this.#sent.set(route.key, route);
     }
     if (group.size === 0) this.#groups.delete(attributesKey);
-    return update(AttributeCode.MP_REACH_NLRI, value.finish(), path);
+    if (!nextHop) return classicUpdate(NO_OCTETS, path, concatenate(packed));
+    const value = familyOctets(this.#form.family).u8(nextHop.length).octets(nextHop).u8(0);
+    return update(AttributeCode.MP_REACH_NLRI, value.octets(concatenate(packed)).finish(), path);
   }
 
-  #queue(route: PreparedExport): void {
+  #queue(route: E): void {
     this.#pending.set(route.key, route);
     const group = this.#groups.get(route.attributesKey);
     if (group) group.add(route);
@@ -133,8 +137,8 @@ export class AdjRibOut {
 }
 
 /** As many routes as fit, at least one: `isSendable` keeps out what would not fit alone. */
-function take(routes: Iterable<PreparedExport>, room: number): PreparedExport[] {
-  const taken: PreparedExport[] = [];
+function take<E extends Prepared>(routes: Iterable<E>, room: number): E[] {
+  const taken: E[] = [];
   let octets = 0;
   for (const route of routes) {
     octets += route.nlri.length;
@@ -142,6 +146,24 @@ function take(routes: Iterable<PreparedExport>, room: number): PreparedExport[] 
     taken.push(route);
   }
   return taken;
+}
+
+function concatenate(routes: readonly Prepared[]): Uint8Array {
+  const octets = new Writer(4096);
+  for (const { nlri } of routes) octets.octets(nlri);
+  return octets.finish();
+}
+
+function familyOctets(family: FamilyName): Writer {
+  const { afi, safi } = FAMILIES[family];
+  return new Writer(4096).u16(afi).u8(safi);
+}
+
+/** IPv4 unicast as it was before the multiprotocol attributes (RFC 4271 4.3). */
+function classicUpdate(withdrawn: Uint8Array, path: Uint8Array, nlri: Uint8Array): Uint8Array {
+  const body = new Writer(withdrawn.length + path.length + nlri.length + UPDATE_LENGTHS_OCTETS);
+  body.u16(withdrawn.length).octets(withdrawn).u16(path.length).octets(path).octets(nlri);
+  return encodeMessage({ type: "UPDATE", body: body.finish() });
 }
 
 /** RFC 7606 5.1: the multiprotocol attribute first. */

@@ -25,7 +25,8 @@ export type PreparedExport = {
 /** How a session writes attributes. */
 export type ExportContext = { readonly asn: Asn; readonly internal: boolean; readonly asOctets: 2 | 4 };
 
-const LOCAL_PREF = 100;
+/** What routes of ours get within the AS, as everywhere by default. */
+export const LOCAL_PREF = 100;
 /** Header, length fields, and MP_REACH_NLRI up to its routes, with an IPv6 next hop. */
 const ENVELOPE_OCTETS = HEADER_OCTETS + 4 + 4 + 5 + 16;
 

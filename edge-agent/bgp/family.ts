@@ -1,6 +1,8 @@
 // The address families that this speaker knows (RFC 4760), a row each. What their routes look like on the wire is in
 // wire/evpn-nlri.ts and wire/unicast-nlri.ts; which of them a peer is offered is its configuration.
 
+import { isIpv4 } from "../../shared/address/ip.ts";
+import { type Prefix, prefixAddress } from "../../shared/address/prefix.ts";
 import { Afi, Safi } from "./wire/iana.ts";
 
 export type FamilyName = "evpn" | "ipv4-unicast" | "ipv6-unicast";
@@ -28,4 +30,9 @@ export const DEFAULT_FAMILIES: readonly FamilyName[] = ["evpn"];
 /** The known family of an AFI and a SAFI. */
 export function familyOf(afi: number, safi: number): FamilyName | undefined {
   return FAMILY_NAMES.find((name) => FAMILIES[name].afi === afi && FAMILIES[name].safi === safi);
+}
+
+/** The unicast family that a prefix is of. */
+export function prefixFamily(prefix: Prefix): UnicastFamily {
+  return isIpv4(prefixAddress(prefix)) ? "ipv4-unicast" : "ipv6-unicast";
 }

@@ -1,10 +1,11 @@
 // What two OPENs agree on, and whether the peer's is acceptable (RFC 4271 6.2; RFC 4724, 5492, 6286, 6793, 7313, 7607, 8538,
-// 8654, 9234, 9494). Pure.
+// 8654, 8950, 9234, 9494). Pure.
 
 import type { Ipv4 } from "../../shared/address/ip.ts";
 import type { Asn } from "../../shared/address/vni.ts";
+import { DEFAULT_FAMILIES, FAMILIES, type FamilyName, familyOf } from "./family.ts";
 import { type BgpRole, type Capability, encodeCapability } from "./wire/capability.ts";
-import { Afi, ErrorCode, OpenSubcode, Safi } from "./wire/iana.ts";
+import { Afi, ErrorCode, OpenSubcode } from "./wire/iana.ts";
 import { MAX_EXTENDED_MESSAGE_OCTETS, MAX_MESSAGE_OCTETS } from "./wire/message.ts";
 import type { MessageError } from "./wire/notification.ts";
 import type { OpenMessage } from "./wire/open.ts";
@@ -15,6 +16,8 @@ export type LocalEnd = {
   readonly routerId: Ipv4;
   /** Offered hold time: 0 (none) or 3..65535 s. */
   readonly holdTimeSec: number;
+  /** What the peer is offered; default EVPN. */
+  readonly families?: readonly FamilyName[] | undefined;
   /** What a restart of ours means to peers; absent: they are not asked to keep anything. */
   readonly restart?: LocalRestart | undefined;
   /** What we are to the peer; told to external peers only (RFC 9234 4.2). */
@@ -41,6 +44,10 @@ export type Negotiated = {
   readonly peerRouterId: Ipv4;
   readonly internal: boolean;
   readonly asOctets: 2 | 4;
+  /** Offered by both ends, at least one. */
+  readonly families: readonly FamilyName[];
+  /** IPv4 unicast routes may have IPv6 next hops in both directions (RFC 8950). */
+  readonly extendedNextHop: boolean;
   readonly routeRefresh: boolean;
   /** Refreshes are marked by their begin and end (RFC 7313). */
   readonly enhancedRouteRefresh: boolean;
@@ -49,26 +56,34 @@ export type Negotiated = {
   /** The smaller of both offers; 0 = neither keepalives nor a hold timer. */
   readonly holdTimeSec: number;
   readonly peerCapabilities: readonly Capability[];
-  /** The peer's graceful restart of EVPN (RFC 4724); absent: it does not know of it at all. */
+  /** The peer's graceful restart (RFC 4724); absent: it does not know of it at all. */
   readonly peerRestart?: PeerRestart;
   readonly peerHostName?: string;
 };
 
 /** What the peer said of its own restarts. */
 export type PeerRestart = {
-  /** EVPN is among its families: its routes are to be kept when it is gone. */
-  readonly covered: boolean;
-  /** It kept forwarding since the last session. */
-  readonly preserved: boolean;
   readonly timeSec: number;
   /** A NOTIFICATION ends the session without ending the routes, in both directions (RFC 8538). */
   readonly notification: boolean;
-  /** How long its routes are kept after that (RFC 9494), 0 for not at all. */
+  /** The families whose routes are to be kept when it is gone. */
+  readonly families: readonly FamilyRestart[];
+};
+
+/** What the peer said of its restarts, for one family. */
+export type FamilyRestart = {
+  readonly family: FamilyName;
+  /** It kept forwarding since the last session. */
+  readonly preserved: boolean;
+  /** How long its routes are kept after the restart time (RFC 9494), 0 for not at all. */
   readonly longLivedSec: number;
 };
 
-const EVPN = { afi: Afi.L2VPN, safi: Safi.EVPN } as const;
-const EVPN_CAPABILITY: Capability = { kind: "multiprotocol", ...EVPN };
+/** IPv6 next hops for IPv4 unicast (RFC 8950 section 4). */
+const EXTENDED_NEXT_HOP: Capability = {
+  kind: "extended-next-hop",
+  families: [{ afi: FAMILIES["ipv4-unicast"].afi, safi: FAMILIES["ipv4-unicast"].safi, nextHopAfi: Afi.IPV6 }],
+};
 /** What a peer must be to us, by what we are to it (RFC 9234 4.2, table 2). */
 const COUNTERPART: Readonly<Record<BgpRole, BgpRole>> = {
   provider: "customer",
@@ -79,19 +94,21 @@ const COUNTERPART: Readonly<Record<BgpRole, BgpRole>> = {
 };
 
 /**
- * Our OPEN. Graceful restart is offered always, with the N bit: that it is sent at all is what makes peers send End-of-RIB
- * (RFC 4724 section 3), FRR and GoBGP among them. EVPN is listed where a restart of ours keeps forwarding. Of long-lived
+ * Our OPEN. IPv6 next hops of IPv4 routes are offered with that family (RFC 8950 section 4). Graceful restart is offered always, with the N bit: that it is sent at all is what makes peers send End-of-RIB
+ * (RFC 4724 section 3), FRR and GoBGP among them. Families are listed where a restart of ours keeps forwarding. Of long-lived
  * graceful restart we are the helper only, hence a time of 0.
  */
 export function localOpen(local: LocalEnd, peerAsn: Asn): OpenMessage {
-  const { restart, role, hostName } = local;
+  const { restart, role, hostName, families: offered = DEFAULT_FAMILIES } = local;
+  const families = offered.map((name) => ({ afi: FAMILIES[name].afi, safi: FAMILIES[name].safi }));
   return {
     version: 4,
     asn: local.asn,
     holdTimeSec: local.holdTimeSec,
     routerId: local.routerId,
     capabilities: [
-      EVPN_CAPABILITY,
+      ...families.map((family) => ({ kind: "multiprotocol", ...family }) as const),
+      ...(offered.includes("ipv4-unicast") ? [EXTENDED_NEXT_HOP] : []),
       { kind: "route-refresh" },
       { kind: "enhanced-route-refresh" },
       { kind: "extended-message" },
@@ -101,9 +118,12 @@ export function localOpen(local: LocalEnd, peerAsn: Asn): OpenMessage {
         restarted: restart?.restarted ?? false,
         notification: true,
         restartTimeSec: restart?.timeSec ?? 0,
-        families: restart ? [{ ...EVPN, preserved: restart.preserved }] : [],
+        families: restart ? families.map((family) => ({ ...family, preserved: restart.preserved })) : [],
       },
-      { kind: "long-lived-graceful-restart", families: [{ ...EVPN, preserved: false, staleTimeSec: 0 }] },
+      {
+        kind: "long-lived-graceful-restart",
+        families: families.map((family) => ({ ...family, preserved: false, staleTimeSec: 0 })),
+      },
       ...(role && peerAsn !== local.asn ? [{ kind: "role", role } as const] : []),
       ...(hostName === undefined ? [] : [{ kind: "fqdn", host: hostName, domain: "" } as const]),
     ],
@@ -123,14 +143,11 @@ export function negotiate(local: LocalEnd, peerAsn: Asn, open: OpenMessage): Neg
     return refuse(OpenSubcode.UNACCEPTABLE_HOLD_TIME, `hold time of ${open.holdTimeSec} s`, data);
   }
   const has = (kind: Capability["kind"]): boolean => open.capabilities.some((it) => it.kind === kind);
-  const evpn = open.capabilities.some((it) => it.kind === "multiprotocol" && isEvpn(it));
-  // Without EVPN there is nothing to talk about (RFC 5492 section 5).
-  if (!evpn)
-    return refuse(
-      OpenSubcode.UNSUPPORTED_CAPABILITY,
-      "peer does not offer L2VPN EVPN",
-      encodeCapability(EVPN_CAPABILITY),
-    );
+  const { families: offered = DEFAULT_FAMILIES } = local;
+  const theirs = familiesOf(open.capabilities);
+  const families = offered.filter((name) => theirs.has(name));
+  // Without any there is nothing to talk about (RFC 5492 section 5).
+  if (families.length === 0) return refuseFamilies(offered);
   const mismatch = internal ? undefined : roleMismatch(local, open.capabilities);
   if (mismatch !== undefined) return refuse(OpenSubcode.ROLE_MISMATCH, mismatch);
   const peerRestart = restartOf(open.capabilities);
@@ -140,6 +157,8 @@ export function negotiate(local: LocalEnd, peerAsn: Asn, open: OpenMessage): Neg
     peerRouterId: open.routerId,
     internal,
     asOctets: has("four-octet-as") ? 4 : 2,
+    families,
+    extendedNextHop: families.includes("ipv4-unicast") && takesIpv6NextHops(open.capabilities),
     routeRefresh: has("route-refresh"),
     enhancedRouteRefresh: has("route-refresh") && has("enhanced-route-refresh"),
     maxMessageOctets: has("extended-message") ? MAX_EXTENDED_MESSAGE_OCTETS : MAX_MESSAGE_OCTETS,
@@ -154,15 +173,38 @@ function restartOf(capabilities: readonly Capability[]): PeerRestart | undefined
   // RFC 4724 section 3: of several instances the last counts.
   const graceful = capabilities.findLast((it) => it.kind === "graceful-restart");
   if (!graceful) return undefined;
-  const family = graceful.families.find(isEvpn);
-  const longLived = capabilities.findLast((it) => it.kind === "long-lived-graceful-restart")?.families.find(isEvpn);
+  const longLived = capabilities.findLast((it) => it.kind === "long-lived-graceful-restart")?.families ?? [];
   return {
-    covered: family !== undefined,
-    preserved: family?.preserved ?? false,
     timeSec: graceful.restartTimeSec,
     notification: graceful.notification,
-    longLivedSec: longLived?.staleTimeSec ?? 0,
+    families: graceful.families.flatMap(({ afi, safi, preserved }) => {
+      const family = familyOf(afi, safi);
+      const lasting = longLived.find((it) => it.afi === afi && it.safi === safi);
+      return family ? [{ family, preserved, longLivedSec: lasting?.staleTimeSec ?? 0 }] : [];
+    }),
   };
+}
+
+/** A peer without the multiprotocol capability speaks IPv4 unicast, as all did before it (RFC 4271, RFC 4760 section 8). */
+function familiesOf(capabilities: readonly Capability[]): ReadonlySet<FamilyName> {
+  const listed = capabilities.flatMap((it) => (it.kind === "multiprotocol" ? [familyOf(it.afi, it.safi)] : []));
+  return new Set(listed.length === 0 ? ["ipv4-unicast"] : listed.filter((name) => name !== undefined));
+}
+
+function takesIpv6NextHops(capabilities: readonly Capability[]): boolean {
+  const { afi, safi } = FAMILIES["ipv4-unicast"];
+  const families = capabilities.flatMap((it) => (it.kind === "extended-next-hop" ? it.families : []));
+  return families.some((it) => it.afi === afi && it.safi === safi && it.nextHopAfi === Afi.IPV6);
+}
+
+function refuseFamilies(offered: readonly FamilyName[]): MessageError {
+  const titles = offered.map((name) => FAMILIES[name].title).join(", ");
+  const capabilities = offered.map((name) => {
+    const { afi, safi } = FAMILIES[name];
+    return encodeCapability({ kind: "multiprotocol", afi, safi });
+  });
+  const data = new Uint8Array(Buffer.concat(capabilities));
+  return refuse(OpenSubcode.UNSUPPORTED_CAPABILITY, `peer does not offer ${titles}`, data);
 }
 
 /** Why the roles of an external peer and ours do not fit (RFC 9234 4.2); undefined if they do. */
@@ -172,10 +214,6 @@ function roleMismatch({ role, strictRole }: LocalEnd, capabilities: readonly Cap
   if (roles.size === 0) return strictRole ? "peer tells no BGP role" : undefined;
   if (roles.size === 1 && roles.has(COUNTERPART[role])) return undefined;
   return `peer's BGP role is ${[...roles].join(" and ")}, ours ${role}`;
-}
-
-function isEvpn({ afi, safi }: { readonly afi: number; readonly safi: number }): boolean {
-  return afi === EVPN.afi && safi === EVPN.safi;
 }
 
 /**

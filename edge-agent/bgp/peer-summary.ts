@@ -2,6 +2,7 @@
 
 import type { IpAddress } from "../../shared/address/ip.ts";
 import type { Asn } from "../../shared/address/vni.ts";
+import type { FamilyName } from "./family.ts";
 import type { StateName } from "./fsm.ts";
 import type { Malformed } from "./session.ts";
 import type { BgpRole, Capability } from "./wire/capability.ts";
@@ -37,7 +38,9 @@ export type PeerConfig = {
   readonly localAddress?: IpAddress | undefined;
   /** Administratively down, with a reason that the peer is told (RFC 9003), 1..255 octets of UTF-8. */
   readonly shutdown?: { readonly reason?: string | undefined } | undefined;
-  /** How many of its routes may be held before the session is ended. */
+  /** What the peer is offered, at least one; default EVPN. */
+  readonly families?: readonly FamilyName[] | undefined;
+  /** How many of its routes may be held, in each family, before the session is ended. */
   readonly maximumRoutes?: MaximumRoutes | undefined;
   /** What we are to the peer, told to external peers (RFC 9234), and whether it must tell its own. */
   readonly role?: BgpRole | undefined;
@@ -46,16 +49,33 @@ export type PeerConfig = {
   readonly passive?: boolean | undefined;
 };
 
+/** One family of a peer. */
+export type FamilySummary = {
+  readonly family: FamilyName;
+  /** Both ends offer it on the present session. */
+  readonly agreed: boolean;
+  /** Routes held of the peer, stale ones included. */
+  readonly routesIn: number;
+  readonly staleRoutes: number;
+  /** Routes the peer was told. */
+  readonly routesOut: number;
+  /** Routes kept out by reason, counted since the start. */
+  readonly rejected: Readonly<Record<string, number>>;
+  /** Something that a person should know, such as why nothing can be announced. */
+  readonly note?: string;
+};
+
+/** Counts of routes are those of all families. */
 export type PeerSummary = {
   readonly address: IpAddress;
   readonly asn: Asn;
   readonly state: StateName;
   /** When `state` was entered, ms since the epoch. */
   readonly sinceMs: number;
-  /** Routes held of the peer, stale ones included. */
+  /** Those that the peer is offered. */
+  readonly families: readonly FamilySummary[];
   readonly routesIn: number;
   readonly staleRoutes: number;
-  /** Routes the peer was told. */
   readonly routesOut: number;
   /** Routes kept out by reason, counted since the start. */
   readonly rejected: Readonly<Record<string, number>>;

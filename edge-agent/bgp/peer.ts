@@ -5,7 +5,7 @@ import { describeDown } from "./down-reason.ts";
 import type { DownReason, Event, FsmConfig, State, StateName } from "./fsm.ts";
 import { type LocalEnd, type Negotiated, survivingConnection } from "./negotiation.ts";
 import { PeerRibs, type RibsListener, type RibsLocal, type RibsShared } from "./peer-ribs.ts";
-import type { PeerConfig, PeerSummary } from "./peer-summary.ts";
+import type { FamilySummary, PeerConfig, PeerSummary } from "./peer-summary.ts";
 import type { Connection, ConnectionHandlers } from "./ports.ts";
 import { type Malformed, Session, type SessionDeps, type SessionHandlers } from "./session.ts";
 import { fsmConfigOf, hopLimitOf } from "./session-settings.ts";
@@ -111,7 +111,7 @@ export class Peer {
     // RFC 4724 4.2: a peer with graceful restart that connects anew has lost the session that we still see. Right after
     // it came up, though, this is the peer's own attempt of the same moment: a collision.
     const upForMs = this.#shared.clock.wallMs() - this.#shown.sinceMs;
-    if (this.#ribs.peerRestart?.covered && upForMs >= COLLISION_MS) {
+    if (this.#restarts && upForMs >= COLLISION_MS) {
       this.#established?.dispatch({ type: "TcpConnectionFails", reason: "the peer has restarted and connected anew" });
     }
     if (this.#established) {
@@ -133,12 +133,18 @@ export class Peer {
     return handlers;
   }
 
+  /** The peer does graceful restart, of at least one family. */
+  get #restarts(): boolean {
+    return (this.#ribs.peerRestart?.families.length ?? 0) > 0;
+  }
+
   get ribs(): PeerRibs {
     return this.#ribs;
   }
 
   summary(): PeerSummary {
-    const { ribIn, ribOut } = this.#ribs;
+    const families = this.#ribs.summaries();
+    const total = (count: (family: FamilySummary) => number) => families.reduce((sum, it) => sum + count(it), 0);
     const { state, sinceMs, lastError = this.#established ? undefined : this.#outgoing.hint } = this.#shown;
     const agreed = this.#established && this.#agreed;
     const localAddress = this.#established?.localAddress;
@@ -148,10 +154,11 @@ export class Peer {
       asn: this.config.asn,
       state,
       sinceMs,
-      routesIn: ribIn.size,
-      staleRoutes: ribIn.staleCount,
-      routesOut: ribOut?.size ?? 0,
-      rejected: Object.fromEntries(ribIn.rejected),
+      families,
+      routesIn: total((it) => it.routesIn),
+      staleRoutes: total((it) => it.staleRoutes),
+      routesOut: total((it) => it.routesOut),
+      rejected: sumOf(families.map((it) => it.rejected)),
       messagesIn: live.reduce((sum, it) => sum + (it?.messagesIn ?? 0), this.#messages.in),
       messagesOut: live.reduce((sum, it) => sum + (it?.messagesOut ?? 0), this.#messages.out),
       malformed: { ...this.#malformed },
@@ -188,11 +195,12 @@ export class Peer {
 
   #localEnd(): LocalEnd {
     const { clock, restart, startedMs, hostName } = this.#shared;
-    const { holdTimeSec = DEFAULT_HOLD_TIME_SEC, role, strictRole } = this.config;
+    const { holdTimeSec = DEFAULT_HOLD_TIME_SEC, role, strictRole, families } = this.config;
     const first = this.#sessions === 0 && clock.nowMs() - startedMs < (restart?.timeSec ?? 0) * 1000;
     return {
       ...this.#local,
       holdTimeSec,
+      families,
       role,
       strictRole,
       hostName,
@@ -261,6 +269,12 @@ export class Peer {
     if (detail !== undefined || state === "Established") this.#saidDetail = detail;
     this.#on.state(state, detail);
   }
+}
+
+function sumOf(counts: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const sum: Record<string, number> = {};
+  for (const [key, count] of counts.flatMap((it) => Object.entries(it))) sum[key] = (sum[key] ?? 0) + count;
+  return sum;
 }
 
 function describeShutdown({ reason }: NonNullable<PeerConfig["shutdown"]>): string {

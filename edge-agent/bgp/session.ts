@@ -15,6 +15,7 @@ import {
   type State,
   step,
 } from "./fsm.ts";
+import { DEFAULT_FAMILIES, FAMILIES } from "./family.ts";
 import { type LocalEnd, localOpen, type Negotiated, negotiate } from "./negotiation.ts";
 import type { SessionObserver } from "./observer.ts";
 import type { Connection, ConnectionHandlers, HopLimit, Transport } from "./ports.ts";
@@ -22,7 +23,7 @@ import { SessionTimers } from "./session-timers.ts";
 import type { UpdateContext } from "./wire/attribute-table.ts";
 import { Framer } from "./wire/framer.ts";
 import { toHex } from "./wire/hex.ts";
-import { Afi, ErrorCode, OpenSubcode, RefreshSubcode, RefreshSubtype, Safi } from "./wire/iana.ts";
+import { ErrorCode, OpenSubcode, RefreshSubcode, RefreshSubtype } from "./wire/iana.ts";
 import { decodeMessage, encodeMessage, type Message } from "./wire/message.ts";
 import type { MessageError, Notification } from "./wire/notification.ts";
 import { type DecodedUpdate, decodeUpdate } from "./wire/update.ts";
@@ -189,7 +190,10 @@ export class Session {
 
   #requestRoutes(): void {
     if (this.#state.name !== "Established" || !this.#state.agreed.routeRefresh) return;
-    this.#sendMessage({ type: "ROUTE-REFRESH", afi: Afi.L2VPN, safi: Safi.EVPN, subtype: 0 });
+    for (const name of this.#state.agreed.families) {
+      const { afi, safi } = FAMILIES[name];
+      this.#sendMessage({ type: "ROUTE-REFRESH", afi, safi, subtype: RefreshSubtype.REQUEST });
+    }
   }
 
   #perform(action: Exclude<Action, { type: "session-down" }>): void {
@@ -358,7 +362,8 @@ export class Session {
 }
 
 function updateContext(agreed: Negotiated | undefined): UpdateContext {
-  return { asOctets: agreed?.asOctets ?? 4, internal: agreed?.internal ?? false };
+  const { asOctets = 4, internal = false, families = DEFAULT_FAMILIES } = agreed ?? {};
+  return { asOctets, internal, families };
 }
 
 /** Silence may have a reason that the kernel knows. */

@@ -8,13 +8,16 @@
 import type { IpAddress, Ipv4 } from "../../shared/address/ip.ts";
 import type { Asn } from "../../shared/address/vni.ts";
 import { type ExportDifference, ExportSet } from "./export-set.ts";
+import type { FamilyName } from "./family.ts";
 import type { StateName } from "./fsm.ts";
 import type { AcceptTargets } from "./import-policy.ts";
 import { Peer, type SpeakerRestart } from "./peer.ts";
 import type { PeerConfig, PeerSummary } from "./peer-summary.ts";
 import type { ExportChange, ExportedRoute, PeerKey, ReceivedRoute, RouteChange } from "./route.ts";
 import type { Malformed, SessionDeps } from "./session.ts";
+import type { ReceivedUnicast, UnicastPolicy } from "./unicast-route.ts";
 import { CeaseSubcode } from "./wire/iana.ts";
+import type { Prefix } from "../../shared/address/prefix.ts";
 
 export type { PeerConfig, PeerSummary } from "./peer-summary.ts";
 
@@ -55,7 +58,9 @@ export type SpeakerListener = {
    */
   routes(changes: readonly RouteChange[]): void;
   session(peer: PeerKey, state: StateName, detail: string | undefined): void;
-  endOfRib(peer: PeerKey): void;
+  /** The tables of unicast routes have changed; `unicastIn` shows them. */
+  unicast?(): void;
+  endOfRib(peer: PeerKey, family: FamilyName): void;
   error(error: SpeakerError): void;
 };
 
@@ -68,11 +73,17 @@ export type Speaker = {
   changeExports(changes: readonly ExportChange[]): void;
   /** Which routes are of interest; until the first call, none. Peers are asked to send their routes again. */
   setImports(accept: AcceptTargets): void;
+  /** What may be learned and announced in the unicast families; until the first call, nothing. `accepts`: what may be learned has changed. */
+  setUnicastPolicy(policy: UnicastPolicy, changed: { readonly accepts: boolean }): void;
   summary(): PeerSummary[];
   /** All routes held, stale ones included. */
   ribIn(): ReceivedRoute[];
   /** The routes that `peer` was told. */
   ribOut(peer: PeerKey): ExportedRoute[];
+  /** All unicast routes held, stale ones included. */
+  unicastIn(): ReceivedUnicast[];
+  /** The unicast prefixes that `peer` was told. */
+  unicastOut(peer: PeerKey): Prefix[];
   /** Ends all sessions: with a Cease, or for a restart without a word to peers that wait for it (RFC 4724 section 4). */
   close(purpose?: "shutdown" | "restart"): Promise<void>;
 };
@@ -81,7 +92,14 @@ export function createSpeaker(deps: SpeakerDeps, on: SpeakerListener): Speaker {
   const peers = new Map<PeerKey, { readonly peer: Peer; readonly fingerprint: string }>();
   const exports = new ExportSet();
   let accept: AcceptTargets = () => false;
-  const shared = { ...deps, startedMs: deps.clock.nowMs(), accept: () => accept, exports: () => exports.values() };
+  let policy: UnicastPolicy = { refuse: () => "no-policy", announce: [] };
+  const shared = {
+    ...deps,
+    startedMs: deps.clock.nowMs(),
+    accept: () => accept,
+    exports: () => exports.values(),
+    policy: () => policy,
+  };
 
   const listener =
     deps.listen &&
@@ -98,7 +116,8 @@ export function createSpeaker(deps: SpeakerDeps, on: SpeakerListener): Speaker {
     const peer = new Peer(config, local, shared, {
       routes: (changes) => on.routes(changes),
       state: (state, detail) => on.session(key, state, detail),
-      endOfRib: () => on.endOfRib(key),
+      unicast: () => on.unicast?.(),
+      endOfRib: (family) => on.endOfRib(key, family),
       manyRoutes: (detail) => on.error({ kind: "many-routes", peer: key, detail: `${key}: ${detail}` }),
       malformed: ({ reason, ...rest }) => {
         const detail = `${key}: ${reason} (${rest.code}/${rest.subcode}, ${rest.severity}): ${rest.hex}`;
@@ -146,8 +165,15 @@ export function createSpeaker(deps: SpeakerDeps, on: SpeakerListener): Speaker {
       for (const { peer } of peers.values()) peer.ribs.importsChanged();
     },
 
+    setUnicastPolicy(next, changed) {
+      policy = next;
+      for (const { peer } of peers.values()) peer.ribs.unicastPolicyChanged(changed);
+    },
+
     summary: () => Array.from(peers.values(), ({ peer }) => peer.summary()),
     ribIn: () => Array.from(peers.values()).flatMap(({ peer }) => [...peer.ribs.ribIn.routes()]),
+    unicastIn: () => Array.from(peers.values()).flatMap(({ peer }) => peer.ribs.unicastIn()),
+    unicastOut: (key) => peers.get(key)?.peer.ribs.unicastOut() ?? [],
     ribOut: (key) => Array.from(peers.get(key)?.peer.ribs.ribOut?.routes() ?? [], ({ route }) => route),
 
     close(purpose = "shutdown") {

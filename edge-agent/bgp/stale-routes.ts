@@ -3,29 +3,29 @@
 
 import type { Clock } from "../clock.ts";
 import type { Retention } from "./retention.ts";
-import { type EvpnRoute, routeKey } from "./route.ts";
 import { Community } from "./wire/iana.ts";
-import type { DecodedUpdate } from "./wire/update.ts";
 
-export class StaleRoutes {
+export class StaleRoutes<N> {
   readonly #clock: Clock;
-  readonly #on: { sweep(): void; withdraw(routes: readonly EvpnRoute[]): void };
+  readonly #on: { sweep(): void; withdraw(routes: readonly N[]): void };
+  readonly #keyOf: (route: N) => string;
   /** Routes that must not be long-lived, by key. */
-  readonly #shortLived = new Map<string, EvpnRoute>();
+  readonly #shortLived = new Map<string, N>();
   #cancel: (() => void) | undefined;
 
-  constructor(clock: Clock, on: { sweep(): void; withdraw(routes: readonly EvpnRoute[]): void }) {
+  constructor(clock: Clock, keyOf: (route: N) => string, on: { sweep(): void; withdraw(routes: readonly N[]): void }) {
     this.#clock = clock;
+    this.#keyOf = keyOf;
     this.#on = on;
   }
 
-  /** Remembers which of the routes may not outlive the restart time. */
-  learn({ announced, attributes }: DecodedUpdate): void {
-    const short = attributes.communities?.includes(Community.NO_LLGR) ?? false;
+  /** Remembers which of the routes, of an UPDATE with these communities, may not outlive the restart time. */
+  learn(announced: readonly N[], communities: readonly number[] | undefined): void {
+    const short = communities?.includes(Community.NO_LLGR) ?? false;
     if (!short && this.#shortLived.size === 0) return;
     for (const route of announced) {
-      if (short) this.#shortLived.set(routeKey(route), route);
-      else this.#shortLived.delete(routeKey(route));
+      if (short) this.#shortLived.set(this.#keyOf(route), route);
+      else this.#shortLived.delete(this.#keyOf(route));
     }
   }
 

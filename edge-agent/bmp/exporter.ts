@@ -6,11 +6,13 @@
 // since what policy refused is not kept here and belongs to the Adj-RIB-In before policy.
 
 import type { IpAddress } from "../../shared/address/ip.ts";
+import { FAMILIES } from "../bgp/family.ts";
 import type { DownReason } from "../bgp/fsm.ts";
 import type { EstablishedSession, SessionObserver } from "../bgp/observer.ts";
 import type { PeerSummary } from "../bgp/peer-summary.ts";
 import type { Connection, Transport } from "../bgp/ports.ts";
 import type { PeerKey } from "../bgp/route.ts";
+import type { MpUnreach } from "../bgp/wire/attribute-table.ts";
 import { encodeMessage } from "../bgp/wire/message.ts";
 import type { Notification } from "../bgp/wire/notification.ts";
 import { type DecodedUpdate, encodeUpdate } from "../bgp/wire/update.ts";
@@ -23,6 +25,7 @@ import {
   encodeRouteMonitoring,
   encodeStatistics,
   encodeTermination,
+  type FamilyGauge,
   type MonitoredPeer,
   type PeerDown,
   Statistic,
@@ -143,7 +146,8 @@ export function createBmpExporter(options: BmpOptions): BmpExporter {
     cancelStatistics = clock.setTimer(STATISTICS_EVERY_MS, () => {
       for (const summary of options.summary()) {
         const session = sessions.get(summary.address);
-        if (session) send(encodeStatistics(monitored(summary.address, session), statisticsOf(summary)));
+        if (session)
+          send(encodeStatistics(monitored(summary.address, session), statisticsOf(summary), tablesOf(summary)));
       }
       if (connected) scheduleStatistics();
     });
@@ -164,7 +168,9 @@ export function createBmpExporter(options: BmpOptions): BmpExporter {
       update(peer, message, decoded) {
         const session = sessions.get(peer);
         if (!session || !connected) return;
-        send(encodeRouteMonitoring(monitored(peer, session), meant(message, decoded, session)));
+        for (const update of meant(message, decoded, session)) {
+          send(encodeRouteMonitoring(monitored(peer, session), update));
+        }
       },
       down(peer, reason) {
         const session = sessions.get(peer);
@@ -184,11 +190,17 @@ export function createBmpExporter(options: BmpOptions): BmpExporter {
   };
 }
 
-/** The UPDATE as sent; of a malformed one what it means, a withdrawal (RFC 7854 section 5, RFC 7606 section 2). */
-function meant(message: Uint8Array, decoded: DecodedUpdate, { agreed }: EstablishedSession): Uint8Array {
-  if (decoded.severity !== "treat-as-withdraw") return message;
-  const mpUnreach = { family: "evpn", routes: decoded.withdrawn, invalid: [], skipped: 0 } as const;
-  return encodeMessage({ type: "UPDATE", body: encodeUpdate({ mpUnreach }, agreed) });
+/** The UPDATE as sent; of a malformed one what it means, withdrawals (RFC 7854 section 5, RFC 7606 section 2). */
+function meant(message: Uint8Array, decoded: DecodedUpdate, { agreed }: EstablishedSession): Uint8Array[] {
+  if (decoded.severity !== "treat-as-withdraw") return [message];
+  const evpn: MpUnreach = { family: "evpn", routes: decoded.withdrawn, invalid: [], skipped: 0 };
+  const unicast = decoded.unicast.map(({ family, withdrawn }): MpUnreach => {
+    return { family, routes: withdrawn, invalid: [] };
+  });
+  return [evpn, ...unicast].flatMap((mpUnreach) => {
+    if (mpUnreach.family === "other" || mpUnreach.routes.length === 0) return [];
+    return [encodeMessage({ type: "UPDATE", body: encodeUpdate({ mpUnreach }, agreed) })];
+  });
 }
 
 function peerDown(reason: DownReason): PeerDown {
@@ -206,6 +218,10 @@ function peerDown(reason: DownReason): PeerDown {
 
 function notificationMessage(notification: Notification): Uint8Array {
   return encodeMessage({ type: "NOTIFICATION", notification });
+}
+
+function tablesOf({ families }: PeerSummary): FamilyGauge[] {
+  return families.map(({ family, routesIn }) => ({ ...FAMILIES[family], routes: routesIn }));
 }
 
 function statisticsOf({ rejected, routesIn, malformed }: PeerSummary): ReadonlyMap<number, number> {

@@ -34,6 +34,8 @@ export const Statistic = {
   ROUTES_IN_ADJ_RIBS_IN: 7,
   TREATED_AS_WITHDRAW: 11,
 } as const;
+/** "Number of routes in per-AFI/SAFI Adj-RIB-In". */
+const ROUTES_PER_FAMILY = 9;
 const GAUGES: ReadonlySet<number> = new Set([Statistic.ROUTES_IN_ADJ_RIBS_IN]);
 
 /** Whom a message is about, and as of when. */
@@ -114,11 +116,18 @@ export function encodeRouteMonitoring(peer: MonitoredPeer, update: Uint8Array): 
   return frame(MessageType.ROUTE_MONITORING, writer.octets(update).finish());
 }
 
+/** How many routes of one family an Adj-RIB-In has. */
+export type FamilyGauge = { readonly afi: number; readonly safi: number; readonly routes: number };
+
 /** Section 4.8. */
-export function encodeStatistics(peer: MonitoredPeer, statistics: ReadonlyMap<number, number>): Uint8Array {
+export function encodeStatistics(
+  peer: MonitoredPeer,
+  statistics: ReadonlyMap<number, number>,
+  families: readonly FamilyGauge[] = [],
+): Uint8Array {
   const writer = new Writer(128);
   writePeer(writer, peer);
-  writer.u32(statistics.size);
+  writer.u32(statistics.size + families.length);
   for (const [type, value] of statistics) {
     writer.u16(type);
     if (GAUGES.has(type))
@@ -127,6 +136,10 @@ export function encodeStatistics(peer: MonitoredPeer, statistics: ReadonlyMap<nu
         .u32(Math.floor(value / 2 ** 32))
         .u32(value % 2 ** 32);
     else writer.u16(4).u32(value % 2 ** 32);
+  }
+  for (const { afi, safi, routes } of families) {
+    writer.u16(ROUTES_PER_FAMILY).u16(11).u16(afi).u8(safi);
+    writer.u32(Math.floor(routes / 2 ** 32)).u32(routes % 2 ** 32);
   }
   return frame(MessageType.STATISTICS_REPORT, writer.finish());
 }

@@ -15,7 +15,8 @@ import type { RouteDistinguisher } from "../../shared/address/rd.ts";
 import type { RouteTarget } from "../../shared/address/rt.ts";
 import type { Asn, Vni } from "../../shared/address/vni.ts";
 import { AdjRibOut } from "../../edge-agent/bgp/adj-rib-out.ts";
-import { type ExportContext, prepareExport } from "../../edge-agent/bgp/export.ts";
+import { type ExportContext, type PreparedExport, prepareExport } from "../../edge-agent/bgp/export.ts";
+import { evpnForm } from "../../edge-agent/bgp/export-form.ts";
 import { type Esi, type EvpnRoute, type ExportedRoute, ZERO_ESI } from "../../edge-agent/bgp/route.ts";
 
 const EXABGP = "/usr/sbin/exabgp";
@@ -79,8 +80,8 @@ describe.runIf(requireExabgp())("bgp with ExaBGP as the decoder", () => {
       });
   }
 
-  function sent(routes: readonly ExportedRoute[], context = IBGP): { rib: AdjRibOut; messages: Uint8Array[] } {
-    const rib = new AdjRibOut(context, 4096);
+  function sent(routes: readonly ExportedRoute[], context = IBGP): { rib: EvpnRibOut; messages: Uint8Array[] } {
+    const rib = new AdjRibOut(evpnForm(context), 4096);
     for (const route of routes) rib.announce(prepareExport(route));
     return { rib, messages: drain(rib) };
   }
@@ -174,7 +175,9 @@ describe.runIf(requireExabgp())("bgp with ExaBGP as the decoder", () => {
   });
 });
 
-function drain(rib: AdjRibOut): Uint8Array[] {
+type EvpnRibOut = AdjRibOut<PreparedExport>;
+
+function drain(rib: EvpnRibOut): Uint8Array[] {
   const messages: Uint8Array[] = [];
   for (let next = rib.nextMessage(); next; next = rib.nextMessage()) messages.push(next);
   return messages;

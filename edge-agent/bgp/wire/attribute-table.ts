@@ -67,6 +67,8 @@ export type PathAttributes = {
   readonly as4Path?: readonly AsPathSegment[];
   readonly as4Aggregator?: { readonly asn: number; readonly address: Ipv4 };
   readonly pmsi?: Pmsi;
+  /** Only to Customer (RFC 9234 section 5): an AS number. */
+  readonly onlyToCustomer?: number;
   /** Unknown optional transitive attributes, for display; this speaker propagates nothing. */
   readonly unknown?: readonly UnknownAttribute[];
 };
@@ -315,6 +317,15 @@ const ROWS: { readonly [K in AttributeKey]: Row<K> } = {
     subcode: UpdateSubcode.OPTIONAL_ATTRIBUTE,
     decode: (reader) => known(decodePmsi(reader), "PMSI_TUNNEL that is too short or has no address as its endpoint"),
     encode: encodePmsi,
+  },
+  onlyToCustomer: {
+    code: AttributeCode.ONLY_TO_CUSTOMER,
+    key: "onlyToCustomer",
+    flags: OPTIONAL_TRANSITIVE,
+    onFault: "treat-as-withdraw", // RFC 9234 5
+    subcode: UpdateSubcode.OPTIONAL_ATTRIBUTE,
+    decode: (reader) => exactly(reader, 4, (it) => it.u32()),
+    encode: (value, writer) => writer.u32(value),
   },
 };
 

@@ -110,6 +110,7 @@ export const AttributeCode = {
   AS4_PATH: 17,
   AS4_AGGREGATOR: 18,
   PMSI_TUNNEL: 22,
+  ONLY_TO_CUSTOMER: 35,
   IPV6_EXTENDED_COMMUNITIES: 25,
   LARGE_COMMUNITY: 32,
 } as const;

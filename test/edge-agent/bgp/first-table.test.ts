@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Asn } from "../../../shared/address/vni.ts";
 import { AdjRibOut } from "../../../edge-agent/bgp/adj-rib-out.ts";
+import { evpnForm } from "../../../edge-agent/bgp/export-form.ts";
 import { ExportSet } from "../../../edge-agent/bgp/export-set.ts";
 import { routeKey } from "../../../edge-agent/bgp/route.ts";
 import { HEADER_OCTETS, MAX_EXTENDED_MESSAGE_OCTETS } from "../../../edge-agent/bgp/wire/message.ts";
@@ -14,7 +15,7 @@ describe("adj-rib-out: the first table", () => {
   it("larger than what is queued ahead -> full messages, all of it, End-of-RIB last", () => {
     const exports = new ExportSet();
     exports.replace(range(0, 10_000));
-    const rib = new AdjRibOut(IBGP, MAX_EXTENDED_MESSAGE_OCTETS, exports.values());
+    const rib = new AdjRibOut(evpnForm(IBGP), MAX_EXTENDED_MESSAGE_OCTETS, exports.values());
     const counts: number[] = [];
     for (let message = rib.nextMessage(); message; message = rib.nextMessage()) {
       const update = decodeUpdate(message.subarray(HEADER_OCTETS), IBGP);
@@ -30,7 +31,7 @@ describe("adj-rib-out: the first table", () => {
   it("routes that change while it is being sent -> the peer ends with what there is", () => {
     const exports = new ExportSet();
     exports.replace(range(0, 12_000));
-    const rib = new AdjRibOut(IBGP, MAX_EXTENDED_MESSAGE_OCTETS, exports.values());
+    const rib = new AdjRibOut(evpnForm(IBGP), MAX_EXTENDED_MESSAGE_OCTETS, exports.values());
     const peer = new Map<string, number>();
     const send = (): boolean => {
       const message = rib.nextMessage();

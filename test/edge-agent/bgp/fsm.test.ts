@@ -29,6 +29,8 @@ const agreed: Negotiated = {
   maxMessageOctets: 4096,
   holdTimeSec: 90,
   peerCapabilities: [],
+  families: ["evpn"],
+  extendedNextHop: false,
 };
 const silent: Negotiated = { ...agreed, holdTimeSec: 0 };
 const update: DecodedUpdate = {

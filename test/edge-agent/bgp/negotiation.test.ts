@@ -3,6 +3,7 @@
 import { describe, expect, it } from "vitest";
 import type { Ipv4 } from "../../../shared/address/ip.ts";
 import type { Asn } from "../../../shared/address/vni.ts";
+import { FAMILIES, type FamilyName } from "../../../edge-agent/bgp/family.ts";
 import { type LocalEnd, localOpen, negotiate, survivingConnection } from "../../../edge-agent/bgp/negotiation.ts";
 import type { OpenMessage } from "../../../edge-agent/bgp/wire/open.ts";
 
@@ -27,6 +28,8 @@ describe("negotiation", () => {
       peerRouterId: "192.0.2.1",
       internal: true,
       asOctets: 4,
+      families: ["evpn"],
+      extendedNextHop: false,
       routeRefresh: false,
       enhancedRouteRefresh: false,
       maxMessageOctets: 4096,
@@ -65,6 +68,51 @@ describe("negotiation", () => {
     expect("error" in result && `${result.error.code}/${result.error.subcode}`).toBe(expected);
   });
 
+  describe("families", () => {
+    const offer = (...families: FamilyName[]) => ({ families });
+    const theirs = (...families: FamilyName[]) =>
+      families.map((name) => ({ kind: "multiprotocol", afi: FAMILIES[name].afi, safi: FAMILIES[name].safi }) as const);
+
+    it("those that both offer -> agreed, and one is enough (RFC 5492 section 5)", () => {
+      const agreed = agree({ capabilities: theirs("ipv4-unicast", "evpn") }, offer("ipv4-unicast", "ipv6-unicast"));
+      expect(agreed).toMatchObject({ families: ["ipv4-unicast"] });
+    });
+
+    it("none in common -> refused, with the capabilities that were wanted", () => {
+      const agreed = agree({ capabilities: theirs("evpn") }, offer("ipv4-unicast", "ipv6-unicast"));
+      expect(agreed).toMatchObject({
+        error: { code: 2, subcode: 7, data: Uint8Array.of(1, 4, 0, 1, 0, 1, 1, 4, 0, 2, 0, 1) },
+        reason: "peer does not offer IPv4 Unicast, IPv6 Unicast",
+      });
+    });
+
+    it("a peer without the multiprotocol capability -> speaks IPv4 unicast (RFC 4760 section 8)", () => {
+      expect(agree({ capabilities: [] }, offer("evpn", "ipv4-unicast"))).toMatchObject({ families: ["ipv4-unicast"] });
+    });
+
+    it("IPv6 next hops for IPv4 -> offered with IPv4, in force if both say so (RFC 8950 section 4)", () => {
+      const capability = { kind: "extended-next-hop", families: [{ afi: 1, safi: 1, nextHopAfi: 2 }] } as const;
+      expect(localOpen({ ...LOCAL, ...offer("ipv4-unicast") }, LOCAL.asn).capabilities).toContainEqual(capability);
+      expect(localOpen({ ...LOCAL, ...offer("ipv6-unicast") }, LOCAL.asn).capabilities).not.toContainEqual(capability);
+      const capabilities = [...theirs("evpn", "ipv4-unicast"), capability];
+      expect(agree({ capabilities }, offer("ipv4-unicast"))).toMatchObject({ extendedNextHop: true });
+      expect(agree({ capabilities: theirs("ipv4-unicast") }, offer("ipv4-unicast"))).toMatchObject({
+        extendedNextHop: false,
+      });
+    });
+
+    it("a restart of ours -> each offered family is listed", () => {
+      const restart = { restarted: false, preserved: true, timeSec: 120 };
+      const { capabilities } = localOpen({ ...LOCAL, restart, ...offer("evpn", "ipv6-unicast") }, LOCAL.asn);
+      expect(capabilities.find((it) => it.kind === "graceful-restart")).toMatchObject({
+        families: [
+          { afi: 25, safi: 70, preserved: true },
+          { afi: 2, safi: 1, preserved: true },
+        ],
+      });
+    });
+  });
+
   it("our identifier, in another AS -> accepted (RFC 6286)", () => {
     expect(agree({ asn: 65001, routerId: LOCAL.routerId }, {}, 65001)).toMatchObject({ internal: false });
   });
@@ -94,7 +142,7 @@ describe("negotiation", () => {
     expect(capabilities).toContainEqual({ kind: "fqdn", host: "h1", domain: "" });
   });
 
-  it("the peer's restart: its last capability counts, for EVPN only (RFC 4724 section 3, RFC 9494 3.1)", () => {
+  it("the peer's restart: its last capability counts, for each family it lists (RFC 4724 section 3, RFC 9494 3.1)", () => {
     const graceful = { kind: "graceful-restart", restarted: false, notification: true, restartTimeSec: 60 } as const;
     const long = { afi: 25, safi: 70, preserved: true, staleTimeSec: 3600 };
     const capabilities = [
@@ -105,11 +153,17 @@ describe("negotiation", () => {
       { kind: "fqdn", host: "tor1", domain: "example.net" },
     ] as const;
     expect(agree({ capabilities })).toMatchObject({
-      peerRestart: { covered: true, preserved: true, timeSec: 60, notification: true, longLivedSec: 3600 },
+      peerRestart: {
+        timeSec: 60,
+        notification: true,
+        families: [{ family: "evpn", preserved: true, longLivedSec: 3600 }],
+      },
       peerHostName: "tor1.example.net",
     });
     const ipv4Only = [...PEER.capabilities, { ...graceful, families: [{ afi: 1, safi: 1, preserved: true }] }];
-    expect(agree({ capabilities: ipv4Only })).toMatchObject({ peerRestart: { covered: false, longLivedSec: 0 } });
+    expect(agree({ capabilities: ipv4Only })).toMatchObject({
+      peerRestart: { families: [{ family: "ipv4-unicast", longLivedSec: 0 }] },
+    });
   });
 
   it.each([

@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import type { Asn } from "../../../shared/address/vni.ts";
 import { AdjRibIn } from "../../../edge-agent/bgp/adj-rib-in.ts";
 import { AdjRibOut } from "../../../edge-agent/bgp/adj-rib-out.ts";
+import { evpnForm } from "../../../edge-agent/bgp/export-form.ts";
 import { type PreparedExport, prepareExport } from "../../../edge-agent/bgp/export.ts";
 import { pathInformation } from "../../../edge-agent/bgp/path-information.ts";
 import { type RouteChange, routeKey } from "../../../edge-agent/bgp/route.ts";
@@ -30,7 +31,7 @@ describe("adj-rib-out", () => {
     });
     fc.assert(
       fc.property(fc.array(act, { maxLength: 60 }), fc.constantFrom(4096, 150), (acts, maxOctets) => {
-        const rib = new AdjRibOut(IBGP, maxOctets);
+        const rib = new AdjRibOut(evpnForm(IBGP), maxOctets);
         const desired = new Map<string, PreparedExport>();
         const peer = new Map<string, number>();
         const send = (): boolean => {

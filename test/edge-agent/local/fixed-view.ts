@@ -89,6 +89,7 @@ const peer: PeerSummary = {
   asn: TOR_ASN,
   state: "Established",
   sinceMs: NOW_MS - 3_723_000,
+  families: [{ family: "evpn", agreed: true, routesIn: 3, staleRoutes: 0, routesOut: 3, rejected: { "as-loop": 2 } }],
   routesIn: 3,
   staleRoutes: 0,
   routesOut: 3,
