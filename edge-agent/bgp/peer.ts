@@ -2,6 +2,7 @@
 // they are shown. What the peer announced and what it is told is in peer-ribs.ts.
 
 import { describeDown } from "./down-reason.ts";
+import { FAMILIES } from "./family.ts";
 import type { DownReason, Event, FsmConfig, State, StateName } from "./fsm.ts";
 import { type LocalEnd, type Negotiated, survivingConnection } from "./negotiation.ts";
 import { PeerRibs, type RibsListener, type RibsLocal, type RibsShared } from "./peer-ribs.ts";
@@ -254,6 +255,12 @@ export class Peer {
     if (!this.config.passive) this.#outgoing.dispatch({ type: "AutomaticStart" });
   }
 
+  /** What the peer was offered and does not offer, in words; undefined if there is nothing. */
+  #missing(): string | undefined {
+    const missing = this.#ribs.summaries().flatMap(({ family, agreed }) => (agreed ? [] : [FAMILIES[family].title]));
+    return missing.length > 0 ? `without ${missing.join(" and ")}, which the peer does not offer` : undefined;
+  }
+
   #show(reason: DownReason | undefined): void {
     const names = [this.#outgoing.state.name, this.#incoming?.state.name ?? "Idle"];
     const state = names.reduce((a, b) => (PROGRESS.indexOf(b) > PROGRESS.indexOf(a) ? b : a));
@@ -267,7 +274,7 @@ export class Peer {
     if (!worthSaying && (detail === undefined || detail === this.#saidDetail)) return;
     this.#said = PROGRESS.indexOf(state);
     if (detail !== undefined || state === "Established") this.#saidDetail = detail;
-    this.#on.state(state, detail);
+    this.#on.state(state, detail ?? (state === "Established" ? this.#missing() : undefined));
   }
 }
 

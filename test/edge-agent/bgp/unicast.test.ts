@@ -45,7 +45,7 @@ function scene(options: Options = {}) {
     {
       routes: () => undefined,
       unicast: () => heard.push(held().join(" ") || "nothing"),
-      session: () => undefined,
+      session: (_, state, detail) => detail && heard.push(`${state} ${detail}`),
       endOfRib: (_, family) => heard.push(`end of ${family}`),
       error: (error) => errors.push(error),
     },
@@ -181,7 +181,7 @@ describe("unicast: what is announced", () => {
 
 describe("unicast: what is agreed", () => {
   it("a peer with unicast alone, and a peer that lacks a family -> up with what there is, the rest is shown", () => {
-    const { summary, network } = scene({
+    const { summary, network, heard } = scene({
       peer: { families: ["ipv4-unicast", "ipv6-unicast"] },
       theirs: ["ipv4-unicast"],
     });
@@ -193,6 +193,7 @@ describe("unicast: what is agreed", () => {
       ],
     });
     expect(told(network.last)).toEqual([`+${VTEP} via ${ROUTER_ID}`, "end of ipv4-unicast"]);
+    expect(heard).toEqual(["Established without IPv6 Unicast, which the peer does not offer"]);
   });
 
   it("no family in common -> refused (RFC 5492 section 5)", () => {
