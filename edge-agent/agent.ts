@@ -18,6 +18,7 @@ import type { Clock, Random } from "./clock.ts";
 import type { Kernel } from "./dataplane/kernel.ts";
 import { createReconciler, type DataplaneReport } from "./dataplane/reconciler.ts";
 import type { MovedMac } from "./evpn/mobility.ts";
+import type { SnapshotSource } from "./intent/fetch-snapshot.ts";
 import type { BrokerConnection } from "./intent/mqtt.ts";
 import type { ReplicaStore } from "./intent/replica-files.ts";
 import { type IntentChange, type IntentSession, openIntent } from "./intent/session.ts";
@@ -39,6 +40,8 @@ export type AgentPorts = {
   readonly broker: BrokerConnection;
   readonly kernel: Kernel;
   readonly replica: ReplicaStore;
+  /** Where offered snapshots are fetched. */
+  readonly snapshots: SnapshotSource;
   /** Makes the BGP speaker; it starts with no peers. `preserved`: the kernel forwards for us already. */
   readonly speaker: (listener: SpeakerListener, start: { readonly preserved: boolean }) => Speaker;
   readonly clock: Clock;
@@ -102,6 +105,7 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
   const session = await openIntent({
     host,
     store: ports.replica,
+    snapshots: ports.snapshots,
     connection: broker,
     clock,
     random,

@@ -9,6 +9,7 @@ import { loadSocketCalls } from "./bgp/transport-socket.ts";
 import { createBmpExporter } from "./bmp/exporter.ts";
 import type { Clock } from "./clock.ts";
 import { readConfig } from "./config.ts";
+import { httpSnapshots } from "./intent/download.ts";
 import { connectBroker } from "./intent/mqtt.ts";
 import { openReplicaFiles } from "./intent/replica-files.ts";
 import { answerLocal } from "./local/answer.ts";
@@ -57,9 +58,13 @@ export async function runAgent(configPath: string): Promise<void> {
   const kernel = await createNetlinkKernel({ log: (text: string) => diary.warn("netlink", text) });
   const started = await startAgent({
     host: config.host,
-    broker: connectBroker({ host: config.host, ...config.broker, password: config.password }, diary),
+    broker: connectBroker(
+      { host: config.host, ...config.broker, password: config.password },
+      { log: diary, clock, random: Math.random },
+    ),
     kernel,
     replica,
+    snapshots: httpSnapshots({ allowPlain: config.broker.url.startsWith("mqtt://"), setTimer: clock.setTimer }),
     speaker: (listener, { preserved }) => {
       const speaker = createSpeaker(
         {

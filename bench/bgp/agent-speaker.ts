@@ -43,6 +43,11 @@ export async function agentSpeaker(
       save: () => Promise.resolve(),
       remove: () => Promise.resolve(),
     },
+    snapshots: {
+      open: () => {
+        throw new Error("nothing is offered here");
+      },
+    },
     speaker: (listener) => {
       const one = makeSpeaker(listener);
       made.push(one);

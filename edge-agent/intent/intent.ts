@@ -1,30 +1,39 @@
 // The agent's side of the channels: takes inbox messages in any order, keeps the replica, and says what to do next as
 // effects. It trusts seq, prev and digest only; MQTT sessions, message order and its own memory may all fail.
-// No clock, no socket, no disk: the driver is session.ts.
+// No clock, no socket, no disk: the driver is session.ts. What an answer to a sync covers is in answer.ts.
 
 import { assertNever } from "../../shared/assert.ts";
-import { EMPTY_DIGEST } from "../../shared/message/digest.ts";
-import type { DeltaMessage, InboxMessage, InSyncMessage, SnapshotMessage } from "../../shared/message/inbox.ts";
-import type { SyncRequest } from "../../shared/message/sync.ts";
-import { PROTOCOL_VERSION } from "../../shared/message/version.ts";
-import {
-  type Channel,
-  channelNetwork,
-  hostChannel,
-  networkChannel,
-  parseRecordKey,
-} from "../../shared/model/record.ts";
+import type { Digest } from "../../shared/message/digest.ts";
+import type {
+  DeltaMessage,
+  InboxMessage,
+  LeaveMessage,
+  LogEntry,
+  OfferMessage,
+  SnapshotMessage,
+} from "../../shared/message/inbox.ts";
+import type { ChannelRange } from "../../shared/message/range.ts";
+import { type Channel, hostChannel } from "../../shared/model/record.ts";
+import { receiveInSync, settle } from "./answer.ts";
+import { carriedChannels, drop } from "./carried.ts";
 import { applyEntry, type ChannelReplica, fromSnapshot } from "./replica.ts";
 
 /** What the driver is to do after a message. */
 export type IntentEffect =
-  /** `keys`: the records that changed; `whole` after a snapshot, when any may have. */
-  | { readonly kind: "changed"; readonly channel: Channel; readonly keys: readonly string[] | "whole" }
+  /** `keys`: the records that changed; `whole` after a snapshot, when any may have. `entry`: what changed them. */
+  | {
+      readonly kind: "changed";
+      readonly channel: Channel;
+      readonly keys: readonly string[] | "whole";
+      readonly entry?: LogEntry;
+    }
   | { readonly kind: "dropped"; readonly channel: Channel }
   /** Ask the cloud; the reason is for the log and the counters. */
-  | { readonly kind: "sync"; readonly reason: "gap" | "diverged" | "incomplete" | "foreign"; readonly detail: string }
-  /** Networks to be carried are not held yet; their channels usually follow at once, so look again before asking. */
-  | { readonly kind: "awaiting"; readonly networks: readonly string[] }
+  | { readonly kind: "sync"; readonly reason: "diverged" | "incomplete" | "foreign"; readonly detail: string }
+  /** Something is missing that is probably on its way: look again (`missing`) before asking. */
+  | { readonly kind: "awaiting" }
+  | { readonly kind: "fetch"; readonly offer: OfferMessage }
+  | { readonly kind: "retry"; readonly afterMs: number; readonly reason: string }
   | { readonly kind: "in-sync" };
 
 /** The replica and what is half received. `inSync` stays true once it was: later steps apply in order or ask anew. */
@@ -34,10 +43,26 @@ export type IntentState = {
   readonly partial: Map<Channel, PartialSnapshot>;
   /** Channels whose digest did not come out: still used, and asked for anew as a whole. */
   readonly suspect: Set<Channel>;
+  /** Entries that came before what they build on, by channel and their `prev`. */
+  readonly early: Map<Channel, Map<number, LogEntry>>;
+  /** Snapshots on offer that are not here yet. */
+  readonly offers: Map<Channel, OfferMessage>;
+  /** Channels whose snapshots were announced. */
+  readonly coming: Set<Channel>;
+  /** By request, the ranges of channels that are known to be whole. */
+  readonly covered: Map<number, ChannelRange[]>;
+  /** What an answer named and is not here yet, although it is on its way. */
+  readonly owed: Map<Channel, Owed>;
   inSync: boolean;
 };
 
+/** What a channel has to reach; without a digest, any content of that seq. */
+export type Owed = { readonly seq: number; readonly digest?: Digest };
+
 type PartialSnapshot = { readonly seq: number; readonly parts: Map<number, SnapshotMessage> };
+
+/** More entries than that are not kept for later: a snapshot is shorter. */
+const MOST_EARLY_ENTRIES = 1_000;
 
 export function createIntent(host: string, held: readonly ChannelReplica[]): IntentState {
   return {
@@ -45,18 +70,13 @@ export function createIntent(host: string, held: readonly ChannelReplica[]): Int
     channels: new Map(held.map((replica) => [replica.channel, replica])),
     partial: new Map(),
     suspect: new Set(),
+    early: new Map(),
+    offers: new Map(),
+    coming: new Set(),
+    covered: new Map(),
+    owed: new Map(),
     inSync: false,
   };
-}
-
-/** What the host holds, for `functions/sync`. A suspect channel claims no digest, so that the answer is a snapshot. */
-export function syncRequest(state: IntentState): SyncRequest {
-  const have = Array.from(state.channels.values(), ({ channel, seq, digest }) => ({
-    channel,
-    seq,
-    digest: state.suspect.has(channel) ? EMPTY_DIGEST : digest,
-  }));
-  return { v: PROTOCOL_VERSION, have };
 }
 
 /** Takes one decoded message. A message for another host changes nothing and is reported. */
@@ -70,53 +90,74 @@ export function receive(state: IntentState, message: InboxMessage): IntentEffect
     case "snapshot":
       return receiveSnapshot(state, message);
     case "leave":
-      return receiveLeave(state, message.channels);
+      return receiveLeave(state, message);
     case "in-sync":
       return receiveInSync(state, message);
+    case "offer":
+      return receiveOffer(state, message);
+    case "retry":
+      return [{ kind: "retry", afterMs: message.afterMs, reason: message.reason }];
+    case "bundle":
+      return message.messages.flatMap((each) => receive(state, each));
     default:
       return assertNever(message);
   }
 }
 
 function receiveDelta(state: IntentState, message: DeltaMessage): IntentEffect[] {
-  const effects: IntentEffect[] = [];
-  for (const entry of message.entries) {
-    if (!mayHold(state, entry.channel)) {
-      effects.push({ kind: "sync", reason: "foreign", detail: `${entry.channel} is not this host's` });
-      continue;
+  for (const channel of message.coming ?? []) if (!state.channels.has(channel)) state.coming.add(channel);
+  return message.entries.flatMap((entry) => {
+    if (mayHold(state, entry.channel)) return takeEntry(state, entry);
+    return [{ kind: "sync", reason: "foreign", detail: `${entry.channel} is not this host's` }] as const;
+  });
+}
+
+function takeEntry(state: IntentState, entry: LogEntry): IntentEffect[] {
+  const { channel } = entry;
+  const outcome = applyEntry(state.channels.get(channel), entry);
+  switch (outcome.kind) {
+    case "known":
+      return [];
+    case "gap": {
+      const early = state.early.get(channel) ?? new Map<number, LogEntry>();
+      if (early.size < MOST_EARLY_ENTRIES) early.set(entry.prev, entry);
+      state.early.set(channel, early);
+      return [{ kind: "awaiting" }];
     }
-    const outcome = applyEntry(state.channels.get(entry.channel), entry);
-    switch (outcome.kind) {
-      case "known":
-        break;
-      case "gap":
-        effects.push({
-          kind: "sync",
-          reason: "gap",
-          detail: `${entry.channel}: held ${outcome.held}, got ${outcome.prev}`,
-        });
-        break;
-      case "diverged":
-        state.suspect.add(entry.channel);
-        effects.push({ kind: "sync", reason: "diverged", detail: `${entry.channel} at ${entry.seq}` });
-        break;
-      case "applied":
-        state.channels.set(entry.channel, outcome.replica);
-        effects.push({ kind: "changed", channel: entry.channel, keys: outcome.keys });
-        effects.push(...afterHostChannel(state, entry.channel));
-        break;
-      default:
-        assertNever(outcome);
-    }
+    case "diverged":
+      state.suspect.add(channel);
+      state.early.delete(channel);
+      return [{ kind: "sync", reason: "diverged", detail: `${channel} at ${entry.seq}` }];
+    case "applied":
+      state.channels.set(channel, outcome.replica);
+      return [
+        { kind: "changed", channel, keys: outcome.keys, entry },
+        ...afterHostChannel(state, channel),
+        ...takeEarly(state, channel),
+        ...settle(state),
+      ];
+    default:
+      return assertNever(outcome);
   }
-  return effects;
+}
+
+/** Entries that were waiting for what is held now. */
+function takeEarly(state: IntentState, channel: Channel): IntentEffect[] {
+  const early = state.early.get(channel);
+  const seq = state.channels.get(channel)?.seq ?? 0;
+  if (!early) return [];
+  const next = early.get(seq);
+  for (const [prev, entry] of early) if (entry.seq <= seq || prev === seq) early.delete(prev);
+  if (early.size === 0) state.early.delete(channel);
+  return next ? takeEntry(state, next) : [];
 }
 
 function receiveSnapshot(state: IntentState, message: SnapshotMessage): IntentEffect[] {
   const { channel, seq, parts } = message;
-  const held = state.channels.get(channel);
-  const suspect = state.suspect.has(channel);
-  if (held && (held.seq > seq || (held.seq === seq && held.digest === message.digest && !suspect))) return [];
+  if (!mayHold(state, channel)) {
+    return [{ kind: "sync", reason: "foreign", detail: `${channel} is not this host's` }];
+  }
+  if (isHeld(state, message)) return [];
   let partial = state.partial.get(channel);
   if (partial && partial.seq > seq) return [];
   if (!partial || partial.seq < seq) {
@@ -129,75 +170,86 @@ function receiveSnapshot(state: IntentState, message: SnapshotMessage): IntentEf
   const records = Array.from(partial.parts.values()).flatMap((part) => part.records);
   const replica = fromSnapshot({ ...message, records });
   if (!replica) return [{ kind: "sync", reason: "diverged", detail: `snapshot of ${channel} at ${seq}` }];
-  state.channels.set(channel, replica);
-  state.suspect.delete(channel);
-  return [{ kind: "changed", channel, keys: "whole" }, ...afterHostChannel(state, channel)];
+  return hold(state, replica);
 }
 
-/** The host channel says which networks this host carries: leaves the others, asks for those it lacks. */
-function afterHostChannel(state: IntentState, channel: Channel): IntentEffect[] {
-  if (channel !== hostChannel(state.host)) return [];
-  const carried = carriedNetworks(state);
-  const effects: IntentEffect[] = [];
-  for (const held of state.channels.keys()) {
-    const network = channelNetwork(held);
-    if (network !== undefined && !carried.has(network)) effects.push(...drop(state, held));
+function receiveOffer(state: IntentState, offer: OfferMessage): IntentEffect[] {
+  const { channel, seq } = offer;
+  if (!mayHold(state, channel)) {
+    return [{ kind: "sync", reason: "foreign", detail: `${channel} is not this host's` }];
   }
-  const networks = missingNetworks(state);
-  if (networks.length > 0) effects.push({ kind: "awaiting", networks });
+  const other = state.offers.get(channel);
+  if (isHeld(state, offer) || (other && other.seq >= seq)) return [];
+  state.offers.set(channel, offer);
+  return [{ kind: "fetch", offer }];
+}
+
+/** Takes what an offer led to. Nothing if the offer was overtaken, or the channel was left meanwhile. */
+export function receiveFetched(state: IntentState, offer: OfferMessage, replica: ChannelReplica): IntentEffect[] {
+  if (state.offers.get(offer.channel) !== offer) return [];
+  state.offers.delete(offer.channel);
+  return isHeld(state, offer) ? settle(state) : hold(state, replica);
+}
+
+/** An offer that led to nothing: the cloud has to be asked again. */
+export function forgetOffer(state: IntentState, offer: OfferMessage): void {
+  if (state.offers.get(offer.channel) === offer) state.offers.delete(offer.channel);
+}
+
+/** True if a snapshot has nothing to bring. */
+function isHeld(state: IntentState, { channel, seq, digest }: Pick<OfferMessage, "channel" | "seq" | "digest">) {
+  const held = state.channels.get(channel);
+  if (!held) return false;
+  return held.seq > seq || (held.seq === seq && held.digest === digest && !state.suspect.has(channel));
+}
+
+function hold(state: IntentState, replica: ChannelReplica): IntentEffect[] {
+  const { channel } = replica;
+  state.channels.set(channel, replica);
+  state.suspect.delete(channel);
+  state.coming.delete(channel);
+  return [
+    { kind: "changed", channel, keys: "whole" },
+    ...afterHostChannel(state, channel),
+    ...takeEarly(state, channel),
+    ...settle(state),
+  ];
+}
+
+/** The host channel says which networks and routers this host carries: leaves the others, asks for those it lacks. */
+function afterHostChannel(state: IntentState, channel: Channel): IntentEffect[] {
+  const own = hostChannel(state.host);
+  if (channel !== own) return [];
+  const carried = carriedChannels(state);
+  const known = new Set([...state.channels.keys(), ...state.offers.keys(), ...state.early.keys()]);
+  const effects = [...known].flatMap((held) => (held === own || carried.has(held) ? [] : drop(state, held)));
+  if ([...carried].some((each) => !state.channels.has(each))) effects.push({ kind: "awaiting" });
   return effects;
 }
 
-/** Networks that this host should carry but holds nothing of. */
-export function missingNetworks(state: IntentState): readonly string[] {
-  return [...carriedNetworks(state)].filter((network) => !state.channels.has(networkChannel(network)));
-}
-
-/** The networks that the host channel names. */
-export function carriedNetworks(state: IntentState): ReadonlySet<string> {
-  const channel = hostChannel(state.host);
-  const carried = new Set<string>();
-  for (const [key, record] of state.channels.get(channel)?.records ?? []) {
-    const parsed = parseRecordKey(channel, key);
-    if (record.body !== null && parsed?.kind === "carried-network") carried.add(parsed.network);
-  }
-  return carried;
+/** What the host lacks and nothing is known to bring: channels to be carried, and those with a gap in their log. */
+export function missing(state: IntentState): {
+  readonly channels: readonly Channel[];
+  readonly gaps: readonly Channel[];
+} {
+  const comes = (channel: Channel) => state.offers.has(channel) || state.coming.has(channel);
+  return {
+    channels: [...carriedChannels(state)].filter((channel) => !state.channels.has(channel) && !comes(channel)),
+    gaps: [...state.early.keys()].filter((channel) => !comes(channel)),
+  };
 }
 
 /** Another host's channel is refused even if the broker let it through. */
 function mayHold(state: IntentState, channel: Channel): boolean {
-  return channelNetwork(channel) !== undefined || channel === hostChannel(state.host);
+  return !channel.startsWith("host:") || channel === hostChannel(state.host);
 }
 
-/** A leave that was overtaken by a newer host channel, which carries the network again, is out of date. */
-function receiveLeave(state: IntentState, channels: readonly Channel[]): IntentEffect[] {
-  const whole = channels.includes(hostChannel(state.host));
-  const carried = carriedNetworks(state);
-  const outdated = (channel: Channel) => !whole && carried.has(channelNetwork(channel) ?? "");
-  return channels.filter((channel) => !outdated(channel)).flatMap((channel) => drop(state, channel));
-}
-
-function receiveInSync(state: IntentState, message: InSyncMessage): IntentEffect[] {
-  const wanted = new Map(message.channels.map((item) => [item.channel, item.seq]));
+/** A leave that was overtaken by a newer host channel is out of date. */
+function receiveLeave(state: IntentState, message: LeaveMessage): IntentEffect[] {
   const own = hostChannel(state.host);
-  const overtaken = (state.channels.get(own)?.seq ?? 0) > (wanted.get(own) ?? Number.POSITIVE_INFINITY);
-  const extra = overtaken ? [] : [...state.channels.keys()].filter((channel) => !wanted.has(channel));
-  const effects = extra.flatMap((channel) => drop(state, channel));
-  const lacking = message.channels.filter(({ channel, seq, digest }) => {
-    const held = state.channels.get(channel);
-    if (!held) return !overtaken;
-    return held.seq < seq || (held.seq === seq && held.digest !== digest);
-  });
-  if (lacking.length > 0) {
-    const detail = lacking.map((item) => item.channel).join(" ");
-    return [...effects, { kind: "sync", reason: "incomplete", detail }];
-  }
-  state.inSync = true;
-  return [...effects, { kind: "in-sync" }];
-}
-
-function drop(state: IntentState, channel: Channel): IntentEffect[] {
-  state.partial.delete(channel);
-  state.suspect.delete(channel);
-  return state.channels.delete(channel) ? [{ kind: "dropped", channel }] : [];
+  const isOvertaken = message.own !== undefined && (state.channels.get(own)?.seq ?? 0) > message.own;
+  if (isOvertaken) return [];
+  const whole = message.channels.includes(own);
+  const carried = carriedChannels(state);
+  return message.channels.filter((each) => whole || !carried.has(each)).flatMap((each) => drop(state, each));
 }

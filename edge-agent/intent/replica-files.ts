@@ -1,104 +1,167 @@
-// The replica on disk: one file per channel, so that a change writes one network and not all. A file is replaced whole
-// (write, fsync, rename, fsync of the folder) and carries a checksum; one that does not check is set aside, never used.
+// The replica on disk: one file per channel (its form is replica-file.ts), owner-only. A change is appended and made
+// durable; a file that has grown by its own length is written anew (write aside, fsync, rename, fsync of the folder). So
+// a crash at any octet leaves a state that the channel had, and writing costs in proportion to what changed.
 //
-//   line 1   SHA-256 of the rest, in hex
-//   line 2   {"format":1,"channel":"net:blue","seq":7,"digest":"…","forwarding":"…"}
-//   line 3   the records as one JSON array of {key, version, body}
+// A file that does not check is set aside, never used: the cloud has its content.
 
-import { createHash } from "node:crypto";
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { constants, createReadStream } from "node:fs";
+import { type FileHandle, mkdir, open, readdir, rename, rm, truncate } from "node:fs/promises";
 import { join } from "node:path";
-import { parseDigest } from "../../shared/message/digest.ts";
-import type { RecordChange } from "../../shared/message/inbox.ts";
-import { type Channel, parseChannel } from "../../shared/model/record.ts";
-import { type ChannelReplica, fromSnapshot } from "./replica.ts";
+import type { LogEntry } from "../../shared/message/inbox.ts";
+import type { Channel } from "../../shared/model/record.ts";
+import type { ChannelReplica } from "./replica.ts";
+import { entryLine, type ReadReplica, readReplicaFile, wholeLines } from "./replica-file.ts";
 
-const FORMAT = 1;
-const SUFFIX = ".json";
+const SUFFIX = ".replica";
+/** Of format 1, and of a write that a crash left behind. */
+const OLD_SUFFIX = ".json";
+const NEW_SUFFIX = ".new";
+/** Entries are appended up to the length of the channel whole, and at least up to this. */
+const APPEND_AT_LEAST_BYTES = 64 * 1024;
+/** How much of a large channel is handed to the disk at once. */
+const WRITE_BYTES = 256 * 1024;
 
-/** Where the replica is kept between runs. */
+export type LoadedReplicas = {
+  replicas: ChannelReplica[];
+  /** The files that were not fit to use, with the reason. */
+  setAside: { file: string; reason: string }[];
+};
+
+/** Where the replica is kept between runs. Calls follow each other; none is made before the last one ended. */
 export type ReplicaStore = {
-  /** Reads all channels; `setAside` names the files that were not fit to use, with the reason. */
-  load(): Promise<{ replicas: ChannelReplica[]; setAside: { file: string; reason: string }[] }>;
-  save(replica: ChannelReplica): Promise<void>;
+  load(): Promise<LoadedReplicas>;
+  /** Makes the disk hold `replica`; `entries`: those applied since the last save, absent after anything else. */
+  save(replica: ChannelReplica, entries?: readonly LogEntry[]): Promise<void>;
   remove(channel: Channel): Promise<void>;
 };
+
+/** What a file is known to hold: entries may be appended to nothing else. */
+type OnDisk = { seq: number; wholeBytes: number; appendedBytes: number };
 
 /** Opens `dir`, made with mode 0700 if it is not there. */
 export async function openReplicaFiles(dir: string): Promise<ReplicaStore> {
   await mkdir(dir, { recursive: true, mode: 0o700 }).catch((cause: Error) => {
     throw new Error(`cannot keep the replica in ${dir}: ${cause.message}`, { cause });
   });
-  const pathOf = (channel: Channel) => join(dir, channel.replace(":", ".") + SUFFIX);
+  const onDisk = new Map<Channel, OnDisk>();
+  const pathOf = (channel: Channel) => join(dir, fileName(channel));
+
+  async function rewrite(replica: ChannelReplica): Promise<void> {
+    const { channel, seq } = replica;
+    const wholeBytes = await replaceFile(dir, pathOf(channel), wholeLines(replica));
+    onDisk.set(channel, { seq, wholeBytes, appendedBytes: 0 });
+  }
+
   return {
-    load: () => loadAll(dir),
-    save: (replica) => replaceFile(dir, pathOf(replica.channel), encodeReplica(replica)),
-    remove: async (channel) => {
+    async load() {
+      const { found, setAside } = await loadAll(dir);
+      for (const { replica, bytes, wholeBytes } of found)
+        onDisk.set(replica.channel, { seq: replica.seq, wholeBytes, appendedBytes: bytes - wholeBytes });
+      return { replicas: found.map(({ replica }) => replica), setAside };
+    },
+    async save(replica, entries) {
+      const known = onDisk.get(replica.channel);
+      const news = known && entries?.filter(({ seq }) => seq > known.seq);
+      if (news?.length === 0) return;
+      // Whatever fails from here on: the file is not known to hold anything until it is written whole.
+      onDisk.delete(replica.channel);
+      const text = known && news && follows(known.seq, news) ? news.map(entryLine).join("") : undefined;
+      const appendedBytes = known && text !== undefined ? known.appendedBytes + Buffer.byteLength(text) : undefined;
+      const seq = news?.at(-1)?.seq;
+      if (!known || text === undefined || appendedBytes === undefined || seq === undefined) return rewrite(replica);
+      if (appendedBytes > Math.max(APPEND_AT_LEAST_BYTES, known.wholeBytes)) return rewrite(replica);
+      await appendFile(pathOf(replica.channel), text);
+      onDisk.set(replica.channel, { seq, wholeBytes: known.wholeBytes, appendedBytes });
+    },
+    async remove(channel) {
+      onDisk.delete(channel);
       await rm(pathOf(channel), { force: true });
       await syncFolder(dir);
     },
   };
 }
 
-async function loadAll(dir: string): ReturnType<ReplicaStore["load"]> {
-  const replicas: ChannelReplica[] = [];
-  const setAside: { file: string; reason: string }[] = [];
-  for (const file of (await readdir(dir)).filter((name) => name.endsWith(SUFFIX))) {
+function fileName(channel: Channel): string {
+  return channel.replace(":", ".") + SUFFIX;
+}
+
+function follows(seq: number, entries: readonly LogEntry[]): boolean {
+  let at = seq;
+  for (const entry of entries) {
+    if (entry.prev !== at) return false;
+    at = entry.seq;
+  }
+  return true;
+}
+
+async function loadAll(dir: string) {
+  const found: ReadReplica[] = [];
+  const setAside: LoadedReplicas["setAside"] = [];
+  for (const file of await readdir(dir)) {
     const path = join(dir, file);
-    // A file that the disk does not give back is as good as a rotten one: the cloud has its content.
-    const decoded = await readFile(path, "utf8").then(decodeReplica, (error: Error) => error.message);
-    if (typeof decoded !== "string") {
-      replicas.push(decoded);
+    if (file.endsWith(NEW_SUFFIX)) await rm(path, { force: true, recursive: true });
+    if (!file.endsWith(SUFFIX) && !file.endsWith(OLD_SUFFIX)) continue;
+    const read = file.endsWith(SUFFIX) ? await readOne(path, file) : "format 1, of an older agent";
+    if (typeof read !== "string") {
+      found.push(read);
       continue;
     }
     const reason = await rename(path, `${path}.set-aside`).then(
-      () => decoded,
-      (error: Error) => `${decoded} (it stays where it is: ${error.message})`,
+      () => read,
+      (error: Error) => `${read} (it stays where it is: ${error.message})`,
     );
     setAside.push({ file, reason });
   }
-  return { replicas, setAside };
+  return { found, setAside };
 }
 
-/** The file's text. Tombstones are left out: after a restart `sync` brings whatever they would have guarded. */
-export function encodeReplica(replica: ChannelReplica): string {
-  const records: RecordChange[] = [];
-  for (const [key, record] of replica.records) {
-    if (record.body !== null) records.push({ key, version: record.version, body: record.raw });
-  }
-  const body = JSON.stringify(records);
-  const { channel, seq, digest, forwarding } = replica;
-  const header = JSON.stringify({ format: FORMAT, channel, seq, digest, forwarding });
-  return `${sha256(`${header}\n${body}`)}\n${header}\n${body}`;
-}
-
-/** The replica in a file's text, or why it is not fit to use. */
-export function decodeReplica(text: string): ChannelReplica | string {
-  const [checksum, headerText, ...rest] = text.split("\n");
-  const body = rest.join("\n");
-  if (checksum !== sha256(`${headerText}\n${body}`)) return "checksum differs";
+/** Reads a file and cuts off what a crash left behind its last whole line, so that entries can be appended again. */
+async function readOne(path: string, file: string): Promise<ReadReplica | string> {
   try {
-    const header = JSON.parse(headerText ?? "") as Record<string, unknown>;
-    if (header["format"] !== FORMAT) return `format ${String(header["format"])}, this agent reads ${FORMAT}`;
-    const channel = parseChannel(String(header["channel"]));
-    const digest = parseDigest(String(header["digest"]));
-    const forwarding = parseDigest(String(header["forwarding"]));
-    if (!channel || !digest || !forwarding || typeof header["seq"] !== "number") return "header is not as expected";
-    const records = JSON.parse(body) as RecordChange[];
-    return fromSnapshot({ channel, seq: header["seq"], digest, forwarding, records }) ?? "digest differs";
+    const read = await readReplicaFile(createReadStream(path) as AsyncIterable<Uint8Array>);
+    if (typeof read === "string") return read;
+    if (fileName(read.replica.channel) !== file) return `it holds ${read.replica.channel}`;
+    await truncate(path, read.bytes);
+    return read;
   } catch (error) {
+    // A file that the disk does not give back is as good as a rotten one.
     return (error as Error).message;
   }
 }
 
-async function replaceFile(dir: string, path: string, text: string): Promise<void> {
-  const temporary = `${path}.new`;
+/** Replaces a file whole; the octets written. */
+async function replaceFile(dir: string, path: string, lines: Iterable<string>): Promise<number> {
+  const temporary = path + NEW_SUFFIX;
+  let bytes = 0;
   await withFile(await open(temporary, "w", 0o600), async (file) => {
-    await file.writeFile(text);
+    for (const text of batches(lines)) {
+      await file.writeFile(text);
+      bytes += Buffer.byteLength(text);
+    }
     await file.sync();
   });
   await rename(temporary, path);
   await syncFolder(dir);
+  return bytes;
+}
+
+function* batches(lines: Iterable<string>): Generator<string> {
+  let text = "";
+  for (const line of lines) {
+    text += line;
+    if (text.length < WRITE_BYTES) continue;
+    yield text;
+    text = "";
+  }
+  yield text;
+}
+
+async function appendFile(path: string, text: string): Promise<void> {
+  // Without O_CREAT: entries alone are no channel.
+  await withFile(await open(path, constants.O_WRONLY | constants.O_APPEND), async (file) => {
+    await file.writeFile(text);
+    await file.datasync();
+  });
 }
 
 /** Makes a rename or removal itself durable. */
@@ -112,8 +175,4 @@ async function withFile(file: FileHandle, use: (file: FileHandle) => Promise<voi
   } finally {
     await file.close();
   }
-}
-
-function sha256(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
 }

@@ -1,38 +1,34 @@
 // The agent's copy of its channels: what to do with each log entry and snapshot, as values. The copy is changed in
 // place, since it may hold 100,000 records, but only after the whole step was found right. No clock, no I/O.
+//
+// It keeps no tombstones: entries apply in the order of the log alone, which never has an older version after a newer.
 
-import {
-  type Digest,
-  digestAdd,
-  digestSubtract,
-  digestSum,
-  EMPTY_DIGEST,
-  hashRecord,
-} from "../../shared/message/digest.ts";
+import { type Digest, digestAdd, digestSubtract, EMPTY_DIGEST, hashRecord } from "../../shared/message/digest.ts";
 import type { LogEntry, RecordChange } from "../../shared/message/inbox.ts";
 import { type Channel, parseRecordKey, type RecordBody, recordSchema } from "../../shared/model/record.ts";
+import { equalJson } from "./equal-json.ts";
 
-/** One record: `body` is null for a tombstone, which only guards against older versions. */
+/** One live record. */
 export type ReplicaRecord = {
   readonly version: number;
-  /** As received: the digest is over this. */
+  /** As received: the digest is over this. The same object as `body` where parsing changed nothing. */
   readonly raw: unknown;
   /** As parsed: addresses are canonical. */
-  readonly body: RecordBody | null;
+  readonly body: RecordBody;
   readonly hash: Digest;
 };
 
-/** A channel as of `seq`: the live records sum to `digest`. */
+/** A channel as of `seq`: the records sum to `digest`. */
 export type ChannelReplica = {
   readonly channel: Channel;
   seq: number;
   digest: Digest;
   /** The digest of the forwarding form at `seq`, as the cloud computed it. */
   forwarding: Digest;
-  readonly records: Map<string, ReplicaRecord>;
+  records: Map<string, ReplicaRecord>;
 };
 
-/** What became of an entry. Only `applied` changed the replica; `gap` and `diverged` need a sync. */
+/** What became of an entry. Only `applied` changed the replica; `gap` and `diverged` need more from the cloud. */
 export type ApplyOutcome =
   /** `keys`: the records that changed. */
   | { readonly kind: "applied"; readonly replica: ChannelReplica; readonly keys: readonly string[] }
@@ -49,64 +45,99 @@ export function applyEntry(replica: ChannelReplica | undefined, entry: LogEntry)
   const changes = newerRecords(target, entry.changes);
   let computed = target.digest;
   for (const [key, record] of changes) {
-    computed = digestAdd(digestSubtract(computed, liveHash(target.records.get(key))), liveHash(record));
+    computed = digestAdd(digestSubtract(computed, hashOf(target.records.get(key))), hashOf(record));
   }
   if (computed !== entry.digest) return { kind: "diverged", expected: entry.digest, computed };
-  for (const [key, record] of changes) target.records.set(key, record);
+  for (const [key, record] of changes) {
+    if (record) target.records.set(key, record);
+    else target.records.delete(key);
+  }
   target.seq = entry.seq;
   target.digest = entry.digest;
   target.forwarding = entry.forwarding;
   return { kind: "applied", replica: target, keys: [...changes.keys()] };
 }
 
+/** What a channel is to be after a snapshot. */
+export type SnapshotState = {
+  readonly channel: Channel;
+  readonly seq: number;
+  readonly digest: Digest;
+  readonly forwarding: Digest;
+};
+
 /** Builds a channel from a snapshot; undefined if its records do not sum to its digest. */
-export function fromSnapshot(snapshot: {
-  channel: Channel;
-  seq: number;
-  digest: Digest;
-  forwarding: Digest;
-  records: readonly RecordChange[];
-}): ChannelReplica | undefined {
-  const replica = emptyReplica(snapshot.channel);
-  for (const change of snapshot.records) replica.records.set(change.key, toRecord(snapshot.channel, change));
-  const sum = digestSum(Array.from(replica.records.values(), (record) => liveHash(record)));
-  if (sum !== snapshot.digest) return undefined;
-  replica.seq = snapshot.seq;
-  replica.digest = snapshot.digest;
-  replica.forwarding = snapshot.forwarding;
-  return replica;
+export function fromSnapshot(
+  snapshot: SnapshotState & { readonly records: Iterable<RecordChange> },
+): ChannelReplica | undefined {
+  const builder = buildSnapshot(snapshot, undefined);
+  for (const change of snapshot.records) builder.add(change);
+  return builder.finish();
+}
+
+export type SnapshotBuilder = {
+  /** @throws if the record cannot be in the channel. */
+  add(change: RecordChange): void;
+  /** The channel; undefined if its records do not sum to the digest. */
+  finish(): ChannelReplica | undefined;
+};
+
+/**
+ * Builds a channel record by record beside what is held of it, which stays as it is. Records that are the same in both
+ * are shared, so that the two together need little more memory than one.
+ */
+export function buildSnapshot(state: SnapshotState, held: ChannelReplica | undefined): SnapshotBuilder {
+  const { channel, seq, digest, forwarding } = state;
+  const records = new Map<string, ReplicaRecord>();
+  return {
+    add(change) {
+      const before = held?.records.get(change.key);
+      const isSame = before?.version === change.version && equalJson(before.raw, change.body);
+      const record = isSame ? before : toRecord(channel, change);
+      if (record) records.set(change.key, record);
+    },
+    finish() {
+      let sum = 0n;
+      for (const { hash } of records.values()) sum += BigInt(`0x${hash}`);
+      const computed = BigInt.asUintN(64, sum).toString(16).padStart(16, "0");
+      return computed === digest ? { channel, seq, digest, forwarding, records } : undefined;
+    },
+  };
 }
 
 function emptyReplica(channel: Channel): ChannelReplica {
   return { channel, seq: 0, digest: EMPTY_DIGEST, forwarding: EMPTY_DIGEST, records: new Map() };
 }
 
-/** The last change of each key that is newer than what is held: order inside one record is by version alone. */
-function newerRecords(replica: ChannelReplica, changes: readonly RecordChange[]): Map<string, ReplicaRecord> {
-  const newer = new Map<string, ReplicaRecord>();
+/** The last change of each key that is newer than what is held, undefined for a deletion. */
+function newerRecords(
+  replica: ChannelReplica,
+  changes: readonly RecordChange[],
+): Map<string, ReplicaRecord | undefined> {
+  const newer = new Map<string, ReplicaRecord | undefined>();
+  const versions = new Map<string, number>();
   for (const change of changes) {
-    const held = newer.get(change.key) ?? replica.records.get(change.key);
-    if (held && held.version >= change.version) continue;
+    const held = versions.get(change.key) ?? replica.records.get(change.key)?.version;
+    if (held !== undefined && held >= change.version) continue;
+    versions.set(change.key, change.version);
     newer.set(change.key, toRecord(replica.channel, change));
   }
   return newer;
 }
 
-/** Parses a body that the decoder accepted already; an unknown key at this point is our own bug. */
-function toRecord(channel: Channel, change: RecordChange): ReplicaRecord {
+/** Parses a record; undefined for a deletion. A key or body that cannot be throws: decoders refuse it before. */
+function toRecord(channel: Channel, change: RecordChange): ReplicaRecord | undefined {
   const { version, body: raw } = change;
-  if (raw === null) return { version, raw, body: null, hash: EMPTY_DIGEST };
+  if (raw === null) return undefined;
   const key = parseRecordKey(channel, change.key);
   if (!key) throw new Error(`record ${change.key} cannot be in ${channel}`);
-  return {
-    version,
-    raw,
-    body: recordSchema(key).parse(raw),
-    hash: hashRecord({ key: change.key, version, body: raw }),
-  };
+  const body = recordSchema(key).parse(raw);
+  const hash = hashRecord({ key: change.key, version, body: raw });
+  // Kept once where it can be: 100,000 records twice are what a host would feel.
+  return { version, raw: equalJson(raw, body) ? body : raw, body, hash };
 }
 
-/** What a record adds to the digest: nothing if it is absent or a tombstone. */
-function liveHash(record: ReplicaRecord | undefined): Digest {
-  return record && record.body !== null ? record.hash : EMPTY_DIGEST;
+/** What a record adds to the digest: nothing if it is absent. */
+function hashOf(record: ReplicaRecord | undefined): Digest {
+  return record?.hash ?? EMPTY_DIGEST;
 }

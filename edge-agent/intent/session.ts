@@ -1,14 +1,25 @@
 // Drives intent.ts over a connection to the broker: syncs after every connect, asks again until the answer is complete,
-// writes the replica behind each change, and tells the listener. A malformed message is counted, reported, skipped, and
-// followed by a sync, so that nothing it may have carried is lost.
+// fetches what is on offer, writes the replica behind each change, and tells the listener. A malformed message is counted,
+// reported, skipped, and followed by a sync, so that nothing it may have carried is lost.
 
 import { assertNever } from "../../shared/assert.ts";
 import { decodeInbox } from "../../shared/message/inbox.ts";
 import type { Channel } from "../../shared/model/record.ts";
 import { type Clock, debounce, type Random } from "../clock.ts";
 import type { Log } from "../log.ts";
-import { createIntent, type IntentEffect, type IntentState, missingNetworks, receive, syncRequest } from "./intent.ts";
+import { syncRequests } from "./answer.ts";
+import { fetchSnapshot, type SnapshotSource } from "./fetch-snapshot.ts";
+import {
+  createIntent,
+  forgetOffer,
+  type IntentEffect,
+  type IntentState,
+  missing,
+  receive,
+  receiveFetched,
+} from "./intent.ts";
 import type { ReplicaStore } from "./replica-files.ts";
+import { createReplicaWriter } from "./replica-writer.ts";
 
 /** The connection to the broker, as mqtt.ts makes it. */
 export type Connection = {
@@ -34,55 +45,107 @@ export type IntentSession = {
 
 /** How long an unanswered sync waits before it is asked again: 5 s, doubling to 60 s, with jitter. */
 const ASK_AGAIN_MS = { first: 5_000, most: 60_000 };
-/** Channels that change often are written at most so often. */
-const SAVE_AFTER_MS = 200;
-/** What could not be written is tried again after so long, until it can. */
-const SAVE_AGAIN_MS = 5_000;
+/** The same after a snapshot could not be fetched. */
+const FETCH_AGAIN_MS = { first: 1_000, most: 60_000 };
 /** Several doubts within this time become one sync, and two syncs are at least so far apart. */
 const SYNC_AFTER_MS = 20;
 const SYNC_APART_MS = 500;
-/** A network's channel that is to follow the host's is waited for so long before the cloud is asked for it. */
+/** Messages may overtake each other by so much: a gap in a log is waited for before the cloud is asked. */
+const GAP_CLOSES_WITHIN_MS = 100;
+/** A channel that is to follow the host's is waited for so long before the cloud is asked for it. */
 const FOLLOWS_WITHIN_MS = 300;
+/** And so long if the cloud said that it is on its way. */
+const COMES_WITHIN_MS = 5_000;
 
 /** Loads the replica and starts; `onChange` runs after every change of what is held, not for what was loaded. */
 export async function openIntent(options: {
   host: string;
   store: ReplicaStore;
+  snapshots: SnapshotSource;
   connection: Connection;
   clock: Clock;
   random: Random;
   log: Log;
   onChange: (change: IntentChange) => void;
 }): Promise<IntentSession> {
-  const { store, connection, clock, random, log, onChange } = options;
+  const { store, snapshots, connection, clock, random, log, onChange } = options;
   const { replicas, setAside } = await store.load();
   for (const { file, reason } of setAside) log.warn("replica-set-aside", `${file}: ${reason}`);
   const state = createIntent(options.host, replicas);
-  const writer = createWriter(state, store, clock, log);
+  const writer = createReplicaWriter({ held: (channel) => state.channels.get(channel), store, clock, log });
+  // Not from 1: an answer to an earlier process may still be on its way.
+  let request = Math.floor(random() * 1e9);
   let askedTimes = 0;
+  let failedFetches = 0;
   let askedAtMs = Number.NEGATIVE_INFINITY;
   let cancelAsk: (() => void) | undefined;
   let cancelAskAgain: (() => void) | undefined;
+  let fetching: AbortController | undefined;
+
+  const jitter = () => 0.75 + random() / 2;
 
   function ask(): void {
     cancelAsk ??= clock.setTimer(Math.max(SYNC_AFTER_MS, askedAtMs + SYNC_APART_MS - clock.nowMs()), () => {
       cancelAsk = undefined;
       if (!connection.connected) return;
-      connection.publish("sync", JSON.stringify(syncRequest(state)));
+      request++;
+      for (const part of syncRequests(state, request)) connection.publish("sync", JSON.stringify(part));
       askedAtMs = clock.nowMs();
-      const waitMs = Math.min(ASK_AGAIN_MS.first * 2 ** askedTimes, ASK_AGAIN_MS.most) * (0.75 + random() / 2);
-      askedTimes++;
-      cancelAskAgain?.();
-      cancelAskAgain = clock.setTimer(waitMs, ask);
+      askIn(backoffMs(ASK_AGAIN_MS, askedTimes++) * jitter());
     });
   }
 
-  const lookAgain = debounce(clock, FOLLOWS_WITHIN_MS, () => {
-    const missing = missingNetworks(state);
-    if (missing.length === 0) return;
-    log.warn("sync-missing-channel", missing.join(" "));
+  function askIn(afterMs: number): void {
+    cancelAskAgain?.();
+    // What is being fetched answers most of what there is to ask.
+    cancelAskAgain = clock.setTimer(afterMs, () => (fetching ? askIn(ASK_AGAIN_MS.first * jitter()) : ask()));
+  }
+
+  const closeGaps = debounce(clock, GAP_CLOSES_WITHIN_MS, () => {
+    const { gaps } = missing(state);
+    if (gaps.length === 0) return;
+    log.warn("sync-gap", gaps.map((channel) => `${channel}: held ${state.channels.get(channel)?.seq ?? 0}`).join(", "));
     ask();
   });
+  const lookAgain = debounce(clock, FOLLOWS_WITHIN_MS, () => {
+    const { channels } = missing(state);
+    if (channels.length === 0) return;
+    log.warn("sync-missing-channel", channels.join(" "));
+    ask();
+  });
+  const giveUpComing = debounce(clock, COMES_WITHIN_MS, () => {
+    state.coming.clear();
+    lookAgain.trigger();
+    closeGaps.trigger();
+  });
+
+  /** One after the other: two at once would need the memory of both. */
+  function fetchNext(): void {
+    const [offer] = state.offers.values();
+    if (!offer || fetching) return;
+    const abort = new AbortController();
+    fetching = abort;
+    const finished = () => {
+      if (fetching === abort) fetching = undefined;
+    };
+    fetchSnapshot(snapshots, offer, state.channels.get(offer.channel), abort.signal).then(
+      (replica) => {
+        finished();
+        failedFetches = 0;
+        if (abort.signal.aborted) return;
+        run(receiveFetched(state, offer, replica));
+        fetchNext();
+      },
+      (error: Error) => {
+        finished();
+        forgetOffer(state, offer);
+        if (abort.signal.aborted) return;
+        log.warn("snapshot-fetch-failed", `${offer.channel} at ${offer.seq}: ${error.message}`);
+        askIn(backoffMs(FETCH_AGAIN_MS, failedFetches++) * jitter());
+        fetchNext();
+      },
+    );
+  }
 
   function settle(): void {
     askedTimes = 0;
@@ -94,15 +157,26 @@ export async function openIntent(options: {
     for (const effect of effects) {
       switch (effect.kind) {
         case "changed":
+          writer.changed(effect.channel, effect.entry);
+          break;
         case "dropped":
-          writer.touch(effect.channel);
+          writer.changed(effect.channel);
           break;
         case "sync":
           log.warn(`sync-${effect.reason}`, effect.detail);
           ask();
           break;
         case "awaiting":
+          closeGaps.trigger();
           lookAgain.trigger();
+          if (state.coming.size > 0) giveUpComing.trigger();
+          break;
+        case "fetch":
+          fetchNext();
+          break;
+        case "retry":
+          log.info("sync-retry", `${effect.reason}; again in ${effect.afterMs} ms`);
+          askIn(effect.afterMs * jitter());
           break;
         case "in-sync":
           settle();
@@ -111,7 +185,7 @@ export async function openIntent(options: {
           assertNever(effect);
       }
     }
-    if (effects.some((effect) => effect.kind !== "sync" && effect.kind !== "awaiting")) onChange(changesOf(effects));
+    if (effects.some(({ kind }) => TOLD.has(kind))) onChange(changesOf(effects));
   }
 
   return {
@@ -135,10 +209,18 @@ export async function openIntent(options: {
     async close() {
       settle();
       cancelAsk?.();
-      lookAgain.close();
+      fetching?.abort();
+      for (const timer of [closeGaps, lookAgain, giveUpComing]) timer.close();
       await writer.close();
     },
   };
+}
+
+/** The effects of which the listener hears. */
+const TOLD: ReadonlySet<IntentEffect["kind"]> = new Set(["changed", "dropped", "in-sync"]);
+
+function backoffMs({ first, most }: { first: number; most: number }, times: number): number {
+  return Math.min(first * 2 ** times, most);
 }
 
 /** The changes of several effects as one. */
@@ -154,52 +236,4 @@ function changesOf(effects: readonly IntentEffect[]): IntentChange {
     }
   }
   return changes;
-}
-
-/** Writes touched channels one after the other. What could not be written is reported, and tried again by itself. */
-function createWriter(state: IntentState, store: ReplicaStore, clock: Clock, log: Log) {
-  const touched = new Set<Channel>();
-  let tail: Promise<void> = Promise.resolve();
-  const write = () => {
-    const channels = [...touched];
-    touched.clear();
-    tail = tail.then(() => writeAll(channels));
-  };
-  const soon = debounce(clock, SAVE_AFTER_MS, write);
-  const again = debounce(clock, SAVE_AGAIN_MS, write);
-
-  async function writeAll(channels: readonly Channel[]): Promise<void> {
-    const failures: string[] = [];
-    for (const channel of channels) {
-      try {
-        const replica = state.channels.get(channel);
-        await (replica ? store.save(replica) : store.remove(channel));
-      } catch (error) {
-        touched.add(channel);
-        failures.push(`${channel}: ${(error as Error).message}`);
-      }
-    }
-    if (failures.length === 0) return;
-    // One line for them all: a full disk refuses every channel for the same reason.
-    log.warn("replica-write-failed", `${failures.length} of ${channels.length} channels; ${failures[0]}`);
-    again.trigger();
-  }
-
-  return {
-    touch(channel: Channel) {
-      touched.add(channel);
-      soon.trigger();
-    },
-    flush() {
-      soon.cancel();
-      write();
-      return tail;
-    },
-    close() {
-      soon.close();
-      again.close();
-      write();
-      return tail;
-    },
-  };
 }

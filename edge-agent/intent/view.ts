@@ -3,7 +3,8 @@
 
 import type { EndpointRecord, HostRecord, NetworkRecord, VtepRecord } from "../../shared/model/record.ts";
 import { hostChannel, networkChannel, parseRecordKey } from "../../shared/model/record.ts";
-import { carriedNetworks, type IntentState } from "./intent.ts";
+import { carriedNetworks } from "./carried.ts";
+import type { IntentState } from "./intent.ts";
 
 export type NetworkIntent = {
   readonly id: string;

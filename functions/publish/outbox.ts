@@ -2,7 +2,7 @@
 // size limit allows. The host's own channel comes first, since it says which networks to hold. Pure.
 
 import { MAX_PAYLOAD_BYTES, type LogEntry } from "../../shared/message/inbox.ts";
-import { PROTOCOL_VERSION } from "../../shared/message/version.ts";
+import { FIRST_VERSION } from "../../shared/message/version.ts";
 import type { Channel } from "../../shared/model/record.ts";
 import { ENVELOPE_BYTES } from "./step-items.ts";
 
@@ -51,7 +51,7 @@ export class Outbox {
 
 /** Delta messages that hold `entries` (each JSON text), in order, none larger than a message may be. */
 export function deltaMessages(host: string, entries: readonly string[]): string[] {
-  const head = `{"v":${PROTOCOL_VERSION},"host":${JSON.stringify(host)},"kind":"delta","entries":[`;
+  const head = `{"v":${FIRST_VERSION},"host":${JSON.stringify(host)},"kind":"delta","entries":[`;
   return packTexts(entries, MAX_PAYLOAD_BYTES - ENVELOPE_BYTES).map((pack) => `${head}${pack.join(",")}]}`);
 }
 

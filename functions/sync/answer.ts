@@ -3,7 +3,7 @@
 // the host is known: a host of which no log speaks gets no answer, lest a mistake of ours empties it.
 
 import { type InSyncMessage, type LeaveMessage, MAX_PAYLOAD_BYTES } from "../../shared/message/inbox.ts";
-import { PROTOCOL_VERSION } from "../../shared/message/version.ts";
+import { FIRST_VERSION } from "../../shared/message/version.ts";
 import { type Channel, hostChannel, networkChannel } from "../../shared/model/record.ts";
 import { channelPk, type Head, headKey, logSk, parseHead, parseLog } from "../publish/channel-items.ts";
 import { deltaMessages, packTexts } from "../publish/outbox.ts";
@@ -105,14 +105,14 @@ function leave(host: string, channels: readonly Channel[]): string[] {
     MAX_PAYLOAD_BYTES - ENVELOPE_BYTES,
   );
   return packs.map((pack) => {
-    const message: LeaveMessage = { v: PROTOCOL_VERSION, host, kind: "leave", channels: [] };
+    const message: LeaveMessage = { v: FIRST_VERSION, host, kind: "leave", channels: [] };
     return JSON.stringify(message).replace('"channels":[]', `"channels":[${pack.join(",")}]`);
   });
 }
 
 /** One message, since it is the whole. A host of more channels than fit (about 900) is not told, and deletes nothing. */
 function inSync(deps: AnswerDeps, host: string, channels: InSyncMessage["channels"]): string[] {
-  const message: InSyncMessage = { v: PROTOCOL_VERSION, host, kind: "in-sync", channels };
+  const message: InSyncMessage = { v: FIRST_VERSION, host, kind: "in-sync", channels };
   const text = JSON.stringify(message);
   if (Buffer.byteLength(text) <= MAX_PAYLOAD_BYTES) return [text];
   deps.telemetry.count("OversizedInSync");

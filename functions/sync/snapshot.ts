@@ -3,7 +3,7 @@
 
 import { type Digest, digestSum, hashRecord } from "../../shared/message/digest.ts";
 import { MAX_PAYLOAD_BYTES, type RecordChange } from "../../shared/message/inbox.ts";
-import { PROTOCOL_VERSION } from "../../shared/message/version.ts";
+import { FIRST_VERSION } from "../../shared/message/version.ts";
 import type { Channel } from "../../shared/model/record.ts";
 import {
   channelPk,
@@ -46,7 +46,7 @@ export function snapshotMessages(host: string, snapshot: Snapshot): string[] {
   if (packs.length === 0) packs.push([]);
   return packs.map((pack, index) => {
     const envelope = {
-      v: PROTOCOL_VERSION,
+      v: FIRST_VERSION,
       host,
       kind: "snapshot",
       channel,

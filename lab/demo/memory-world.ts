@@ -11,6 +11,7 @@ import { createSpeaker } from "../../edge-agent/bgp/speaker.ts";
 import type { Clock } from "../../edge-agent/clock.ts";
 import type { Kernel } from "../../edge-agent/dataplane/kernel.ts";
 import { createMemoryKernel, type MemoryKernel } from "../../edge-agent/dataplane/memory-kernel.ts";
+import { httpSnapshots } from "../../edge-agent/intent/download.ts";
 import { connectBroker } from "../../edge-agent/intent/mqtt.ts";
 import { openReplicaFiles } from "../../edge-agent/intent/replica-files.ts";
 import { answerShow } from "../../edge-agent/local/show.ts";
@@ -146,12 +147,16 @@ async function incarnate(options: IncarnateOptions): Promise<Incarnation> {
   let alive = true;
   const { clock, stop } = mortalClock();
   const diary = createDiary(clock.wallMs, (line) => void (alive && log(line)));
-  const broker = connectBroker({ host: host.id, url: brokerUrl, username, password }, diary);
+  const broker = connectBroker(
+    { host: host.id, url: brokerUrl, username, password },
+    { log: diary, clock, random: Math.random },
+  );
   const agent = await startAgent({
     host: host.id,
     broker,
     kernel: mortalKernel(kernel, () => alive),
     replica: await openReplicaFiles(join(stateDir, "replica")),
+    snapshots: httpSnapshots({ allowPlain: true, setTimer: clock.setTimer }),
     speaker: (listener) => createSpeaker({ transport, clock, random: Math.random, staleMs: 120_000 }, listener),
     clock,
     random: Math.random,

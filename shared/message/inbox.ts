@@ -5,7 +5,8 @@ import * as z from "zod";
 import { Slug } from "../model/fields.ts";
 import { type Channel, parseChannel, parseRecordKey, recordSchema } from "../model/record.ts";
 import { parseDigest } from "./digest.ts";
-import { PROTOCOL_VERSION } from "./version.ts";
+import { ChannelRange } from "./range.ts";
+import { PROTOCOL_VERSION, ProtocolVersion } from "./version.ts";
 
 /** The largest payload of one message: under AWS IoT Core's 128 KB with room for the envelope. */
 export const MAX_PAYLOAD_BYTES = 100_000;
@@ -45,9 +46,17 @@ export const LogEntry = z
   .transform((entry, context) => ({ ...entry, changes: checkBodies(entry.channel, entry.changes, context) }));
 export type LogEntry = z.infer<typeof LogEntry>;
 
-const Envelope = { v: z.literal(PROTOCOL_VERSION), host: Slug };
+const Envelope = { v: ProtocolVersion, host: Slug };
+/** Of kinds that came with version 2. */
+const Envelope2 = { v: z.literal(PROTOCOL_VERSION), host: Slug };
 
-export const DeltaMessage = z.object({ ...Envelope, kind: z.literal("delta"), entries: z.array(LogEntry) });
+export const DeltaMessage = z.object({
+  ...Envelope,
+  kind: z.literal("delta"),
+  entries: z.array(LogEntry),
+  /** Channels that these entries say to hold and whose snapshots follow unasked. */
+  coming: z.array(ChannelField).optional(),
+});
 export type DeltaMessage = z.infer<typeof DeltaMessage>;
 
 /** A channel whole, in `parts` messages numbered from 1; `seq`, `digest` and `parts` are equal in all of them. */
@@ -67,19 +76,72 @@ export const SnapshotMessage = z
 export type SnapshotMessage = z.infer<typeof SnapshotMessage>;
 
 /** The host is not to hold these channels (any more). */
-export const LeaveMessage = z.object({ ...Envelope, kind: z.literal("leave"), channels: z.array(ChannelField) });
+export const LeaveMessage = z.object({
+  ...Envelope,
+  kind: z.literal("leave"),
+  channels: z.array(ChannelField),
+  /** The seq of the host's own channel at which this was so: a host that is further on knows better. */
+  own: Seq.optional(),
+});
 export type LeaveMessage = z.infer<typeof LeaveMessage>;
 
-/** Closes the answer to a sync: the whole of what the host should hold. Only then may an agent delete. */
+/**
+ * Closes the answer to a sync: the whole of what the host should hold in the range (version 1: at all). Only after all
+ * ranges may an agent delete.
+ */
 export const InSyncMessage = z.object({
   ...Envelope,
   kind: z.literal("in-sync"),
   channels: z.array(z.object({ channel: ChannelField, seq: Seq, digest: DigestField })),
+  /** The number of the request that this answers. */
+  request: z.number().int().min(0).optional(),
+  ...ChannelRange.shape,
+  /** The seq of the host's own channel when this was so, since that channel may be in another range. */
+  own: Seq.optional(),
 });
 export type InSyncMessage = z.infer<typeof InSyncMessage>;
 
-export const InboxMessage = z.union([DeltaMessage, SnapshotMessage, LeaveMessage, InSyncMessage]);
-export type InboxMessage = z.infer<typeof InboxMessage>;
+/** A channel whole, too large for messages: where it can be fetched for a short while, by this host alone. */
+export const OfferMessage = z.object({
+  ...Envelope2,
+  kind: z.literal("offer"),
+  channel: ChannelField,
+  seq: Seq.min(1),
+  digest: DigestField,
+  forwarding: DigestField,
+  records: z.number().int().min(0),
+  url: z.url({ protocol: /^https?$/ }).max(4096),
+  /** To be sent with the request; the URL's signature covers them, and is worth nothing without. */
+  headers: z.record(z.string().max(64), z.string().max(256)),
+  /** Of the body as it is fetched (gzip of snapshot-file.ts). */
+  bytes: z.number().int().min(1),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+});
+export type OfferMessage = z.infer<typeof OfferMessage>;
+
+/** The cloud is busy with what this host lacks, or with other hosts: ask again after that time. */
+export const RetryMessage = z.object({
+  ...Envelope2,
+  kind: z.literal("retry"),
+  afterMs: z.number().int().min(0).max(600_000),
+  reason: z.string().max(300),
+});
+export type RetryMessage = z.infer<typeof RetryMessage>;
+
+const BundledMessage = z.discriminatedUnion("kind", [DeltaMessage, SnapshotMessage, LeaveMessage, OfferMessage]);
+
+/** Several messages in one, in their order, since a broker drops what exceeds 100 a second. */
+export const BundleMessage = z.object({ ...Envelope2, kind: z.literal("bundle"), messages: z.array(BundledMessage) });
+export type BundleMessage = z.infer<typeof BundleMessage>;
+
+export type InboxMessage =
+  | DeltaMessage
+  | SnapshotMessage
+  | LeaveMessage
+  | InSyncMessage
+  | OfferMessage
+  | RetryMessage
+  | BundleMessage;
 
 /** A payload that is no message, with the reason in words. */
 export type Malformed = { kind: "malformed"; reason: string };
@@ -123,6 +185,9 @@ const SCHEMAS = new Map<string, z.ZodType<InboxMessage>>([
   ["snapshot", SnapshotMessage],
   ["leave", LeaveMessage],
   ["in-sync", InSyncMessage],
+  ["offer", OfferMessage],
+  ["retry", RetryMessage],
+  ["bundle", BundleMessage],
 ]);
 
 type IssueSink = { addIssue(issue: { code: "custom"; message: string; path: PropertyKey[] }): void };

@@ -3,7 +3,7 @@
 
 import * as z from "zod";
 import { ChannelField, DigestField } from "./inbox.ts";
-import { PROTOCOL_VERSION } from "./version.ts";
+import { ProtocolVersion } from "./version.ts";
 
 /** `kernel` is the digest of the forwarding form of what the kernel holds; absent where there is none (host channels). */
 export const ChannelReport = z.object({
@@ -31,7 +31,7 @@ export const ReportedEvent = z.object({ atMs: z.number(), kind: z.string().max(6
 export type ReportedEvent = z.infer<typeof ReportedEvent>;
 
 export const Report = z.object({
-  v: z.literal(PROTOCOL_VERSION),
+  v: ProtocolVersion,
   /** Host clock, ms since the epoch. */
   atMs: z.number(),
   /** Grows with every report of one agent process. */

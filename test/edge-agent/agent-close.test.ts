@@ -36,6 +36,11 @@ it("agent: closed while connected, in sync and with a peer -> no timer is left, 
       save: () => Promise.resolve(),
       remove: () => Promise.resolve(),
     },
+    snapshots: {
+      open: () => {
+        throw new Error("nothing is offered here");
+      },
+    },
     speaker: (listener) => createSpeaker({ transport, clock, random: () => 0.5, staleMs: 1000 }, listener),
     clock,
     random: () => 0.5,

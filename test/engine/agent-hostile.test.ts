@@ -150,14 +150,14 @@ describe("replica", () => {
     const net = await network("rotten");
     await h1.close();
     const dir = world.replicaDir("h1");
-    const files = (await readdir(dir)).filter((name) => name.endsWith(".json"));
+    const files = (await readdir(dir)).filter((name) => name.endsWith(".replica"));
     expect(files.length).toBeGreaterThan(1);
     for (const [index, name] of files.entries()) {
       const text = await readFile(join(dir, name), "utf8");
       const rotten = [text.slice(0, -10), "", text.replace(/"seq":\d+/, '"seq":999'), `${"0".repeat(64)}\nnull\n`];
       await writeFile(join(dir, name), rotten[index % rotten.length] ?? "");
     }
-    await writeFile(join(dir, "net.blue.json.new"), "half");
+    await writeFile(join(dir, "net.blue.replica.new"), "half");
     h1 = await world.startAgent("h1");
     expect(h1.counter("replica-set-aside")).toBe(files.length);
     await expect.poll(inSync(h1), PATIENCE).toBe(true);
@@ -178,7 +178,7 @@ describe("replica", () => {
     await world.live((await world.must("PATCH", `/networks/${net}/endpoints/e1`, { ips: ["10.0.3.1"] }))["change"]);
     await expect.poll(() => h1.counter("replica-write-failed"), PATIENCE).toBeGreaterThan(0);
     full = false;
-    const file = join(world.replicaDir("h1"), `net.${net}.json`);
+    const file = join(world.replicaDir("h1"), `net.${net}.replica`);
     await expect.poll(() => readFile(file, "utf8"), PATIENCE).toContain("10.0.3.1");
   });
 });

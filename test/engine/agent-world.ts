@@ -9,6 +9,7 @@ import { type Agent, startAgent } from "../../edge-agent/agent.ts";
 import { createSpeaker } from "../../edge-agent/bgp/speaker.ts";
 import type { Clock } from "../../edge-agent/clock.ts";
 import { createMemoryKernel, type MemoryKernel } from "../../edge-agent/dataplane/memory-kernel.ts";
+import { httpSnapshots } from "../../edge-agent/intent/download.ts";
 import { type BrokerConnection, connectBroker } from "../../edge-agent/intent/mqtt.ts";
 import { openReplicaFiles, type ReplicaStore } from "../../edge-agent/intent/replica-files.ts";
 import { createDiary } from "../../edge-agent/log.ts";
@@ -105,12 +106,18 @@ export async function openAgentWorld(hosts: readonly string[]): Promise<AgentWor
       const diary = createDiary(clock.wallMs, (line) => void lines.push(line));
       const secret = password ?? credential.password;
       const url = credential.brokerUrl;
-      const tap = tapInbox(connectBroker({ host, url, username: credential.username, password: secret }, diary));
+      const tap = tapInbox(
+        connectBroker(
+          { host, url, username: credential.username, password: secret },
+          { log: diary, clock, random: Math.random },
+        ),
+      );
       const agent = await startAgent({
         host,
         broker: tap.connection,
         kernel: { ...found(kernels, host), close: async () => undefined },
         replica: store(await openReplicaFiles(world.replicaDir(host))),
+        snapshots: httpSnapshots({ allowPlain: true, setTimer: clock.setTimer }),
         speaker: (listener) =>
           createSpeaker(
             { transport: wires.at(address(vtepOf(host))), clock, random: Math.random, staleMs: 1_000 },

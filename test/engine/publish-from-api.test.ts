@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createApi } from "../../functions/api/app.ts";
 import { tableReceipts } from "../../functions/report/receipts.ts";
 import { createDynamoDbStore } from "../../functions/store/dynamodb.ts";
-import { PROTOCOL_VERSION } from "../../shared/message/version.ts";
+import { FIRST_VERSION } from "../../shared/message/version.ts";
 import { EngineWorld } from "../functions/publish/engine-world.ts";
 import { StreamReader } from "../functions/publish/stream-reader.ts";
 import { type Engine, startEngine } from "./dynamodb-engine.ts";
@@ -63,7 +63,7 @@ async function reportAll(number: number): Promise<void> {
     }));
     const who = { version: "0.1.0", startedAtMs: 1, kernel: "6.1.0" };
     const rest = { atMs: 1, number, agent: who, inSync: true, bgp: [], counters: {}, events: [] };
-    await world.report(host, { v: PROTOCOL_VERSION, channels, ...rest });
+    await world.report(host, { v: FIRST_VERSION, channels, ...rest });
   }
 }
 

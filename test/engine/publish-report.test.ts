@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { EMPTY_DIGEST, hashText } from "../../shared/message/digest.ts";
-import { PROTOCOL_VERSION } from "../../shared/message/version.ts";
+import { FIRST_VERSION } from "../../shared/message/version.ts";
 import { type Channel, networkChannel } from "../../shared/model/record.ts";
 import type { ChangeRecord } from "../../functions/domain/change.ts";
 import { placeOf } from "../../functions/domain/change.ts";
@@ -57,7 +57,7 @@ async function report(host: string, fields: Fields = {}): Promise<void> {
   }));
   number += 1;
   await world.report(host, {
-    v: PROTOCOL_VERSION,
+    v: FIRST_VERSION,
     atMs: world.nowMs,
     number: fields.number ?? number,
     agent: { version: "0.1.0", startedAtMs: fields.startedAtMs ?? 1, kernel: "6.1.0" },

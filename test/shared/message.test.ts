@@ -113,7 +113,7 @@ describe("inbox", () => {
     ["unknown kind", { ...delta, kind: "other" }, /kind/],
     ["no object", "[]", /kind/],
     ["null", "null", /kind/],
-    ["another protocol version", { ...delta, v: 2 }, /^v:/],
+    ["another protocol version", { ...delta, v: 9 }, /^v:/],
     ["bad channel", { ...delta, entries: [{ ...entry, channel: "net:../x" }] }, /channel/],
     ["bad digest", { ...delta, entries: [{ ...entry, digest: "zz" }] }, /digest/],
     ["negative seq", { ...delta, entries: [{ ...entry, seq: -1 }] }, /seq/],

@@ -1,9 +1,11 @@
 // A model of the cloud's side of one channel set, for tests of the agent's side: an ordered log per channel with real
 // digests, and the answer to a sync as a snapshot or as entries. It is small on purpose; functions/ has the real one.
 
+import { createHash } from "node:crypto";
+import { gzipSync } from "node:zlib";
 import type { Digest } from "../../../shared/message/digest.ts";
 import { digestSum, EMPTY_DIGEST, hashRecord } from "../../../shared/message/digest.ts";
-import type { InboxMessage, LogEntry, RecordChange } from "../../../shared/message/inbox.ts";
+import type { InboxMessage, LogEntry, OfferMessage, RecordChange } from "../../../shared/message/inbox.ts";
 import type { SyncRequest } from "../../../shared/message/sync.ts";
 import type { Channel } from "../../../shared/model/record.ts";
 
@@ -60,6 +62,17 @@ export function createCloudModel(host: string) {
         records: live.slice(index * size, (index + 1) * size),
       }));
     },
+    /** A snapshot on offer, and the file that it leads to. */
+    offer(channel: Channel, url = `https://store/${channel}`): { offer: OfferMessage; file: Uint8Array } {
+      const { seq, digest, records } = channelOf(channel);
+      const live = [...records.values()].filter((record) => record.body !== null);
+      const of = { channel, seq, digest, forwarding: EMPTY_DIGEST, records: live.length };
+      const lines = [{ format: 1, ...of }, ...live].map((line) => `${JSON.stringify(line)}\n`);
+      const file = gzipSync(lines.join(""));
+      const sha256 = createHash("sha256").update(file).digest("hex");
+      const offer: OfferMessage = { v: 2, host, kind: "offer", ...of, url, headers: {}, bytes: file.length, sha256 };
+      return { offer, file };
+    },
     /** The whole answer: entries where the agent's digest is on the log, else a snapshot; then in-sync. */
     answer(request: SyncRequest): InboxMessage[] {
       const messages: InboxMessage[] = [];
@@ -76,10 +89,11 @@ export function createCloudModel(host: string) {
   };
 }
 
-/** The body of an endpoint's record. */
+/** The body of an endpoint's record; `number` up to 2^24. */
 export function endpointBody(number: number, host = "h1"): unknown {
-  const low = number.toString(16).padStart(2, "0");
-  return { host, mac: `02:00:00:00:00:${low}`, ips: [`10.0.0.${number}`], port: `tap${number}`, mobility: 0 };
+  const octets = [number >> 16, (number >> 8) & 255, number & 255];
+  const mac = ["02", "00", "00", ...octets.map((octet) => octet.toString(16).padStart(2, "0"))].join(":");
+  return { host, mac, ips: [`10.${octets.join(".")}`], port: `tap${number}`, mobility: 0 };
 }
 
 export const networkBody = { tenant: "acme", name: "blue", vni: 100, subnets: ["10.0.0.0/24"] };

@@ -1,9 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createIntent, type IntentState, receive, syncRequest } from "../../../edge-agent/intent/intent.ts";
+import { syncRequests } from "../../../edge-agent/intent/answer.ts";
+import { createIntent, type IntentState, missing, receive } from "../../../edge-agent/intent/intent.ts";
 import { viewIntent } from "../../../edge-agent/intent/view.ts";
 import { EMPTY_DIGEST } from "../../../shared/message/digest.ts";
 import type { InboxMessage } from "../../../shared/message/inbox.ts";
+import type { SyncRequest } from "../../../shared/message/sync.ts";
 import { createCloudModel, endpointBody, networkBody, vtepBody } from "./cloud-model.ts";
 
 const hostBody = { site: "s1", vtep: "192.0.2.1" };
@@ -32,6 +34,7 @@ function carrying() {
   return { cloud, state, feed };
 }
 
+const syncRequest = (state: IntentState) => syncRequests(state, 1)[0] as SyncRequest;
 const seqOf = (state: IntentState) => state.channels.get("net:blue")?.seq;
 
 describe("intent", () => {
@@ -52,12 +55,67 @@ describe("intent", () => {
     expect(seqOf(state)).toBe(2);
   });
 
-  it("intent: a lost entry -> the next one asks for a sync and changes nothing", () => {
+  it("intent: a lost entry -> the next ones wait for it, change nothing, and are used when it comes", () => {
     const { cloud, feed, state } = carrying();
-    cloud.commit("net:blue", [{ key: "endpoint/e2", body: endpointBody(2) }]);
-    const effects = feed(cloud.delta(cloud.commit("net:blue", [{ key: "endpoint/e3", body: endpointBody(3) }])));
-    expect(effects).toMatchObject([{ kind: "sync", reason: "gap" }]);
+    const [lost, next, last] = [2, 3, 4].map((n) =>
+      cloud.delta(cloud.commit("net:blue", [{ key: `endpoint/e${n}`, body: endpointBody(n) }])),
+    ) as [InboxMessage, InboxMessage, InboxMessage];
+    expect(feed(last, next)).toMatchObject([{ kind: "awaiting" }, { kind: "awaiting" }]);
     expect(seqOf(state)).toBe(1);
+    expect(missing(state).gaps).toEqual(["net:blue"]);
+    expect(feed(lost)).toMatchObject([{ keys: ["endpoint/e2"] }, { keys: ["endpoint/e3"] }, { keys: ["endpoint/e4"] }]);
+    expect(seqOf(state)).toBe(4);
+    expect(missing(state).gaps).toEqual([]);
+  });
+
+  it("intent: deleted, then made again from version 1 when its tombstone has run out -> taken, as in the log", () => {
+    const { cloud, feed, state } = carrying();
+    feed(cloud.delta(cloud.commit("net:blue", [{ key: "endpoint/e1", body: null }])));
+    expect([...(state.channels.get("net:blue")?.records.keys() ?? [])]).toEqual(["network", "vtep/h1"]);
+    cloud.channels.get("net:blue")?.records.delete("endpoint/e1");
+    feed(cloud.delta(cloud.commit("net:blue", [{ key: "endpoint/e1", body: endpointBody(9) }])));
+    expect(state.channels.get("net:blue")?.records.get("endpoint/e1")?.version).toBe(1);
+  });
+
+  it("intent: entries that come before the snapshot they build on -> used after it", () => {
+    const { cloud, feed, state } = carrying();
+    feed(cloud.delta(cloud.commit("host:h1", [{ key: "network/red", body: {} }])));
+    cloud.commit("net:red", [{ key: "network", body: { ...networkBody, vni: 200 } }]);
+    const snapshot = cloud.snapshot("net:red");
+    feed(cloud.delta(cloud.commit("net:red", [{ key: "endpoint/e1", body: endpointBody(1) }])));
+    expect(state.channels.has("net:red")).toBe(false);
+    feed(...snapshot);
+    expect(state.channels.get("net:red")?.seq).toBe(2);
+    expect(state.channels.get("net:red")?.records.size).toBe(2);
+  });
+
+  it("intent: a channel that was announced -> nothing is missing until it is given up", () => {
+    const { cloud, feed, state } = carrying();
+    const entry = cloud.commit("host:h1", [
+      { key: "network/red", body: {} },
+      { key: "network/green", body: {} },
+    ]);
+    feed({ v: 1, host: "h1", kind: "delta", entries: [entry], coming: ["net:red"] });
+    expect(missing(state).channels).toEqual(["net:green"]);
+    state.coming.clear();
+    expect(missing(state).channels).toEqual(["net:red", "net:green"]);
+  });
+
+  it("intent: a leave from before the host was made again -> nothing is dropped", () => {
+    const { cloud, feed, state } = carrying();
+    feed(cloud.delta(cloud.commit("host:h1", [{ key: "host", body: { ...hostBody, site: "s2" } }])));
+    expect(feed({ v: 1, host: "h1", kind: "leave", channels: ["host:h1", "net:blue"], own: 1 })).toEqual([]);
+    expect(state.channels.size).toBe(2);
+  });
+
+  it("intent: a router that the host channel names -> its channel is held and left like a network's", () => {
+    const { cloud, feed, state } = carrying();
+    feed(cloud.delta(cloud.commit("host:h1", [{ key: "router/r1", body: {} }])));
+    expect(missing(state).channels).toEqual(["rtr:r1"]);
+    feed(cloud.delta(cloud.commit("rtr:r1", [{ key: "router", body: { tenant: "acme", name: "r", vni: 5000 } }])));
+    expect(state.channels.get("rtr:r1")?.seq).toBe(1);
+    const effects = feed(cloud.delta(cloud.commit("host:h1", [{ key: "router/r1", body: null }])));
+    expect(effects).toContainEqual({ kind: "dropped", channel: "rtr:r1" });
   });
 
   it("intent: digest does not come out -> held state stays in use, and a whole snapshot is asked for", () => {
@@ -93,7 +151,7 @@ describe("intent", () => {
   it("intent: host channel names a network that is not held -> it is awaited", () => {
     const { cloud, feed } = carrying();
     const effects = feed(cloud.delta(cloud.commit("host:h1", [{ key: "network/red", body: {} }])));
-    expect(effects).toContainEqual({ kind: "awaiting", networks: ["red"] });
+    expect(effects).toContainEqual({ kind: "awaiting" });
   });
 
   it("intent: snapshot in parts, in any order -> applied when whole", () => {

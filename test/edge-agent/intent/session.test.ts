@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { createDiary } from "../../../edge-agent/log.ts";
 import type { ChannelReplica } from "../../../edge-agent/intent/replica.ts";
+import type { SnapshotSource } from "../../../edge-agent/intent/fetch-snapshot.ts";
 import type { ReplicaStore } from "../../../edge-agent/intent/replica-files.ts";
 import { type IntentChange, openIntent } from "../../../edge-agent/intent/session.ts";
 import type { InboxMessage } from "../../../shared/message/inbox.ts";
+import type { SyncRequest } from "../../../shared/message/sync.ts";
 import type { Channel } from "../../../shared/model/record.ts";
 import { FakeClock } from "../bgp/fake-network.ts";
 import { createCloudModel, endpointBody, networkBody, vtepBody } from "./cloud-model.ts";
@@ -33,10 +35,13 @@ async function open() {
   const connection = { connected: true, publish: (_: string, payload: string) => void sent.push(payload) };
   const diary = createDiary(clock.wallMs, () => undefined);
   const { store, files, disk } = memoryStore();
+  const offered = memorySnapshots();
+  const { snapshots } = offered;
   const heard: IntentChange[] = [];
   const session = await openIntent({
     host: "h1",
     store,
+    snapshots,
     connection,
     clock,
     random: () => 0.5,
@@ -56,7 +61,24 @@ async function open() {
     for (const message of messages) session.onInbox(new TextEncoder().encode(JSON.stringify(message)));
   };
   const pass = (ms: number) => clock.advance(ms, () => undefined);
-  return { session, connection, sent, diary, files, disk, cloud, deliver, pass, heard };
+  return { session, connection, sent, diary, files, disk, cloud, deliver, pass, heard, offered };
+}
+
+/** Offers, and what they lead to; `later` decides when. */
+function memorySnapshots() {
+  const asked: string[] = [];
+  const files = new Map<string, Uint8Array>();
+  const gate = { open: Promise.resolve() };
+  const snapshots: SnapshotSource = {
+    async *open({ url }) {
+      asked.push(url);
+      await gate.open;
+      const file = files.get(url);
+      if (!file) throw new Error("status 403");
+      yield file;
+    },
+  };
+  return { snapshots, files, asked, gate };
 }
 
 /** Connected, and the whole answer received. */
@@ -74,7 +96,7 @@ describe("intent session", () => {
     const { session, sent, files, cloud, deliver, pass, heard } = await open();
     session.onConnected();
     pass(20);
-    expect(sent).toEqual(['{"v":1,"have":[]}']);
+    expect(sent).toEqual(['{"v":2,"request":500000001,"have":[]}']);
     deliver(...cloud.answer({ v: 1, have: [] }));
     expect(session.state.inSync).toBe(true);
     expect(heard.length).toBeGreaterThan(0);
@@ -168,6 +190,108 @@ describe("intent session", () => {
         ["net:blue", "whole"],
       ]),
     );
+    await session.close();
+  });
+
+  it("intent session: a gap that closes by itself -> nobody is asked; one that stays -> the cloud is", async () => {
+    const { session, sent, diary, cloud, deliver, pass } = await inSync();
+    const [one, two] = [1, 2].map((n) =>
+      cloud.delta(cloud.commit("net:blue", [{ key: `endpoint/e${n}`, body: endpointBody(n) }])),
+    ) as [InboxMessage, InboxMessage];
+    deliver(two);
+    pass(50);
+    deliver(one);
+    pass(1_000);
+    expect(sent).toEqual([]);
+    cloud.commit("net:blue", [{ key: "endpoint/e3", body: endpointBody(3) }]);
+    deliver(cloud.delta(cloud.commit("net:blue", [{ key: "endpoint/e4", body: endpointBody(4) }])));
+    pass(1_000);
+    expect(diary.counters.get("sync-gap")).toBe(1);
+    expect(sent).toHaveLength(1);
+    deliver(...cloud.answer(JSON.parse(sent[0] ?? "") as SyncRequest));
+    expect(session.state.early.size).toBe(0);
+    await session.close();
+  });
+
+  it("intent session: told that a channel comes -> waited for longer, and asked for if it does not", async () => {
+    const { session, sent, cloud, deliver, pass } = await inSync();
+    const entry = cloud.commit("host:h1", [{ key: "network/red", body: {} }]);
+    deliver({ v: 1, host: "h1", kind: "delta", entries: [entry], coming: ["net:red"] });
+    pass(4_000);
+    expect(sent).toEqual([]);
+    pass(2_000);
+    expect(sent).toHaveLength(1);
+    await session.close();
+  });
+
+  it("intent session: a channel on offer -> fetched, then in sync, on disk; entries that came meanwhile are used", async () => {
+    const { session, sent, cloud, deliver, pass, offered, files, heard } = await open();
+    session.onConnected();
+    pass(20);
+    const { offer, file } = cloud.offer("net:blue");
+    offered.files.set(offer.url, file);
+    let release = () => {};
+    offered.gate.open = new Promise((resolve) => {
+      release = resolve;
+    });
+    const whole = cloud.answer({ v: 2, have: [] }).at(-1) as InboxMessage;
+    deliver(...cloud.snapshot("host:h1"), { v: 2, host: "h1", kind: "bundle", messages: [offer, offer] }, whole);
+    deliver(cloud.delta(cloud.commit("net:blue", [{ key: "endpoint/e1", body: endpointBody(1) }])));
+    pass(120_000);
+    expect(sent, "nothing is asked while it is fetched").toHaveLength(1);
+    expect(session.state.inSync).toBe(false);
+    release();
+    await expect.poll(() => session.state.inSync).toBe(true);
+    expect(session.state.channels.get("net:blue")?.seq).toBe(2);
+    expect(heard.some((change) => change.get("net:blue") === "whole")).toBe(true);
+    expect(offered.asked).toHaveLength(1);
+    await session.flush();
+    expect(files.get("net:blue")).toEqual({ seq: 2 });
+    await session.close();
+  });
+
+  it("intent session: the offer leads to nothing -> reported, and asked again, ever less often", async () => {
+    const { session, sent, diary, cloud, deliver, pass, offered } = await inSync();
+    const failed = async (times: number) => {
+      cloud.commit("net:blue", [{ key: "endpoint/e1", body: endpointBody(times) }]);
+      deliver(cloud.offer("net:blue").offer);
+      await expect.poll(() => diary.counters.get("snapshot-fetch-failed")).toBe(times);
+    };
+    await failed(1);
+    pass(1_300);
+    expect(sent).toHaveLength(1);
+    await failed(2);
+    pass(1_300);
+    expect(sent).toHaveLength(1);
+    pass(1_300);
+    expect(sent).toHaveLength(2);
+    const { offer, file } = cloud.offer("net:blue");
+    offered.files.set(offer.url, file);
+    deliver(offer);
+    await expect.poll(() => session.state.channels.get("net:blue")?.seq).toBe(3);
+    expect(diary.recent()[0]?.detail).toContain("status 403");
+    await session.close();
+  });
+
+  it("intent session: the network is left while its snapshot is fetched -> it is not held", async () => {
+    const { session, cloud, deliver, offered } = await inSync();
+    cloud.commit("net:blue", [{ key: "endpoint/e1", body: endpointBody(1) }]);
+    const { offer, file } = cloud.offer("net:blue");
+    offered.files.set(offer.url, file);
+    deliver(offer, cloud.delta(cloud.commit("host:h1", [{ key: "network/blue", body: null }])));
+    await expect.poll(() => offered.asked).toHaveLength(1);
+    await session.flush();
+    expect([...session.state.channels.keys()]).toEqual(["host:h1"]);
+    await session.close();
+  });
+
+  it("intent session: told to try again later -> asked after that time and not before", async () => {
+    const { session, sent, deliver, pass } = await inSync();
+    deliver({ v: 2, host: "h1", kind: "retry", afterMs: 3_000, reason: "busy" });
+    pass(2_900);
+    expect(sent).toEqual([]);
+    pass(300);
+    expect(sent).toHaveLength(1);
     await session.close();
   });
 

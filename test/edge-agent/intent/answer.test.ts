@@ -1,0 +1,148 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { syncRequests } from "../../../edge-agent/intent/answer.ts";
+import { createIntent, type IntentEffect, type IntentState, receive } from "../../../edge-agent/intent/intent.ts";
+import { type ChannelReplica, fromSnapshot } from "../../../edge-agent/intent/replica.ts";
+import { EMPTY_DIGEST, hashRecord, hashText } from "../../../shared/message/digest.ts";
+import { type InboxMessage, type InSyncMessage, MAX_PAYLOAD_BYTES } from "../../../shared/message/inbox.ts";
+import { coverAll, inRange, splitRange } from "../../../shared/message/range.ts";
+import { SyncRequest } from "../../../shared/message/sync.ts";
+import { type Channel, networkChannel } from "../../../shared/model/record.ts";
+import { createCloudModel, networkBody } from "./cloud-model.ts";
+
+const MANY = 6_000;
+const name = (index: number) => `net-${String(index).padStart(5, "0")}-of-a-tenant-with-a-long-name`;
+
+function held(channel: Channel, records: { key: string; version: number; body: unknown }[]): ChannelReplica {
+  const [first] = records;
+  const digest = records.length === 1 && first ? hashRecord(first) : EMPTY_DIGEST;
+  const replica = fromSnapshot({ channel, seq: 5, digest, forwarding: EMPTY_DIGEST, records });
+  if (!replica) throw new Error(channel);
+  return replica;
+}
+
+/** A host that holds its own channel and `networks` that it names. */
+function holding(networks: number): IntentState {
+  const cloud = createCloudModel("h1");
+  const keys = Array.from({ length: networks }, (_, index) => `network/${name(index)}`);
+  const state = createIntent("h1", []);
+  cloud.commit("host:h1", [
+    { key: "host", body: { site: "s1", vtep: "192.0.2.1" } },
+    ...keys.map((key) => ({ key, body: {} })),
+  ]);
+  for (const message of cloud.snapshot("host:h1")) receive(state, message);
+  for (let index = 0; index < networks; index++) {
+    const channel = networkChannel(name(index));
+    state.channels.set(channel, held(channel, [{ key: "network", version: 1, body: networkBody }]));
+  }
+  return state;
+}
+
+/** The end of the answer to one request, as the cloud cuts it. */
+function inSyncOf(state: IntentState, request: SyncRequest, maxBytes = 50_000): InSyncMessage[] {
+  const items = [...state.channels.values()]
+    .filter(({ channel }) => inRange(request, channel))
+    .map(({ channel, seq, digest }) => ({ name: channel, bytes: 90, item: { channel, seq, digest } }))
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  const { from, to } = request;
+  const range = { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) };
+  return splitRange(range, items, maxBytes).map((run) => ({
+    v: 2,
+    host: "h1",
+    kind: "in-sync",
+    channels: run.items.map(({ item }) => item),
+    ...(request.request === undefined ? {} : { request: request.request }),
+    ...run.range,
+    own: state.channels.get("host:h1")?.seq ?? 0,
+  }));
+}
+
+const kinds = (effects: readonly IntentEffect[]) => effects.map(({ kind }) => kind);
+
+describe("sync in parts", () => {
+  it("sync request: 6,000 channels -> parts that fit a message, cover every name, and say each channel once", () => {
+    const state = holding(MANY);
+    const requests = syncRequests(state, 7);
+    expect(requests.length).toBeGreaterThan(3);
+    for (const request of requests) {
+      expect(Buffer.byteLength(JSON.stringify(request))).toBeLessThanOrEqual(MAX_PAYLOAD_BYTES);
+      expect(SyncRequest.parse(request)).toEqual(request);
+      for (const { channel } of request.have) expect(inRange(request, channel)).toBe(true);
+    }
+    expect(coverAll(requests)).toBe(true);
+    expect(requests.flatMap(({ have }) => have)).toHaveLength(MANY + 1);
+    expect(syncRequests(createIntent("h1", []), 1)).toEqual([{ v: 2, request: 1, have: [] }]);
+  });
+
+  it("in-sync: parts in any order, some twice -> in sync with the last one and not before", () => {
+    const state = holding(MANY);
+    const parts = syncRequests(state, 7).flatMap((request) => inSyncOf(state, request));
+    expect(parts.length).toBeGreaterThan(8);
+    const [last, ...others] = parts.toReversed() as [InSyncMessage, ...InSyncMessage[]];
+    for (const part of [...others, ...others]) expect(receive(state, part)).toEqual([]);
+    expect(state.inSync).toBe(false);
+    expect(kinds(receive(state, last))).toEqual(["in-sync"]);
+    expect(state.inSync).toBe(true);
+    expect(state.channels.size).toBe(MANY + 1);
+  });
+
+  it("in-sync: parts of different requests -> not whole together", () => {
+    const state = holding(3);
+    const [first, ...rest] = inSyncOf(state, { v: 2, request: 1, have: [] }, 100) as [
+      InSyncMessage,
+      ...InSyncMessage[],
+    ];
+    receive(state, { ...first, request: 2 });
+    for (const part of rest) receive(state, part);
+    expect(state.inSync).toBe(false);
+    receive(state, first);
+    expect(state.inSync).toBe(true);
+  });
+
+  it("in-sync: a range that does not name what is held in it -> dropped there, and nowhere else", () => {
+    const state = holding(3);
+    const own = state.channels.get("host:h1")?.seq ?? 0;
+    state.channels.set("net:a", held("net:a", []));
+    state.channels.set("net:z", held("net:z", []));
+    const message = { v: 2, host: "h1", kind: "in-sync", channels: [], request: 1, to: "net:b", from: "net:", own };
+    expect(receive(state, message as InboxMessage)).toEqual([{ kind: "dropped", channel: "net:a" }]);
+    expect(state.channels.has("net:z")).toBe(true);
+  });
+
+  it("in-sync: the host's own channel is behind, in another part -> in sync only when it has come", () => {
+    const cloud = createCloudModel("h1");
+    const state = createIntent("h1", []);
+    cloud.commit("host:h1", [{ key: "host", body: { site: "s1", vtep: "192.0.2.1" } }]);
+    receive(state, { v: 2, host: "h1", kind: "in-sync", channels: [], request: 1, own: 1 });
+    expect(state.inSync).toBe(false);
+    const effects = cloud.snapshot("host:h1").flatMap((message) => receive(state, message));
+    expect(kinds(effects)).toEqual(["changed", "in-sync"]);
+  });
+
+  it("in-sync: names a channel with other content -> asked for, not in sync", () => {
+    const state = holding(1);
+    const [message] = inSyncOf(state, { v: 2, request: 1, have: [] }) as [InSyncMessage];
+    const wrong = message.channels.map((item) => ({ ...item, digest: hashText(item.channel) }));
+    expect(receive(state, { ...message, channels: wrong })).toMatchObject([{ kind: "sync", reason: "incomplete" }]);
+    expect(state.inSync).toBe(false);
+  });
+});
+
+describe("ranges", () => {
+  it("ranges: any cut of any names -> runs that cover all, hold each name once and fit", () => {
+    const names = fc.uniqueArray(fc.string({ minLength: 1, maxLength: 8 }), { maxLength: 40 });
+    fc.assert(
+      fc.property(names, fc.integer({ min: 1, max: 60 }), fc.infiniteStream(fc.nat()), (all, maxBytes, order) => {
+        const items = all.toSorted((a, b) => (a < b ? -1 : 1)).map((each) => ({ name: each, bytes: each.length }));
+        const runs = splitRange({}, items, maxBytes);
+        const shuffled = runs.map((run) => ({ run, at: order.next().value })).toSorted((a, b) => a.at - b.at);
+        expect(coverAll(shuffled.map(({ run }) => run.range))).toBe(true);
+        if (runs.length > 1) expect(coverAll(runs.slice(1).map(({ range }) => range))).toBe(false);
+        expect(runs.flatMap((run) => run.items)).toEqual(items);
+        for (const run of runs) for (const item of run.items) expect(inRange(run.range, item.name)).toBe(true);
+        for (const run of runs.filter((one) => one.items.length > 1))
+          expect(run.items.reduce((sum, item) => sum + item.bytes + 1, 0)).toBeLessThanOrEqual(maxBytes + 1);
+      }),
+    );
+  });
+});
