@@ -13,9 +13,14 @@
 import * as z from "zod";
 import { AsnField, InterfaceName, IpField, MacField, MtuBytes, PrefixField, Slug, VniField } from "./fields.ts";
 import { AllowedAddress, BgpPeer, HostBgp, RouteTargets } from "./resource.ts";
+import { PlacedUnderlay } from "./underlay.ts";
 
 /** As the API has it, but with what a later version adds ignored: an agent may be older than the cloud. */
-const PlacedBgp = z.object({ ...HostBgp.shape, peers: z.array(BgpPeer.strip()) });
+const PlacedBgp = z.object({
+  ...HostBgp.shape,
+  peers: z.array(BgpPeer.strip()),
+  underlay: PlacedUnderlay.optional(),
+});
 
 export const NetworkRecord = z.object({
   tenant: Slug,

@@ -18,6 +18,7 @@ import {
   VtepField,
 } from "./fields.ts";
 import { isLinkLocal } from "../address/ip.ts";
+import { BgpFamilies, HostUnderlay, MaximumRoutes } from "./underlay.ts";
 
 /** What every stored resource carries. `version` only grows, also over a deletion and re-creation of the same id. */
 export const Stored = z.object({
@@ -57,15 +58,10 @@ export const BgpPeer = z
     passive: z.boolean().optional(),
     /** Administratively down; the peer is told the reason (RFC 9003). */
     shutdown: z.strictObject({ reason: DisplayName.optional() }).optional(),
-    /** The session ends with more routes held than that; a warning comes at `warnPercent` of it, default 75. */
-    maximumRoutes: z
-      .strictObject({
-        limit: z.number().int().min(1).max(0xffffffff),
-        warnPercent: z.number().int().min(1).max(100).optional(),
-        /** The session is tried again after so long; absent: when the peer's settings change. */
-        restartAfterSec: z.number().int().min(1).max(86_400).optional(),
-      })
-      .optional(),
+    /** What the peer is offered; default EVPN alone. At least one must be agreed for a session. */
+    families: BgpFamilies.optional(),
+    /** In each family. */
+    maximumRoutes: MaximumRoutes.optional(),
     /** What this host is to the peer (RFC 9234), told to external peers; and whether the peer must tell its own. */
     role: z.enum(["provider", "rs", "rs-client", "customer", "peer"]).optional(),
     strictRole: z.boolean().optional(),
@@ -93,6 +89,8 @@ export const HostBgp = z.strictObject({
   asn: AsnField,
   routerId: Ipv4Field.optional(),
   peers: z.array(BgpPeer).max(8, "must be at most 8 peers"),
+  /** Unicast routes with the peers that are offered such families. */
+  underlay: HostUnderlay.optional(),
 });
 export type HostBgp = z.infer<typeof HostBgp>;
 
