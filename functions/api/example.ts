@@ -24,6 +24,11 @@ export const endpoint = { ...newEndpoint, network: "web", mobility: 0, ...stored
 
 export const tenantPatch = { name: "Acme Corporation" };
 export const sitePatch = { name: "Frankfurt 2" };
+export const underlay = {
+  announceVtep: true,
+  accept: [{ prefix: "192.0.2.0/24", ge: 32 }, { prefix: "0.0.0.0/0" }],
+  multipathRelax: true,
+};
 export const hostPatch = { name: null, bgp: { peers: [{ address: "192.0.2.2", asn: 65100 }] } };
 export const networkPatch = { subnets: ["10.1.0.0/24", "2001:db8:1::/64"], mtuBytes: 1450 };
 export const endpointPatch = { ips: ["10.1.0.10", "2001:db8:1::10"] };

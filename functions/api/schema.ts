@@ -31,6 +31,7 @@ import {
   Stored,
   Tenant,
 } from "../../shared/model/resource.ts";
+import { BgpFamilies, HostUnderlay } from "../../shared/model/underlay.ts";
 import { EndpointChange, HostChange, NetworkChange, SiteChange, TenantChange } from "../domain/command.ts";
 import * as example from "./example.ts";
 
@@ -74,6 +75,26 @@ describeField(HoldTimeSec, "BGP hold time in seconds (RFC 4271 4.2): 0 for none,
   maximum: 65535,
 });
 describeField(MtuBytes, "Overlay MTU in octets.", 1450);
+describeField(BgpFamilies, "What the peer is offered (RFC 4760); one must be agreed. Default: evpn alone.", ["evpn"]);
+describeField(
+  HostUnderlay,
+  "Unicast routes with the peers that are offered such families. Nothing is announced or accepted but what it names.",
+  example.underlay,
+);
+describeField(HostUnderlay.shape.announceVtep, "Announce the VTEP's address as a /32 or /128; nothing else is.", true);
+describeField(
+  HostUnderlay.shape.accept,
+  "A prefix list. Absent: nothing of external peers (RFC 8212), everything of internal ones.",
+  example.underlay.accept,
+);
+describeField(HostUnderlay.shape.nextHops, "Next hops that routes may have; link-local ones always. Absent: any.", [
+  "192.0.2.0/24",
+]);
+describeField(HostUnderlay.shape.maximumPaths, "Equal paths used at a time, 1 to 64; default 8.", 8);
+describeField(HostUnderlay.shape.multipathRelax, "Paths of equal length through other ASes count as equal.", true);
+describeField(HostUnderlay.shape.maximumRoutes, "How many routes a peer may have here, in each unicast family.", {
+  limit: 1000,
+});
 describeField(Stored.shape.version, "Grows with every change, over a deletion and re-creation too.", 1);
 describeField(Stored.shape.createdAt, "When it was created.", example.AT);
 describeField(Stored.shape.updatedAt, "When it was last changed.", example.AT);

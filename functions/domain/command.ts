@@ -19,7 +19,10 @@ import {
 
 /** In a merge patch the members of an object are patched too, so none is required. */
 export const HostChange = HostPatch.extend({
-  bgp: HostBgp.partial().extend({ routerId: HostBgp.shape.routerId.nullable() }).nullable().optional(),
+  bgp: HostBgp.partial()
+    .extend({ routerId: HostBgp.shape.routerId.nullable(), underlay: HostBgp.shape.underlay.nullable() })
+    .nullable()
+    .optional(),
 });
 export const NetworkChange = NetworkPatch.extend({ routeTargets: RouteTargets.partial().nullable().optional() });
 export const TenantChange = TenantPatch;

@@ -22,7 +22,7 @@ describe("underlay: accepted prefixes", () => {
     { prefix: "10.0.0.0/16", le: 33 },
     { prefix: "2001:db8::/32", le: 129 },
   ])("%j -> refused: bounds in the wrong order or beyond the family", (entry) => {
-    expect(faults({ accept: [entry] })).toHaveLength(1);
+    expect(faults({ accept: [entry] })).not.toEqual([]);
   });
 
   it("an unknown field -> refused by the API, ignored by an agent", () => {
