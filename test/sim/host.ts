@@ -6,7 +6,8 @@ import { createSpeaker } from "../../edge-agent/bgp/speaker.ts";
 import type { Transport } from "../../edge-agent/bgp/ports.ts";
 import type { Kernel } from "../../edge-agent/dataplane/kernel.ts";
 import { createMemoryKernel, type MemoryKernel } from "../../edge-agent/dataplane/memory-kernel.ts";
-import { decodeReplica, encodeReplica, type ReplicaStore } from "../../edge-agent/intent/replica-files.ts";
+import { entryLine, readReplicaFile, wholeLines } from "../../edge-agent/intent/replica-file.ts";
+import type { ReplicaStore } from "../../edge-agent/intent/replica-files.ts";
 import { createDiary } from "../../edge-agent/log.ts";
 import type { IpAddress } from "../../shared/address/ip.ts";
 import type { Channel } from "../../shared/model/record.ts";
@@ -99,6 +100,7 @@ export function createHost(options: {
   }
 
   function diskOf(process: Process): ReplicaStore {
+    const saved = new Map<Channel, number>();
     const refuse = async () => {
       await clockwork.sleep(clockwork.between(1, 20));
       if (!process.alive()) await new Promise<never>(() => undefined);
@@ -106,17 +108,25 @@ export function createHost(options: {
     };
     return {
       async load() {
-        const decoded = Array.from(disk.values(), decodeReplica);
-        return { replicas: decoded.filter((replica) => typeof replica !== "string"), setAside: [] };
+        const files = await Promise.all(Array.from(disk.values(), (text) => readReplicaFile(inOnePiece(text))));
+        const read = files.filter((file) => typeof file !== "string");
+        for (const { replica } of read) saved.set(replica.channel, replica.seq);
+        return { replicas: read.map(({ replica }) => replica), setAside: [] };
       },
-      async save(replica) {
-        const text = encodeReplica(replica);
+      async save(replica, entries) {
+        const { channel } = replica;
+        const news = entries?.filter(({ seq }) => seq > (saved.get(channel) ?? Number.POSITIVE_INFINITY)) ?? [];
+        const before = news[0]?.prev === saved.get(channel) ? disk.get(channel) : undefined;
+        const text = before === undefined ? [...wholeLines(replica)].join("") : before + news.map(entryLine).join("");
+        const seq = before === undefined ? replica.seq : news.at(-1)?.seq;
         await refuse();
-        disk.set(replica.channel, text);
+        disk.set(channel, text);
+        if (seq !== undefined) saved.set(channel, seq);
       },
       async remove(channel) {
         await refuse();
         disk.delete(channel);
+        saved.delete(channel);
       },
     };
   }
@@ -150,6 +160,11 @@ export function createHost(options: {
         broker: broker.connect(id, process),
         kernel: kernelOf(process),
         replica: diskOf(process),
+        snapshots: {
+          open: () => {
+            throw new Error("the networks here are small: nothing is on offer");
+          },
+        },
         speaker: (listener, start) =>
           createSpeaker(
             { transport: options.transport(process), clock: process.clock, random, staleMs: 20_000, ...start },
@@ -200,4 +215,8 @@ export function createHost(options: {
     },
   };
   return host;
+}
+
+async function* inOnePiece(text: string): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(text);
 }
