@@ -1,0 +1,148 @@
+// diff(desired, actual) -> ops and problems of tenant routers, pure. Ops come in an order that opens no gap and no leak: a
+// table has its last resort before a bridge is in its VRF, the rules of the host come first, and routes by a VTEP follow
+// what they need; deletions come last. Deletes nothing that is not ours, and nothing at all before `mayDelete`.
+
+import type { Vni } from "../../shared/address/vni.ts";
+import { diffBridges, diffL3Devices, foreignL3Devices, isUnusableL3 } from "./router-diff-devices.ts";
+import { diffHost } from "./router-diff-host.ts";
+import { diffRoutes, removeRoutes } from "./router-diff-routes.ts";
+import type { ActualRouter, ActualRouters, RouterOp } from "./router-kernel.ts";
+import type { RouterPlan, RouterProblem } from "./router-problem.ts";
+import { type DesiredRouters, hasIpv6, type RouterState, vrfName } from "./router-state.ts";
+import { exposedBy, ipv6Obstacle } from "./router-sysctl.ts";
+
+export type RouterDiff = {
+  /** Every router that is desired or exists, by L3 VNI. */
+  readonly routers: readonly (RouterPlan & { readonly vni: Vni })[];
+  /** Rules, and the switch that is the whole host's. */
+  readonly host: RouterPlan;
+  /** Everything in the order to apply it. */
+  readonly ops: readonly RouterOp[];
+};
+
+const PHASE: Readonly<Record<RouterOp["kind"], number>> = {
+  "add-rule": 0,
+  "add-vrf": 1,
+  "add-l3-vxlan": 2,
+  "set-device": 3,
+  "set-l3-vxlan": 3,
+  "set-sysctl": 4,
+  "replace-l3-entry": 5,
+  "replace-l3-neighbour": 5,
+  "replace-route": 6,
+  "enslave-bridge": 7,
+  "add-address": 8,
+  "delete-route": 10,
+  "delete-l3-neighbour": 11,
+  "delete-l3-entry": 11,
+  "delete-address": 12,
+  "release-bridge": 13,
+  "delete-device": 14,
+  "delete-rule": 15,
+};
+
+const DELETIONS: ReadonlySet<RouterOp["kind"]> = new Set([
+  "delete-route",
+  "delete-l3-neighbour",
+  "delete-l3-entry",
+  "delete-address",
+  "release-bridge",
+  "delete-device",
+] satisfies RouterOp["kind"][]);
+
+/** True for an op that takes something away. A rule is only ever moved, never missed. */
+export function isRouterDeletion(op: RouterOp): boolean {
+  return DELETIONS.has(op.kind);
+}
+
+/** The last resort goes before everything that could need it, a route by a machine behind its bridge's addresses. */
+function phaseOf(op: RouterOp): number {
+  if (op.kind !== "replace-route") return PHASE[op.kind];
+  if (op.route.type === "unreachable") return PHASE["add-vrf"] + 0.5;
+  return op.route.hops.every((hop) => hop.device.startsWith("ovbr")) ? PHASE["add-address"] + 0.5 : PHASE[op.kind];
+}
+
+/** Compares; `mayDelete` says that the desired state is known to be complete. */
+export function diffRouters(
+  desired: DesiredRouters,
+  actual: ActualRouters,
+  options: { readonly mayDelete: boolean },
+): RouterDiff {
+  const wanted = new Map<Vni, RouterState>();
+  const twice = new Set<Vni>();
+  for (const router of desired.routers) {
+    if (wanted.has(router.vni)) twice.add(router.vni);
+    else wanted.set(router.vni, router);
+  }
+  const existing = new Map(actual.routers.map((router) => [router.vni, router]));
+  const host = diffHost([...wanted.values()], actual, options);
+  const vnis = [...new Set([...wanted.keys(), ...existing.keys()])].sort((a, b) => a - b);
+  const routers = vnis.map((vni) => {
+    const router = wanted.get(vni);
+    const have = existing.get(vni);
+    const problems: RouterProblem[] = twice.has(vni) ? [{ kind: "vni-claimed-twice" }] : [];
+    const mayEnslave = host.guarded;
+    const plan = router
+      ? diffRouter(router, have, { actual, mayDelete: options.mayDelete, mayEnslave })
+      : { problems: [], ...withhold(removeRouter(vni, have, actual), options.mayDelete) };
+    return { vni, ...plan, problems: [...problems, ...plan.problems] };
+  });
+  const ops = [...host.ops, ...routers.flatMap((router) => router.ops)].sort((a, b) => phaseOf(a) - phaseOf(b));
+  return { routers, host, ops };
+}
+
+function diffRouter(
+  router: RouterState,
+  have: ActualRouter | undefined,
+  context: { readonly actual: ActualRouters; readonly mayDelete: boolean; readonly mayEnslave: boolean },
+): RouterPlan {
+  const { actual, mayDelete, mayEnslave } = context;
+  const foreign = foreignL3Devices(router, have, actual);
+  if (foreign.length > 0) return { ops: [], withheld: [], problems: foreign };
+  const unusable = isUnusableL3(router, have);
+  if (unusable.length > 0) {
+    // What is in the way goes, and the next pass finds it missing.
+    const drop = unusable.map((name): RouterOp => ({ kind: "delete-device", vni: router.vni, name }));
+    const problems = unusable.map((device): RouterProblem => ({ kind: "device-unusable", device }));
+    return { ...withhold(drop, mayDelete), problems: mayDelete ? [] : problems };
+  }
+  const ipv6 = ipv6Obstacle(actual, vrfName(router.vni));
+  const reachable = ipv6 === "absent" ? withoutIpv6(router) : router;
+  const devices = diffL3Devices(reachable, have, actual);
+  const bridges = diffBridges(reachable, actual, mayEnslave);
+  const all = [...devices.ops, ...bridges.ops, ...diffRoutes(reachable, have, actual)];
+  const problems: RouterProblem[] = [...devices.problems, ...bridges.problems];
+  if (ipv6 && hasIpv6(router)) problems.push({ kind: ipv6 === "absent" ? "no-ipv6" : "ipv6-would-cut-off" });
+  problems.push(...exposedBy(actual).map((key): RouterProblem => ({ kind: "host-exposed", key })));
+  return { ...withhold(all, mayDelete), problems };
+}
+
+/** Bridges leave before the VRF does, so that their gateways do not answer as the host's own addresses. */
+function removeRouter(vni: Vni, have: ActualRouter | undefined, actual: ActualRouters): RouterOp[] {
+  if (!have) return [];
+  const vrf = vrfName(vni);
+  const leaving = actual.bridges.filter((bridge) => bridge.master === vrf);
+  return [
+    ...leaving.flatMap(({ name, addresses }): RouterOp[] => [
+      ...addresses.map((gateway): RouterOp => ({ kind: "delete-address", vni, name, gateway })),
+      { kind: "release-bridge", vni, name, vrf },
+    ]),
+    ...removeRoutes(have),
+    ...[have.vxlan, have.vrf].flatMap((device): RouterOp[] =>
+      device ? [{ kind: "delete-device", vni, name: device.name }] : [],
+    ),
+  ];
+}
+
+function withoutIpv6(router: RouterState): RouterState {
+  const networks = router.networks.map(({ vni, gateways }) => ({
+    vni,
+    gateways: gateways.filter(({ ip }) => !ip.includes(":")),
+  }));
+  return { ...router, networks, routes: router.routes.filter(({ prefix }) => !prefix.includes(":")) };
+}
+
+function withhold(all: readonly RouterOp[], mayDelete: boolean): Pick<RouterPlan, "ops" | "withheld"> {
+  if (mayDelete) return { ops: all, withheld: [] };
+  return { ops: all.filter((op) => !isRouterDeletion(op)), withheld: all.filter(isRouterDeletion) };
+}

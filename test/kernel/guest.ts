@@ -1,0 +1,27 @@
+// Inside the guest kernel: loads what its network needs and runs the suites named on the command line, as JSON into a file.
+// usage: node --import tsx test/kernel/guest.ts RESULT SUITE...
+
+import { execFileSync } from "node:child_process";
+import { startVitest } from "vitest/node";
+
+/** The guest is 3 to 16 times slower than the machine it runs on. */
+const TEST_TIMEOUT_MS = 90_000;
+
+const [result, ...suites] = process.argv.slice(2);
+if (result === undefined || suites.length === 0) throw new Error("usage: guest.ts RESULT SUITE...");
+
+execFileSync("modprobe", ["-a", "bridge", "vxlan", "vrf", "veth", "ipv6", "dummy"]);
+const vitest = await startVitest("test", [], {
+  config: false,
+  include: suites,
+  exclude: [],
+  fileParallelism: false,
+  pool: "threads",
+  isolate: false,
+  testTimeout: TEST_TIMEOUT_MS,
+  hookTimeout: TEST_TIMEOUT_MS,
+  reporters: ["verbose", "json"],
+  outputFile: { json: result },
+  watch: false,
+});
+await vitest.close();

@@ -1,0 +1,48 @@
+// The contract of the router part of the kernel, on a real one with VRF (test/netns/vrf-kernel.test.ts boots it).
+
+import { execFileSync } from "node:child_process";
+import { afterAll, describe } from "vitest";
+import { loadLibc } from "../../edge-agent/netlink/libc.ts";
+import { createNetlinkRouters } from "../../edge-agent/netlink/routers.ts";
+import { ownerMark } from "../../edge-agent/dataplane/state.ts";
+import { VTEP } from "../contract/kernel.ts";
+import { routersContract } from "../contract/routers.ts";
+import { makeNamespace } from "../netns/namespace.ts";
+
+describe("routers on a kernel with VRF", () => {
+  const said: string[] = [];
+  afterAll(() => {
+    if (said.length > 0) throw new Error(said.join("; "));
+  });
+
+  routersContract(async () => {
+    const namespace = makeNamespace("routers");
+    namespace.run("ip link add name u0 type dummy");
+    namespace.run(`ip address add ${VTEP}/24 dev u0`);
+    namespace.run("ip link set u0 up");
+    const kernel = createNetlinkRouters({ libc: await loadLibc(), netns: namespace.name }, (text) => said.push(text));
+    return {
+      kernel,
+      addBridge: async (vni) => {
+        namespace.run(`ip link add name ovbr${vni} type bridge`);
+        namespace.run(`ip link set ovbr${vni} addrgenmode none`);
+        namespace.run(`ip link set ovbr${vni} up`);
+        const mark = ownerMark("blue", "acme");
+        execFileSync("ip", ["-n", namespace.name, "link", "set", `ovbr${vni}`, "alias", mark]);
+      },
+      addForeignVrf: async (name, table) => {
+        namespace.run(`ip link add name ${name} type vrf table ${table}`);
+      },
+      addRouteByHand: async (prefix, table) => {
+        namespace.run(`ip route add blackhole ${prefix} table ${table}`);
+      },
+      deleteRouteByHand: async (prefix, table) => {
+        namespace.run(`ip route del ${prefix} table ${table}`);
+      },
+      close: async () => {
+        kernel.close();
+        namespace.remove();
+      },
+    };
+  });
+});
