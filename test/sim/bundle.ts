@@ -1,4 +1,5 @@
-// The simulation as one file for plain node: it starts faster than from source, and a mutant can be put in on the way.
+// The simulation as one file for plain node: it starts faster than from source, a mutant can be
+// put in on the way, and nothing in it waits for a thread.
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -6,12 +7,13 @@ import { build } from "esbuild";
 import type { Mutant } from "./mutants.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
+const ZLIB = join(import.meta.dirname, "zlib.ts");
 
 /** Writes the bundle to `outfile`; with `mutant`, that bug is in it. */
 export async function bundleSimulation(outfile: string, mutant?: Mutant): Promise<void> {
   let found = 0;
   await build({
-    entryPoints: [join(import.meta.dirname, "main.ts")],
+    entryPoints: [join(import.meta.dirname, "worker.ts")],
     outfile,
     bundle: true,
     platform: "node",
@@ -22,8 +24,12 @@ export async function bundleSimulation(outfile: string, mutant?: Mutant): Promis
     logLevel: "error",
     plugins: [
       {
-        name: "mutant",
+        name: "simulation",
         setup(bundle) {
+          // Only what the agent and the functions import; the SDK keeps the real one.
+          bundle.onResolve({ filter: /^node:zlib$/ }, ({ importer }) =>
+            importer.endsWith(".ts") && !importer.startsWith(import.meta.dirname) ? { path: ZLIB } : undefined,
+          );
           bundle.onLoad({ filter: /\.ts$/ }, async ({ path }) => {
             if (!mutant || path !== join(ROOT, mutant.file)) return undefined;
             const source = await readFile(path, "utf8");

@@ -6,8 +6,9 @@ import { createSpeaker } from "../../edge-agent/bgp/speaker.ts";
 import type { Transport } from "../../edge-agent/bgp/ports.ts";
 import type { Kernel } from "../../edge-agent/dataplane/kernel.ts";
 import { createMemoryKernel, type MemoryKernel } from "../../edge-agent/dataplane/memory-kernel.ts";
+import type { SnapshotSource } from "../../edge-agent/intent/fetch-snapshot.ts";
 import { entryLine, readReplicaFile, wholeLines } from "../../edge-agent/intent/replica-file.ts";
-import type { ReplicaStore } from "../../edge-agent/intent/replica-files.ts";
+import type { LoadedReplicas, ReplicaStore } from "../../edge-agent/intent/replica-files.ts";
 import { createDiary } from "../../edge-agent/log.ts";
 import type { IpAddress } from "../../shared/address/ip.ts";
 import type { Channel } from "../../shared/model/record.ts";
@@ -44,6 +45,7 @@ export function createHost(options: {
   readonly clockwork: Clockwork;
   readonly weather: () => Weather;
   readonly broker: SimBroker;
+  readonly snapshots: SnapshotSource;
   readonly transport: (process: Process) => Transport;
   /** After each write of the agent, before it hears of its outcome. */
   readonly written: (host: SimHost) => Promise<void>;
@@ -100,33 +102,48 @@ export function createHost(options: {
   }
 
   function diskOf(process: Process): ReplicaStore {
-    const saved = new Map<Channel, number>();
     const refuse = async () => {
       await clockwork.sleep(clockwork.between(1, 20));
       if (!process.alive()) await new Promise<never>(() => undefined);
       if (happening(clockwork, "disk refuses", weather().diskRefuses)) throw new Error("no space left on device");
     };
+    /** The step that each file is known to end with; entries are appended to nothing else. */
+    const known = new Map<Channel, number>();
     return {
       async load() {
-        const files = await Promise.all(Array.from(disk.values(), (text) => readReplicaFile(inOnePiece(text))));
-        const read = files.filter((file) => typeof file !== "string");
-        for (const { replica } of read) saved.set(replica.channel, replica.seq);
-        return { replicas: read.map(({ replica }) => replica), setAside: [] };
+        const loaded: LoadedReplicas = { replicas: [], setAside: [] };
+        for (const [channel, text] of disk) {
+          const read = await readReplicaFile(chunksOf(text));
+          if (typeof read === "string") {
+            loaded.setAside.push({ file: channel, reason: read });
+            disk.delete(channel);
+            continue;
+          }
+          disk.set(channel, text.slice(0, read.bytes));
+          known.set(channel, read.replica.seq);
+          loaded.replicas.push(read.replica);
+        }
+        return loaded;
       },
       async save(replica, entries) {
-        const { channel } = replica;
-        const news = entries?.filter(({ seq }) => seq > (saved.get(channel) ?? Number.POSITIVE_INFINITY)) ?? [];
-        const before = news[0]?.prev === saved.get(channel) ? disk.get(channel) : undefined;
-        const text = before === undefined ? [...wholeLines(replica)].join("") : before + news.map(entryLine).join("");
-        const seq = before === undefined ? replica.seq : news.at(-1)?.seq;
+        const { channel, seq } = replica;
+        const whole = [...wholeLines(replica)].join("");
+        const at = known.get(channel);
+        known.delete(channel);
+        const news = entries?.filter((entry) => entry.seq > (at ?? 0));
+        const appends = at !== undefined && news?.[0]?.prev === at && news.at(-1)?.seq === seq;
+        const more = appends ? news.map(entryLine).join("") : undefined;
+        // What a crash leaves of an append is any part of it; a whole file is put in place or not.
+        const before = disk.get(channel) ?? "";
+        if (more !== undefined) disk.set(channel, before + more.slice(0, clockwork.between(0, more.length)));
         await refuse();
-        disk.set(channel, text);
-        if (seq !== undefined) saved.set(channel, seq);
+        disk.set(channel, more === undefined ? whole : before + more);
+        known.set(channel, seq);
       },
       async remove(channel) {
+        known.delete(channel);
         await refuse();
         disk.delete(channel);
-        saved.delete(channel);
       },
     };
   }
@@ -160,11 +177,7 @@ export function createHost(options: {
         broker: broker.connect(id, process),
         kernel: kernelOf(process),
         replica: diskOf(process),
-        snapshots: {
-          open: () => {
-            throw new Error("the networks here are small: nothing is on offer");
-          },
-        },
+        snapshots: options.snapshots,
         speaker: (listener, start) =>
           createSpeaker(
             { transport: options.transport(process), clock: process.clock, random, staleMs: 20_000, ...start },
@@ -217,6 +230,6 @@ export function createHost(options: {
   return host;
 }
 
-async function* inOnePiece(text: string): AsyncGenerator<Uint8Array> {
+async function* chunksOf(text: string): AsyncGenerator<Uint8Array> {
   yield Buffer.from(text);
 }

@@ -84,6 +84,11 @@ async function simulate(clockwork: Clockwork): Promise<void> {
       clockwork,
       weather: () => weather,
       broker,
+      snapshots: {
+        open: () => {
+          throw new Error("no snapshots are offered");
+        },
+      },
       transport: (process) => wires.at(address(vtep), process),
       written: async (host) => {
         await truth.look(host).catch((cause: unknown) => problems.push(cause));
