@@ -4,7 +4,7 @@
 
 import { RawNetlinkSocket } from "netlink";
 import * as k from "./constants.ts";
-import { type Libc, openDescriptors } from "./libc.ts";
+import { type Libc, openDescriptors, RECEIVE_BATCH } from "./libc.ts";
 import { type NetlinkMessage, parseMessages } from "./message.ts";
 
 export type NetlinkSocket = {
@@ -14,13 +14,23 @@ export type NetlinkSocket = {
   readonly guarded: boolean;
   send(octets: Buffer): Promise<void>;
   join(group: number): void;
+  /** Reads all that is there now, without waiting; false if only the event loop can. */
+  drain(): boolean;
   /** Messages lost so far for want of buffer; 0 where that cannot be known. */
   drops(): number;
   close(): void;
 };
 
 /** What a socket is opened with: the C library if it could be loaded, and a namespace if not the process's own. */
-export type Place = { readonly libc: Libc | undefined; readonly netns: string | undefined };
+export type Place = {
+  readonly libc: Libc | undefined;
+  readonly netns: string | undefined;
+  /** The netlink family; default NETLINK_ROUTE. */
+  readonly protocol?: number;
+};
+
+/** Large answers, answers to single messages, or notifications. */
+export type Purpose = "dumps" | "messages" | "events";
 
 export type SocketListener = {
   readonly onMessage: (message: NetlinkMessage) => void;
@@ -28,14 +38,15 @@ export type SocketListener = {
   readonly onError: (cause: Error) => void;
 };
 
-const RECEIVE_BUFFER_BYTES = 32 * 1024 * 1024;
+/** Of notifications it holds about 150,000; the kernel takes the memory only while they wait. */
+const RECEIVE_BUFFER_BYTES = 128 * 1024 * 1024;
 const DUMP_DATAGRAM_BYTES = 32_768;
 
 /** Opens a socket, in the namespace `netns` if given (which needs koffi). */
-export function openSocket(place: Place, purpose: "dumps" | "messages", listener: SocketListener): NetlinkSocket {
+export function openSocket(place: Place, purpose: Purpose, listener: SocketListener): NetlinkSocket {
   const { libc, netns } = place;
   const before = openDescriptors();
-  const construct = (): RawNetlinkSocket => constructSocket(purpose);
+  const construct = (): RawNetlinkSocket => constructSocket(purpose, place.protocol);
   const raw = netns === undefined ? construct() : inNamespace(libc, netns, construct);
   const { port } = raw.address();
   // By what the descriptor refers to, since its number may have been another's a moment ago.
@@ -43,12 +54,25 @@ export function openSocket(place: Place, purpose: "dumps" | "messages", listener
   const opened = [...openDescriptors()].filter(isNew).map(([each]) => each);
   const fd = libc && opened.find((each) => libc.netlinkPort(each) === port);
   const guarded = libc !== undefined && fd !== undefined && guard(libc, fd);
-  raw.on("message", (datagram) => {
+  const take = (datagram: Buffer | undefined): void => {
     try {
+      if (!datagram) throw new Error("a netlink message was longer than the buffer");
       for (const message of parseMessages(datagram)) listener.onMessage(message);
     } catch (cause) {
       listener.onError(asError(cause));
     }
+  };
+  const receiver = guarded && purpose === "events" ? libc.receiver() : undefined;
+  let closed = false;
+  const drain = (): boolean => {
+    if (!receiver || fd === undefined || closed) return false;
+    while (receiver.receive(fd, take) === RECEIVE_BATCH);
+    return true;
+  };
+  raw.on("message", (datagram) => {
+    take(datagram);
+    // The transport makes a buffer and a call for each datagram; the rest of a burst is read many at a time.
+    if (receiver && fd !== undefined && !closed) receiver.receive(fd, take);
   });
   raw.on("truncatedMessage", () => listener.onError(new Error("a netlink message was longer than the buffer")));
   raw.on("error", (cause) => listener.onError(cause));
@@ -60,8 +84,12 @@ export function openSocket(place: Place, purpose: "dumps" | "messages", listener
         raw.send(octets, {}, (cause) => (cause ? reject(cause) : resolve()));
       }),
     join: (group) => raw.addMembership(group),
+    drain,
     drops: () => (libc && fd !== undefined ? libc.drops(fd) : 0),
-    close: () => raw.close(),
+    close: () => {
+      closed = true;
+      raw.close();
+    },
   };
 }
 
@@ -69,10 +97,10 @@ export function openSocket(place: Place, purpose: "dumps" | "messages", listener
  * The transport allocates its whole buffer for every datagram, unless it peeks at the length first. Dumps want the
  * buffer, which the kernel fills (peeking gets 4 KB a datagram); for the small messages it would be 32 KB each.
  */
-function constructSocket(purpose: "dumps" | "messages"): RawNetlinkSocket {
+function constructSocket(purpose: Purpose, protocol: number = k.NETLINK_ROUTE): RawNetlinkSocket {
   const size = 1024 * 1024;
-  return new RawNetlinkSocket(k.NETLINK_ROUTE, {
-    messagePeeking: purpose === "messages",
+  return new RawNetlinkSocket(protocol, {
+    messagePeeking: purpose !== "dumps",
     msgBufferSize: DUMP_DATAGRAM_BYTES,
     recvBufferSize: size,
     sendBufferSize: size,

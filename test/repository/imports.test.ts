@@ -36,6 +36,11 @@ const MAY_IMPORT: readonly (readonly [string, readonly string[], string])[] = [
     ["shared/", "edge-agent/dataplane/", "edge-agent/clock.ts"],
     "netlink implements dataplane's port",
   ],
+  [
+    "edge-agent/nftables/",
+    ["shared/", "edge-agent/dataplane/", "edge-agent/netlink/"],
+    "nftables implements dataplane's port",
+  ],
   ["edge-agent/", ["shared/", "edge-agent/"], "functions and the agent meet in shared only"],
   ["infra/", ["shared/"], "infra deploys files; it imports no function"],
   ["local/", ["shared/", "infra/"], "local runs the synthesised template, not the functions' source"],
@@ -48,7 +53,7 @@ const ADAPTERS: readonly (readonly [RegExp, RegExp])[] = [
   [/^netlink$/, /^edge-agent\/netlink\//],
   [/^koffi$/, /^edge-agent\/(netlink\/|bgp\/transport)/],
   [/^node:(net|tls|dgram)$/, /^(edge-agent\/bgp\/transport|edge-agent\/local\/socket|local\/|lab\/)/],
-  [/^node:child_process$/, /^(local\/|lab\/|infra\/)/],
+  [/^node:child_process$/, /^(edge-agent\/nftables\/nft\.|local\/|lab\/|infra\/)/],
   [/^@aws-sdk\/client-/, /^(functions\/|local\/)/],
   [/^aws-cdk-lib/, /^infra\//],
   [/^constructs$/, /^infra\//],
@@ -94,7 +99,7 @@ describe("imports", () => {
   });
 
   it("imports: clocks and chance -> only where a process begins, and timers in adapters", () => {
-    const mayHaveTimers = /^edge-agent\/(main|netlink\/|bgp\/transport)/;
+    const mayHaveTimers = /^edge-agent\/(main|netlink\/|nftables\/|bgp\/transport)/;
     const wrong = files.filter((file) => {
       if (!/^(shared|functions\/domain|edge-agent)\//.test(file) || mayHaveTimers.test(file)) return false;
       const code = readFileSync(join(ROOT, file), "utf8").replaceAll(/\/\/.*|\/\*[^]*?\*\//g, "");
