@@ -11,7 +11,7 @@
 import type { Mac } from "../shared/address/mac.ts";
 import type { Prefix } from "../shared/address/prefix.ts";
 import type { PeerReport, Report } from "../shared/message/report.ts";
-import { hostChannel } from "../shared/model/record.ts";
+import { hostChannel, type HostRecord } from "../shared/model/record.ts";
 import type { ReceivedRoute } from "./bgp/route.ts";
 import type { PeerSummary, Speaker, SpeakerError, SpeakerListener } from "./bgp/speaker.ts";
 import type { Clock, Random } from "./clock.ts";
@@ -22,7 +22,6 @@ import type { SnapshotSource } from "./intent/fetch-snapshot.ts";
 import type { BrokerConnection } from "./intent/mqtt.ts";
 import type { ReplicaStore } from "./intent/replica-files.ts";
 import { type IntentChange, type IntentSession, openIntent } from "./intent/session.ts";
-import type { HostIntent } from "./intent/view.ts";
 import { createCompleteness } from "./lane/completeness.ts";
 import { createImports } from "./lane/imports.ts";
 import type { Lane, LaneContext } from "./lane/lane.ts";
@@ -57,7 +56,9 @@ export type AgentPorts = {
 export type AgentView = {
   readonly host: string;
   readonly intent: IntentSession["state"];
-  readonly hostIntent: HostIntent | undefined;
+  /** This host's own record. */
+  readonly hostIntent: { readonly host: HostRecord } | undefined;
+  /** Made when it is asked for. */
   readonly overlay: Overlay;
   readonly dataplane: DataplaneReport | undefined;
   readonly peers: readonly PeerSummary[];
@@ -201,15 +202,22 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
     malformed.add({ ...error, atMs: clock.wallMs() });
   }
 
-  return {
-    view: () => ({
+  function view(): AgentView {
+    const record = hostRecord(intent);
+    let overlay: Overlay | undefined;
+    return {
       host,
       intent,
-      hostIntent: networks.hostIntent,
-      overlay: networks.overlay,
+      hostIntent: record && { host: record },
+      // Long for a large fabric, and most views do without.
+      get overlay() {
+        return (overlay ??= networks.overlay());
+      },
       dataplane: reconciler.latest(),
       peers: speaker.summary(),
-      fabric: speaker.ribIn(),
+      get fabric() {
+        return speaker.ribIn();
+      },
       moved: networks.moved(),
       malformed: malformed.recent(),
       diary,
@@ -217,7 +225,11 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
       mayDelete: completeness.now,
       identity: ports.identity,
       nowMs: clock.wallMs(),
-    }),
+    };
+  }
+
+  return {
+    view,
     clearDuplicate: (mac) => networks.clearDuplicate(mac),
     async close() {
       completeness.close();

@@ -1,31 +1,42 @@
 // Intent and fabric in, one picture out: what the kernel should hold, what BGP should announce and import, and where
-// the two sources disagree. The one place where intent, evpn and dataplane meet as data. Pure.
+// the two sources disagree. This is the definition, made from scratch: lane/network.ts keeps the same picture up to date
+// change by change, and is held to this one by test. Pure.
 
 import { type IpAddress, type Ipv4, isIpv4 } from "../shared/address/ip.ts";
 import type { Mac } from "../shared/address/mac.ts";
 import type { RouteDistinguisher } from "../shared/address/rd.ts";
 import type { RouteTarget } from "../shared/address/rt.ts";
+import type { EndpointRecord, HostRecord, VtepRecord } from "../shared/model/record.ts";
 import type { HostBgp } from "../shared/model/resource.ts";
 import type { ExportedRoute, ReceivedRoute } from "./bgp/route.ts";
-import { type DesiredState, type NetworkState, ownerMark } from "./dataplane/state.ts";
+import type { MacTarget } from "./dataplane/desired.ts";
+import {
+  type DesiredState,
+  type NeighbourEntry,
+  type NetworkState,
+  ownerMark,
+  type RemoteEntry,
+} from "./dataplane/state.ts";
 import {
   buildMacTable,
   type Declared,
   type IntentTrust,
+  type MacEntry,
   type MacTable,
   type MobilityDecisions,
   NO_DECISIONS,
   routesOf,
 } from "./evpn/mac-table.ts";
 import { exportTargets, importTargets, routeDistinguishers } from "./evpn/mac-vrf.ts";
-import { originate } from "./evpn/originate.ts";
+import { chooseNeighbour } from "./evpn/mac-vrf-table.ts";
+import { type Originator, originateMac, originateMembership } from "./evpn/originate.ts";
 import { type ExportRefusal, exportRefusal, leadsWhereAllowed, type NextHopList } from "./evpn/policy.ts";
 import type { HostIntent, NetworkIntent } from "./intent/view.ts";
 
 /** One network of the picture. */
 export type OverlayNetwork = {
   readonly id: string;
-  readonly intent: NetworkIntent;
+  readonly tenant: string;
   /** Undefined without a BGP identifier to make it of. */
   readonly rd: RouteDistinguisher | undefined;
   readonly imports: ReadonlySet<RouteTarget>;
@@ -33,34 +44,21 @@ export type OverlayNetwork = {
   readonly state: NetworkState;
 };
 
+/** A route that policy kept from being announced: always a fault of ours, and worth an event. */
+export type RefusedExport = { readonly route: ExportedRoute; readonly reason: ExportRefusal };
+
 export type Overlay = {
   readonly networks: readonly OverlayNetwork[];
   readonly desired: DesiredState;
   readonly exports: readonly ExportedRoute[];
-  /** Routes that policy kept from being announced: always a fault of ours, and worth an event. */
-  readonly refusedExports: readonly { readonly route: ExportedRoute; readonly reason: ExportRefusal }[];
+  readonly refusedExports: readonly RefusedExport[];
   /** The union of all networks' import route targets: a route with none of them never reaches a table. */
   readonly imports: ReadonlySet<RouteTarget>;
 };
 
-export const EMPTY_OVERLAY: Overlay = {
-  networks: [],
-  desired: { networks: [] },
-  exports: [],
-  refusedExports: [],
-  imports: new Set(),
-};
-
 /** The BGP identifier (RFC 6286): as configured, else the VTEP address if that is IPv4. */
-export function routerIdOf(host: { vtep: HostIntent["host"]["vtep"]; bgp?: HostBgp | undefined }): Ipv4 | undefined {
+export function routerIdOf(host: { vtep: HostRecord["vtep"]; bgp?: HostBgp | undefined }): Ipv4 | undefined {
   return host.bgp?.routerId ?? (isIpv4(host.vtep) ? host.vtep : undefined);
-}
-
-/** The route targets that this host's networks import, which decide what is kept of the fabric's routes at all. */
-export function importsOf(intent: HostIntent): ReadonlySet<RouteTarget> {
-  const all = new Set<RouteTarget>();
-  for (const network of intent.networks) for (const target of networkImports(intent, network)) all.add(target);
-  return all;
 }
 
 /** What the overlay depends on besides intent and fabric: which VTEPs may be used, how far intent can be relied on, and which MACs moved. */
@@ -88,88 +86,135 @@ export function buildOverlay(
   const routerId = routerIdOf(intent.host);
   const vnis = intent.networks.map((network) => network.definition.vni);
   const rds = routerId ? routeDistinguishers(vnis, routerId) : undefined;
-  const networks = intent.networks.map((network) => ({
-    ...buildNetwork(intent, network, accepted, context),
-    rd: rds?.get(network.definition.vni),
-  }));
-  const originated = networks.flatMap(({ intent: network, table, rd }) => {
-    const vni = network.definition.vni;
-    if (!rd || !intent.host.bgp) return [];
-    const routeTargets = exportTargets(membership(network), intent.host.bgp);
-    const { vtep } = intent.host;
-    const macs = new Set(network.endpoints.flatMap(({ record }) => (record.host === intent.id ? [record.mac] : [])));
-    const routes = originate({ vni, rd, vtep, routeTargets, entries: table.entries });
-    return routes.map((route) => ({ route, reason: exportRefusal(route, { vtep, rd, macs }) }));
+  const built = intent.networks.map((network) => {
+    const settings = settingsOf(intent, network, rds?.get(network.definition.vni));
+    return buildNetwork(intent, network, settings, { fabric: accepted, context });
   });
+  const announced = built.flatMap(({ announcements }) => announcements);
+  const networks = built.map(({ network }) => network);
   return {
     networks,
     desired: { networks: networks.map((network) => network.state) },
-    exports: originated.flatMap(({ route, reason }) => (reason ? [] : [route])),
-    refusedExports: originated.flatMap(({ route, reason }) => (reason ? [{ route, reason }] : [])),
+    exports: announced.flatMap(({ route, reason }) => (reason ? [] : [route])),
+    refusedExports: announced.flatMap(({ route, reason }) => (reason ? [{ route, reason }] : [])),
     imports: new Set(networks.flatMap((network) => [...network.imports])),
   };
 }
 
+/** Everything of a network that its definition, its members and this host's own record decide. */
+export type NetworkSettings = {
+  readonly frame: Pick<NetworkState, "vni" | "owner" | "vtep" | "mtuBytes">;
+  /** Undefined without a BGP identifier to make it of. */
+  readonly rd: RouteDistinguisher | undefined;
+  readonly imports: ReadonlySet<RouteTarget>;
+  /** Undefined where there is no BGP. */
+  readonly originator: Originator | undefined;
+};
+
+export function settingsOf(
+  { host }: Pick<HostIntent, "host">,
+  { id, definition, vteps }: Pick<NetworkIntent, "id" | "definition" | "vteps">,
+  rd: RouteDistinguisher | undefined,
+): NetworkSettings {
+  const { vni, tenant, mtuBytes, routeTargets } = definition;
+  const { vtep, bgp } = host;
+  const membership = { vni, routeTargets, asns: Array.from(vteps.values()).flatMap(({ asns }) => asns) };
+  return {
+    frame: { vni, owner: ownerMark(id, tenant), vtep, mtuBytes },
+    rd,
+    imports: bgp ? importTargets(membership, bgp) : new Set(),
+    originator: rd && bgp ? { vni, rd, vtep, routeTargets: exportTargets(membership, bgp) } : undefined,
+  };
+}
+
+/** An endpoint whose host's VTEP is not known is left out: there is nowhere to send its frames. */
+export function declaredOf(
+  own: { readonly id: string; readonly vtep: IpAddress },
+  vteps: ReadonlyMap<string, VtepRecord>,
+  { id, record }: { readonly id: string; readonly record: EndpointRecord },
+): Declared | undefined {
+  const { mac, ips, mobility, host, port } = record;
+  if (host === own.id) return { id, mac, ips, mobility, vtep: own.vtep, port };
+  const vtep = vteps.get(host)?.address;
+  return vtep && { id, mac, ips, mobility, vtep };
+}
+
+/** Where frames to an entry's MAC go. */
+export function targetOf({ port, vtep, vni, segment }: MacEntry): MacTarget {
+  if (port !== undefined) return { kind: "local", port };
+  return { kind: "remote", vteps: segment?.vteps ?? [vtep], ...(vni !== undefined && { vni }) };
+}
+
+/** A route as it would be announced, and why it may not be. */
+export type Announcement = { readonly route: ExportedRoute; readonly reason: ExportRefusal | undefined };
+
+/** The network's own route. */
+export function announceMembership(originator: Originator): Announcement {
+  const route = originateMembership(originator);
+  return { route, reason: exportRefusal(route, { ...originator, macs: new Set() }) };
+}
+
+/** The routes of one entry; `macs` are those of the endpoints declared here. */
+export function announceMac(
+  originator: Originator,
+  entry: MacEntry,
+  macs: Pick<ReadonlySet<Mac>, "has">,
+): readonly Announcement[] {
+  if (entry.source !== "local") return NOTHING;
+  const { vtep, rd } = originator;
+  return originateMac(originator, entry).map((route) => ({ route, reason: exportRefusal(route, { vtep, rd, macs }) }));
+}
+
+const NOTHING: readonly Announcement[] = [];
+
 function buildNetwork(
   intent: HostIntent,
   network: NetworkIntent,
-  fabric: readonly ReceivedRoute[],
-  context: OverlayContext,
-): Omit<OverlayNetwork, "rd"> {
-  const imports = networkImports(intent, network);
-  const ownVtep = intent.host.vtep;
-  const declared = declaredOf(intent, network);
+  settings: NetworkSettings,
+  { fabric, context }: { readonly fabric: readonly ReceivedRoute[]; readonly context: OverlayContext },
+): { network: OverlayNetwork; announcements: readonly Announcement[] } {
+  const { frame, imports, originator } = settings;
+  const own = { id: intent.id, vtep: intent.host.vtep };
+  const declared = network.endpoints.flatMap((endpoint) => declaredOf(own, network.vteps, endpoint) ?? []);
   const table = buildMacTable({
-    ownVtep,
+    ownVtep: own.vtep,
+    vni: frame.vni,
     declared,
     members: Array.from(network.vteps.values(), (vtep) => vtep.address),
     fabric: routesOf(fabric, imports),
     decisions: context.decisions(network.id),
     trust: context.trust,
   });
-  const local = table.entries.flatMap(({ mac, port }) => (port === undefined ? [] : [{ mac, port }]));
   const state: NetworkState = {
-    vni: network.definition.vni,
-    owner: ownerMark(network.id, network.definition.tenant),
-    vtep: ownVtep,
-    mtuBytes: network.definition.mtuBytes,
+    ...frame,
     // Of an endpoint that the fabric is followed for, too: it may come back.
     ports: Array.from(new Set(declared.flatMap(({ port }) => port ?? [])), (name) => ({ name })),
-    local,
-    remote: table.entries.filter((entry) => entry.source !== "local").map(({ mac, vtep }) => ({ mac, vtep })),
+    local: table.entries.flatMap(({ mac, port }) => (port === undefined ? [] : [{ mac, port }])),
+    remote: table.entries.flatMap((entry) => (entry.port === undefined ? [remoteOf(entry)] : [])),
     flood: table.flood.map((member) => member.vtep),
-    neighbours: uniqueNeighbours(table),
+    neighbours: neighboursOf(table),
   };
-  return { id: network.id, intent: network, imports, table, state };
+  const macs = new Set(network.endpoints.flatMap(({ record }) => (record.host === own.id ? [record.mac] : [])));
+  const announcements = originator
+    ? [announceMembership(originator), ...table.entries.flatMap((entry) => announceMac(originator, entry, macs))]
+    : [];
+  const { id, definition } = network;
+  return { network: { id, tenant: definition.tenant, rd: settings.rd, imports, table, state }, announcements };
 }
 
-/** An endpoint whose host's VTEP is not known is left out: there is nowhere to send its frames. */
-function declaredOf(intent: HostIntent, network: NetworkIntent): Declared[] {
-  return network.endpoints.flatMap(({ id, record }) => {
-    const { mac, ips, mobility, host, port } = record;
-    if (host === intent.id) return [{ id, mac, ips, mobility, vtep: intent.host.vtep, port }];
-    const vtep = network.vteps.get(host)?.address;
-    return vtep ? [{ id, mac, ips, mobility, vtep }] : [];
-  });
+/** The entry in the form of a whole state. */
+export function remoteOf({ mac, vtep, segment, vni }: MacEntry): RemoteEntry {
+  const several = segment && segment.vteps.length > 1 ? { vteps: segment.vteps } : {};
+  return { mac, vtep, ...several, ...(vni !== undefined && { vni }) };
 }
 
-/** One MAC per IP: declared ones first, then what the fabric calls immutable (RFC 9047 2), then in the order of entries. */
-function uniqueNeighbours(table: MacTable): NetworkState["neighbours"] {
-  const byIp = new Map<string, NetworkState["neighbours"][number]>();
-  const add = (mac: Mac, ips: readonly IpAddress[]): void => {
-    for (const ip of ips) if (!byIp.has(ip)) byIp.set(ip, { ip, mac });
-  };
-  for (const { mac, ips, endpoint } of table.entries) if (endpoint !== undefined) add(mac, ips);
-  for (const { mac, immutableIps = [] } of table.entries) add(mac, immutableIps);
-  for (const { mac, ips } of table.entries) add(mac, ips);
-  return [...byIp.values()];
-}
-
-function networkImports(intent: HostIntent, network: NetworkIntent): ReadonlySet<RouteTarget> {
-  return intent.host.bgp ? importTargets(membership(network), intent.host.bgp) : new Set();
-}
-
-function membership(network: NetworkIntent) {
-  const { vni, routeTargets } = network.definition;
-  return { vni, routeTargets, asns: Array.from(network.vteps.values()).flatMap((vtep) => vtep.asns) };
+function neighboursOf({ entries }: MacTable): NetworkState["neighbours"] {
+  const byMac = new Map(entries.map((entry) => [entry.mac, entry]));
+  const claims = new Map<IpAddress, Mac[]>();
+  for (const { mac, ips } of entries) {
+    for (const ip of ips) claims.set(ip, [...(claims.get(ip) ?? []), mac]);
+  }
+  return Array.from(claims, ([ip, macs]) => ({ ip, mac: chooseNeighbour(ip, macs, (mac) => byMac.get(mac)) })).filter(
+    (neighbour): neighbour is NeighbourEntry => neighbour.mac !== undefined,
+  );
 }

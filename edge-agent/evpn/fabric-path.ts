@@ -4,8 +4,8 @@
 
 import { compareIps, type IpAddress, isIpv4 } from "../../shared/address/ip.ts";
 import type { Mac } from "../../shared/address/mac.ts";
-import type { MacIpRoute, ReceivedRoute } from "../bgp/route.ts";
-import { collectSegments, isMultihomed, type SegmentPaths } from "./segments.ts";
+import type { Label, MacIpRoute, ReceivedRoute } from "../bgp/route.ts";
+import { collectSegments, isMultihomed, type SegmentPaths, type Segments } from "./segments.ts";
 
 /** Where a MAC is attached: a VTEP's address, or an ESI. Behind one segment a MAC does not move (RFC 7432 15). */
 export type Place = string;
@@ -20,14 +20,18 @@ export type FabricPath = {
   /** Announced as sticky (RFC 7432 15.2), or as a default gateway's: it does not move. */
   readonly fixed: boolean;
   readonly gateway: boolean;
+  /** The VNI in the route, which is the VTEP's own for the network; 0: not said. */
+  readonly label: Label;
   readonly ips: readonly IpAddress[];
   /** Those of `ips` whose binding to the MAC is immutable (RFC 9047 2). */
   readonly immutableIps: readonly IpAddress[];
 };
 
-type Growing = Omit<FabricPath, "vtep" | "segment" | "ips" | "immutableIps"> & {
+type Growing = Omit<FabricPath, "vtep" | "segment" | "gateway" | "label" | "ips" | "immutableIps"> & {
   vtep: IpAddress;
   segment: SegmentPaths | undefined;
+  gateway: boolean;
+  label: Label;
   ips: readonly IpAddress[];
   immutableIps: readonly IpAddress[];
   readonly pinned: boolean;
@@ -49,35 +53,71 @@ export function isReachableVtep(vtep: IpAddress, ownVtep: IpAddress): boolean {
   return vtep !== ownVtep && isIpv4(vtep) === isIpv4(ownVtep);
 }
 
-/** The path per MAC, in a map of the caller's own; one of `pinned` is preferred at its place, as long as somebody announces it there. */
+/** True for a route that this host can follow at all. */
+export function isUsable(route: ReceivedRoute, ownVtep: IpAddress): boolean {
+  return isReachableVtep(route.nextHop, ownVtep) && speaksVxlan(route);
+}
+
+/** The path per MAC, of all routes of a network; at its place in `pinned`, as long as somebody announces it there. */
 export function fabricPaths(
   fabric: readonly ReceivedRoute[],
   ownVtep: IpAddress,
   pinned: ReadonlyMap<Mac, Place>,
 ): Map<Mac, FabricPath> {
-  const usable = (route: ReceivedRoute) => isReachableVtep(route.nextHop, ownVtep) && speaksVxlan(route);
-  const segments = collectSegments(fabric, usable);
-  const best = new Map<Mac, Growing>();
+  const segments = collectSegments(fabric, (route) => isUsable(route, ownVtep));
+  const byMac = new Map<Mac, ReceivedRoute[]>();
   for (const route of fabric) {
-    const { nlri } = route;
-    if (nlri.type !== "mac-ip" || !usable(route)) continue;
-    const multihomed = isMultihomed(nlri.esi);
-    const segment = multihomed ? segments.pathsTo(nlri.esi, route.nextHop) : undefined;
-    if (multihomed && !segment) continue;
-    const tie = (segment && segments.lowest(nlri.esi)) ?? route.nextHop;
-    const path = pathOf(route, nlri, { segment, tie, pinned });
-    const held = best.get(nlri.mac);
-    const order = held ? comparePaths(path, held) : -1;
-    if (order < 0) best.set(nlri.mac, path);
-    else if (held && order === 0) merge(held, path);
+    if (route.nlri.type !== "mac-ip") continue;
+    const known = byMac.get(route.nlri.mac);
+    if (known) known.push(route);
+    else byMac.set(route.nlri.mac, [route]);
+  }
+  const paths = new Map<Mac, FabricPath>();
+  for (const [mac, routes] of byMac) {
+    const path = fabricPath(routes, { ownVtep, segments, pinned: pinned.get(mac) });
+    if (path) paths.set(mac, path);
+  }
+  return paths;
+}
+
+/**
+ * The path to one MAC by its MAC/IP routes, in any order; undefined if none can be used. `pinned` is preferred as long as
+ * somebody announces the MAC there.
+ */
+export function fabricPath(
+  routes: ReceivedRoute | readonly ReceivedRoute[],
+  context: { readonly ownVtep: IpAddress; readonly segments: Segments; readonly pinned: Place | undefined },
+): FabricPath | undefined {
+  // Nearly every MAC of a large fabric has one route.
+  if (!Array.isArray(routes)) return candidate(routes as ReceivedRoute, context);
+  let best: Growing | undefined;
+  for (const route of routes as readonly ReceivedRoute[]) {
+    const path = candidate(route, context);
+    if (!path) continue;
+    const order = best ? comparePaths(path, best) : -1;
+    if (order < 0) best = path;
+    else if (best && order === 0) merge(best, path);
   }
   return best;
 }
 
+function candidate(
+  route: ReceivedRoute,
+  { ownVtep, segments, pinned }: Parameters<typeof fabricPath>[1],
+): Growing | undefined {
+  const { nlri, nextHop } = route;
+  if (nlri.type !== "mac-ip" || !isUsable(route, ownVtep)) return undefined;
+  const multihomed = isMultihomed(nlri.esi);
+  const segment = multihomed ? segments.pathsTo(nlri.esi, nextHop) : undefined;
+  if (multihomed && !segment) return undefined;
+  const tie = (segment && segments.lowest(nlri.esi)) ?? nextHop;
+  return pathOf(route, nlri, { segment, tie, pinned });
+}
+
 function pathOf(
   route: ReceivedRoute,
-  { mac, ip, esi }: MacIpRoute,
-  { segment, tie, pinned }: { segment: SegmentPaths | undefined; tie: IpAddress; pinned: ReadonlyMap<Mac, Place> },
+  { ip, esi, vni }: MacIpRoute,
+  { segment, tie, pinned }: { segment: SegmentPaths | undefined; tie: IpAddress; pinned: Place | undefined },
 ): Growing {
   const place = segment ? esi : route.nextHop;
   return {
@@ -87,9 +127,10 @@ function pathOf(
     mobility: route.mobility?.sequence ?? 0,
     fixed: route.defaultGateway || (route.mobility?.sticky ?? false),
     gateway: route.defaultGateway,
+    label: vni,
     ips: ip ? [ip] : NO_IPS,
     immutableIps: ip && route.arpNd?.immutable ? [ip] : NO_IPS,
-    pinned: pinned.size > 0 && pinned.get(mac) === place,
+    pinned: pinned !== undefined && pinned === place,
     tie,
   };
 }
@@ -107,6 +148,8 @@ function comparePaths(a: Growing, b: Growing): number {
 function merge(held: Growing, path: Growing): void {
   held.ips = union(held.ips, path.ips);
   held.immutableIps = union(held.immutableIps, path.immutableIps);
+  held.gateway ||= path.gateway;
+  if (path.label < held.label) held.label = path.label;
   if (!held.segment || !path.segment || held.segment === path.segment) return;
   // Two VTEPs of the segment learned the MAC: both reach it, whether or not they announced the segment per EVI.
   const vteps = Array.from(new Set([...held.segment.vteps, ...path.segment.vteps])).sort(compareIps);
@@ -116,5 +159,6 @@ function merge(held: Growing, path: Growing): void {
 
 function union(held: readonly IpAddress[], more: readonly IpAddress[]): readonly IpAddress[] {
   const fresh = more.filter((ip) => !held.includes(ip));
-  return fresh.length > 0 ? [...held, ...fresh] : held;
+  // In an order of their own, so that it does not depend on which route came first.
+  return fresh.length > 0 ? [...held, ...fresh].sort() : held;
 }

@@ -9,6 +9,7 @@
 import { compareIps, type IpAddress, isUnicastIp } from "../../shared/address/ip.ts";
 import type { Mac } from "../../shared/address/mac.ts";
 import type { RouteTarget } from "../../shared/address/rt.ts";
+import type { Vni } from "../../shared/address/vni.ts";
 import type { ImetRoute, ReceivedRoute } from "../bgp/route.ts";
 import { type FabricPath, fabricPaths, isReachableVtep, type Place, speaksVxlan } from "./fabric-path.ts";
 import type { SegmentPaths } from "./segments.ts";
@@ -23,6 +24,8 @@ export type MacEntry = {
   readonly vtep: IpAddress;
   /** The ways to a multihomed segment of the fabric; absent for a single VTEP. */
   readonly segment?: SegmentPaths;
+  /** The VNI that the VTEP knows the network by, where it is another than our own (RFC 8365 5.1.3). */
+  readonly vni?: Vni;
   /** The interface, for local entries. */
   readonly port?: string;
   readonly ips: readonly IpAddress[];
@@ -62,8 +65,6 @@ export type MacTable = {
   /** The other VTEPs that take part in flooding. */
   readonly flood: readonly { readonly vtep: IpAddress; readonly source: "intent" | "fabric" }[];
   readonly conflicts: readonly Conflict[];
-  /** Undeclared MACs that have moved at least once: what duplicate detection watches. */
-  readonly moved: readonly { readonly mac: Mac; readonly place: Place; readonly sequence: number }[];
 };
 
 /** A declared endpoint as the table needs it. */
@@ -93,37 +94,77 @@ export const NO_DECISIONS: MobilityDecisions = { frozen: new Map(), raised: new 
 /** The highest sequence: it cannot be raised any more (RFC 7432 7.7, 32 bits). */
 const MAX_SEQUENCE = 0xffffffff;
 
-/** Builds the table of one network from its declared endpoints, its member VTEPs, and the fabric's routes for it. */
+/** What the table depends on besides its sources. */
+export type TableContext = {
+  readonly ownVtep: IpAddress;
+  /** The network's VNI on this host; absent: routes are taken to mean the same. */
+  readonly vni?: Vni | undefined;
+  readonly decisions: MobilityDecisions;
+  readonly trust: IntentTrust;
+};
+
+/** What is to be done with one MAC. */
+export type MacOutcome = {
+  readonly entry: MacEntry | undefined;
+  readonly conflict: Conflict | undefined;
+  /** Set for an undeclared MAC that has moved at least once: what duplicate detection watches. */
+  readonly moved: { readonly place: Place; readonly sequence: number } | undefined;
+};
+
+/**
+ * Builds the table of one network from its declared endpoints, its member VTEPs, and the fabric's routes for it. This is the
+ * definition; mac-vrf-table.ts keeps the same table up to date change by change.
+ */
 export function buildMacTable(input: {
   ownVtep: IpAddress;
+  vni?: Vni;
   declared: readonly Declared[];
   members: readonly IpAddress[];
   fabric: readonly ReceivedRoute[];
   decisions?: MobilityDecisions;
   trust?: IntentTrust;
 }): MacTable {
-  const { ownVtep, declared, members, fabric, decisions = NO_DECISIONS, trust = "current" } = input;
-  const undeclared = fabricPaths(fabric, ownVtep, decisions.frozen);
+  const { ownVtep, vni, declared, members, fabric, decisions = NO_DECISIONS, trust = "current" } = input;
+  const paths = fabricPaths(fabric, ownVtep, decisions.frozen);
+  const byMac = new Map<Mac, Declared>();
+  for (const endpoint of declared) byMac.set(endpoint.mac, firstDeclared(byMac.get(endpoint.mac), endpoint));
   const entries: MacEntry[] = [];
   const conflicts: Conflict[] = [];
-  for (const endpoint of declared) {
-    const path = undeclared.get(endpoint.mac);
-    undeclared.delete(endpoint.mac);
-    const entry = declaredEntry(endpoint, path, decisions);
-    const conflict = path && conflictOf(entry, path, ownVtep, trust);
-    if (conflict) conflicts.push(conflict);
-    entries.push(
-      path && conflict?.response === "follow" ? { ...fabricEntry(path, endpoint), endpoint: endpoint.id } : entry,
-    );
+  for (const mac of new Set([...byMac.keys(), ...paths.keys()])) {
+    const outcome = macOutcome(mac, byMac.get(mac), paths.get(mac), { ownVtep, vni, decisions, trust });
+    if (outcome.entry) entries.push(outcome.entry);
+    if (outcome.conflict) conflicts.push(outcome.conflict);
   }
-  const moved: MacTable["moved"][number][] = [];
-  for (const [mac, path] of undeclared) {
-    const entry = fabricEntry(path, { mac, ips: path.ips });
-    entries.push(decisions.frozen.size > 0 && decisions.frozen.has(mac) ? { ...entry, frozen: true } : entry);
-    if (path.mobility > 0 && !path.fixed) moved.push({ mac, place: path.place, sequence: path.mobility });
-  }
-  return { entries, flood: floodList(members, fabric, ownVtep), conflicts, moved };
+  return { entries, flood: floodList(members, fabric, ownVtep), conflicts };
 }
+
+/** A MAC is declared once in a network; where a half-received change has it twice, every host takes the same one. */
+export function firstDeclared(a: Declared | undefined, b: Declared): Declared {
+  return !a || b.id < a.id ? b : a;
+}
+
+/** The entry of one MAC, from what is declared of it and the fabric's path to it. */
+export function macOutcome(
+  mac: Mac,
+  declared: Declared | undefined,
+  path: FabricPath | undefined,
+  { ownVtep, vni, decisions, trust }: TableContext,
+): MacOutcome {
+  if (!declared) {
+    if (!path) return NOTHING;
+    const entry = fabricEntry(path, { mac, ips: path.ips, vni });
+    const frozen = decisions.frozen.size > 0 && decisions.frozen.has(mac);
+    const moved = path.mobility > 0 && !path.fixed ? { place: path.place, sequence: path.mobility } : undefined;
+    return { entry: frozen ? { ...entry, frozen: true } : entry, conflict: undefined, moved };
+  }
+  const entry = declaredEntry(declared, path, decisions);
+  const conflict = path && conflictOf(entry, path, ownVtep, trust);
+  if (!path || conflict?.response !== "follow") return { entry, conflict, moved: undefined };
+  const { ips, id } = declared;
+  return { entry: { ...fabricEntry(path, { mac, ips, vni }), endpoint: id }, conflict, moved: undefined };
+}
+
+const NOTHING: MacOutcome = { entry: undefined, conflict: undefined, moved: undefined };
 
 /** The routes of a network: those that carry one of its import route targets. */
 export function routesOf(routes: Iterable<ReceivedRoute>, targets: ReadonlySet<RouteTarget>): ReceivedRoute[] {
@@ -139,14 +180,19 @@ function declaredEntry(endpoint: Declared, path: FabricPath | undefined, decisio
   return { ...rest, source, endpoint: id, mobility: Math.max(endpoint.mobility, raised), confirmed, ...frozen };
 }
 
-function fabricEntry(path: FabricPath, { mac, ips }: { mac: Mac; ips: readonly IpAddress[] }): MacEntry {
-  const { vtep, segment, mobility, fixed, gateway, immutableIps } = path;
+function fabricEntry(
+  path: FabricPath,
+  { mac, ips, vni }: { mac: Mac; ips: readonly IpAddress[]; vni: Vni | undefined },
+): MacEntry {
+  const { vtep, segment, mobility, fixed, gateway, immutableIps, label } = path;
+  const foreign = vni !== undefined && label !== 0 && label !== vni;
   const entry: MacEntry = { mac, source: "fabric", vtep, ips, mobility, confirmed: false };
   // Nearly all are like this, and a fabric may have a hundred thousand: spreading nothing into each costs more than the rest.
-  if (!segment && !fixed && immutableIps.length === 0) return entry;
+  if (!segment && !fixed && !foreign && immutableIps.length === 0) return entry;
   return {
     ...entry,
     ...(segment && { segment }),
+    ...(foreign && { vni: label }),
     ...(immutableIps.length > 0 && { immutableIps }),
     ...(fixed && { fixed }),
     ...(gateway && { gateway }),
@@ -182,9 +228,10 @@ function reaches(path: FabricPath, vtep: IpAddress): boolean {
   return path.vtep === vtep || (path.segment?.vteps.includes(vtep) ?? false);
 }
 
-function floodList(
-  members: readonly IpAddress[],
-  fabric: readonly ReceivedRoute[],
+/** The VTEPs that broadcast, unknown and multicast frames are copied to. */
+export function floodList(
+  members: Iterable<IpAddress>,
+  fabric: Iterable<ReceivedRoute>,
   ownVtep: IpAddress,
 ): MacTable["flood"] {
   const flood = new Map<IpAddress, "intent" | "fabric">();

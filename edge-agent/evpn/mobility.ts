@@ -1,12 +1,12 @@
 // What this host remembers of MACs that move: the claims of the fabric on endpoints declared here, which are answered with
-// a higher sequence (RFC 7432 15.1), and the moves of every MAC, which freeze it when there are too many. Watches each
-// newly built table, and says what the next one is to be built with. Time is passed in.
+// a higher sequence (RFC 7432 15.1), and the moves of every MAC, which freeze it when there are too many. Looks at a MAC
+// whenever its entry is made anew, and says what the next entry is to be made with. Time is passed in.
 
 import type { IpAddress } from "../../shared/address/ip.ts";
 import type { Mac } from "../../shared/address/mac.ts";
 import { type DuplicateLimits, type MacHistory, type MacSighting, releaseAtMs, stepMac } from "./duplicate-mac.ts";
 import type { Place } from "./fabric-path.ts";
-import { type Conflict, type MacTable, type MobilityDecisions, NO_DECISIONS } from "./mac-table.ts";
+import { type Conflict, type MacOutcome, type MobilityDecisions, NO_DECISIONS } from "./mac-table.ts";
 
 /**
  * A claim must stand so long before it is answered: the host that an endpoint moved to announces it in the moment in
@@ -34,16 +34,18 @@ export type MovedMac = {
 };
 
 export type MobilityWatch = {
-  /** What the table of a network is to be built with. */
+  /** What the entries of a network are to be made with; the maps are live. */
   decisions(network: string): MobilityDecisions;
-  /** Looks at a new table; after any event the decisions have changed, and the table is to be built again. */
-  observe(network: string, table: MacTable, ownVtep: IpAddress, nowMs: number): MobilityEvent[];
-  /** Forgets networks that are not carried any more. */
-  retain(networks: ReadonlySet<string>): void;
+  /** Looks at a new outcome; after any event the decisions have changed, and the entry is to be made again. */
+  settle(network: string, mac: Mac, outcome: MacOutcome, own: { vtep: IpAddress; nowMs: number }): MobilityEvent[];
+  /** Forgets a network that is not carried any more. */
+  forget(network: string): void;
   /** Releases a MAC in every network, and forgets its moves; the networks where it was frozen. */
   clear(mac: Mac): string[];
-  /** When to look again though nothing has changed. */
+  /** No MAC is due before; undefined when none will be. */
   dueMs(): number | undefined;
+  /** The MACs whose time has come: their entries are to be made again though nothing else has changed. */
+  takeDue(nowMs: number): ReadonlyMap<string, readonly Mac[]>;
   /** The MACs with moves within the window, and the frozen ones. */
   moved(nowMs: number): MovedMac[];
 };
@@ -54,20 +56,32 @@ type NetworkMemory = {
   readonly claims: Map<Mac, Claim>;
   readonly raised: Map<Mac, number>;
   readonly frozen: Map<Mac, Place>;
+  /** What time alone will change, with when. */
+  readonly due: Map<Mac, number>;
 };
+
+const NO_EVENTS: MobilityEvent[] = [];
 
 export function createMobilityWatch(limits: DuplicateLimits): MobilityWatch {
   const networks = new Map<string, NetworkMemory>();
+  /** Not after any time in `due`. */
+  let earliestMs = Number.POSITIVE_INFINITY;
 
   function memoryOf(network: string): NetworkMemory {
     const known = networks.get(network);
     if (known) return known;
-    const memory = { histories: new Map(), claims: new Map(), raised: new Map(), frozen: new Map() };
+    const memory = {
+      histories: new Map(),
+      claims: new Map(),
+      raised: new Map(),
+      frozen: new Map(),
+      due: new Map(),
+    };
     networks.set(network, memory);
     return memory;
   }
 
-  /** Takes one step of a MAC's history; true if it was frozen by it. */
+  /** Takes one step of a MAC's history; says if it was frozen or released by it. */
   function step(memory: NetworkMemory, mac: Mac, event: MacSighting, nowMs: number): "frozen" | "released" | undefined {
     const before = memory.histories.get(mac);
     const after = stepMac(before, event, nowMs, limits);
@@ -79,58 +93,70 @@ export function createMobilityWatch(limits: DuplicateLimits): MobilityWatch {
     return was === is ? undefined : is ? "frozen" : "released";
   }
 
+  /** When time alone will change something about a MAC. */
+  function dueOf({ claims, histories }: NetworkMemory, mac: Mac): number | undefined {
+    const history = histories.get(mac);
+    if (history?.frozenAtMs !== undefined) return releaseAtMs(history, limits);
+    const claim = claims.get(mac);
+    if (claim) return claim.sinceMs + CLAIM_STANDS_MS;
+    const last = history?.movesAtMs.at(-1);
+    return last === undefined ? undefined : last + limits.withinMs;
+  }
+
   return {
     decisions: (network) => networks.get(network) ?? NO_DECISIONS,
 
-    observe(network, table, ownVtep, nowMs) {
+    settle(network, mac, { entry, conflict, moved }, { vtep: ownVtep, nowMs }) {
+      const claim = conflict && isClaim(conflict, ownVtep) ? conflict : undefined;
+      if (!moved && !claim && !isRemembered(networks.get(network), mac)) return NO_EVENTS;
       const memory = memoryOf(network);
       const events: MobilityEvent[] = [];
-      const sighted = new Set<Mac>();
-      const see = (mac: Mac, place: Place, sequence: number): void => {
-        sighted.add(mac);
+      const see = (place: Place, sequence: number) => {
         const change = step(memory, mac, { type: "seen", place, sequence }, nowMs);
         if (!change) return;
         const kind = change === "frozen" ? "duplicate-mac" : "duplicate-mac-released";
         events.push({ kind, network, mac, place, sequence });
       };
-      for (const { mac, place, sequence } of table.moved) see(mac, place, sequence);
-
-      const claimed = new Set<Mac>();
-      for (const conflict of table.conflicts) {
-        const { mac, declaredVtep, declaredMobility, fabricPlace, fabricMobility, response } = conflict;
-        if (declaredVtep !== ownVtep || response === "keep" || response === "follow") continue;
-        claimed.add(mac);
+      if (moved) see(moved.place, moved.sequence);
+      if (claim) {
+        const { fabricPlace, fabricMobility, declaredMobility, response } = claim;
         const known = memory.claims.get(mac);
         const same = known?.conflict.fabricPlace === fabricPlace && known.conflict.fabricMobility === fabricMobility;
         // Before the claim it was here: one below, so that a claim of the same sequence counts as a move too.
-        if (!memory.histories.has(mac)) see(mac, ownVtep, declaredMobility - 1);
-        see(mac, fabricPlace, fabricMobility);
-        const claim = known && same ? known : { sinceMs: nowMs, conflict };
-        memory.claims.set(mac, claim);
-        if (response !== "raise" || memory.frozen.has(mac) || nowMs - claim.sinceMs < CLAIM_STANDS_MS) continue;
-        const sequence = fabricMobility + 1;
-        memory.raised.set(mac, sequence);
+        if (!memory.histories.has(mac)) see(ownVtep, declaredMobility - 1);
+        see(fabricPlace, fabricMobility);
+        const { sinceMs } = known && same ? known : { sinceMs: nowMs };
+        memory.claims.set(mac, { sinceMs, conflict: claim });
+        if (response === "raise" && !memory.frozen.has(mac) && nowMs - sinceMs >= CLAIM_STANDS_MS) {
+          const sequence = fabricMobility + 1;
+          memory.raised.set(mac, sequence);
+          memory.claims.delete(mac);
+          events.push({ kind: "mac-taken-back", network, mac, place: ownVtep, sequence });
+          see(ownVtep, sequence);
+        }
+      } else {
         memory.claims.delete(mac);
-        events.push({ kind: "mac-taken-back", network, mac, place: ownVtep, sequence });
-        see(mac, ownVtep, sequence);
       }
-      for (const mac of memory.claims.keys()) if (!claimed.has(mac)) memory.claims.delete(mac);
-      for (const mac of memory.histories.keys()) {
-        if (sighted.has(mac)) continue;
+      if (!moved && !claim && memory.histories.has(mac)) {
+        const { place, sequence } = memory.histories.get(mac) ?? { place: ownVtep, sequence: 0 };
         if (step(memory, mac, { type: "tick" }, nowMs) === "released") {
-          const { place, sequence } = memory.histories.get(mac) ?? { place: ownVtep, sequence: 0 };
           events.push({ kind: "duplicate-mac-released", network, mac, place, sequence });
         }
         const history = memory.histories.get(mac);
         if (history && history.movesAtMs.length === 0 && history.frozenAtMs === undefined) memory.histories.delete(mac);
       }
-      forgetRaised(memory, table);
+      // A sequence was raised for an endpoint declared here: it means nothing once the endpoint is elsewhere or gone.
+      if (entry?.source !== "local") memory.raised.delete(mac);
+      const dueMs = dueOf(memory, mac);
+      if (dueMs === undefined) memory.due.delete(mac);
+      else {
+        memory.due.set(mac, dueMs);
+        earliestMs = Math.min(earliestMs, dueMs);
+      }
       return events;
     },
 
-    retain(carried) {
-      for (const network of networks.keys()) if (!carried.has(network)) networks.delete(network);
-    },
+    forget: (network) => void networks.delete(network),
 
     clear(mac) {
       const released: string[] = [];
@@ -140,25 +166,29 @@ export function createMobilityWatch(limits: DuplicateLimits): MobilityWatch {
       return released;
     },
 
-    dueMs() {
-      let due: number | undefined;
-      const at = (ms: number | undefined) => {
-        if (ms !== undefined && (due === undefined || ms < due)) due = ms;
-      };
-      for (const { claims, frozen, histories } of networks.values()) {
-        for (const [mac, { sinceMs }] of claims) if (!frozen.has(mac)) at(sinceMs + CLAIM_STANDS_MS);
-        for (const mac of frozen.keys()) {
-          const history = histories.get(mac);
-          if (history) at(releaseAtMs(history, limits));
+    dueMs: () => (Number.isFinite(earliestMs) ? earliestMs : undefined),
+
+    takeDue(nowMs) {
+      const taken = new Map<string, readonly Mac[]>();
+      if (nowMs < earliestMs) return taken;
+      earliestMs = Number.POSITIVE_INFINITY;
+      for (const [network, { due }] of networks) {
+        const macs: Mac[] = [];
+        for (const [mac, dueMs] of due) {
+          if (dueMs <= nowMs) macs.push(mac);
+          else earliestMs = Math.min(earliestMs, dueMs);
         }
+        for (const mac of macs) due.delete(mac);
+        if (macs.length > 0) taken.set(network, macs);
       }
-      return due;
+      return taken;
     },
 
     moved(nowMs) {
       return Array.from(networks).flatMap(([network, { histories }]) =>
         Array.from(histories).flatMap(([mac, history]): MovedMac[] => {
-          const { place, sequence, movesAtMs, frozenAtMs } = history;
+          const { place, sequence, movesAtMs, frozenAtMs } =
+            stepMac(history, { type: "tick" }, nowMs, limits) ?? history;
           if (movesAtMs.length === 0) return [];
           const moved = { network, mac, place, sequence, moves: movesAtMs.length };
           if (frozenAtMs === undefined) return [moved];
@@ -170,9 +200,11 @@ export function createMobilityWatch(limits: DuplicateLimits): MobilityWatch {
   };
 }
 
-/** A sequence was raised for an endpoint declared here: it means nothing once the endpoint is elsewhere or gone. */
-function forgetRaised({ raised }: NetworkMemory, { entries }: MacTable): void {
-  if (raised.size === 0) return;
-  const local = new Set(entries.flatMap(({ mac, source }) => (source === "local" ? [mac] : [])));
-  for (const mac of raised.keys()) if (!local.has(mac)) raised.delete(mac);
+/** A claim of the fabric on an endpoint of ours that is to be answered. */
+function isClaim({ declaredVtep, response }: Conflict, ownVtep: IpAddress): boolean {
+  return declaredVtep === ownVtep && response !== "keep" && response !== "follow";
+}
+
+function isRemembered(memory: NetworkMemory | undefined, mac: Mac): boolean {
+  return memory !== undefined && (memory.histories.has(mac) || memory.claims.has(mac) || memory.raised.has(mac));
 }

@@ -2,32 +2,46 @@
 // for each MAC with an IP, of each endpoint declared on it. Never what the kernel learned, never what others announced.
 
 import type { IpAddress } from "../../shared/address/ip.ts";
+import type { Mac } from "../../shared/address/mac.ts";
 import type { RouteDistinguisher } from "../../shared/address/rd.ts";
 import type { RouteTarget } from "../../shared/address/rt.ts";
 import type { Vni } from "../../shared/address/vni.ts";
 import { type ExportedRoute, type MacIpRoute, ZERO_ESI } from "../bgp/route.ts";
 import type { MacEntry } from "./mac-table.ts";
 
-/** The routes of one network. Ethernet tag 0: VLAN-based service (RFC 7432 6.1). */
-export function originate(network: {
-  vni: Vni;
-  rd: RouteDistinguisher;
-  vtep: IpAddress;
-  routeTargets: readonly RouteTarget[];
-  entries: readonly MacEntry[];
-}): ExportedRoute[] {
-  const { vni, rd, vtep, routeTargets } = network;
-  const shared = { nextHop: vtep, routeTargets };
-  const routes: ExportedRoute[] = [
-    { ...shared, nlri: { type: "imet", rd, ethernetTag: 0, originator: vtep }, pmsi: { vni } },
-  ];
-  for (const entry of network.entries) {
-    if (entry.source !== "local") continue;
-    const macOnly: MacIpRoute = { type: "mac-ip", rd, esi: ZERO_ESI, ethernetTag: 0, mac: entry.mac, vni };
-    const mobility = entry.mobility > 0 ? { mobility: { sequence: entry.mobility, sticky: false } } : {};
-    for (const nlri of [macOnly, ...entry.ips.map((ip) => ({ ...macOnly, ip }))]) {
-      routes.push({ ...shared, ...mobility, nlri });
-    }
-  }
-  return routes;
+/** A MAC-VRF as it announces itself. */
+export type Originator = {
+  readonly vni: Vni;
+  readonly rd: RouteDistinguisher;
+  readonly vtep: IpAddress;
+  readonly routeTargets: readonly RouteTarget[];
+  /** Set if a router routes the network here: its IPs are announced for the IP-VRF too (RFC 9135 5.1). */
+  readonly routed?: RoutedNetwork | undefined;
+};
+
+/** The IP-VRF's part of a network's routes. */
+export type RoutedNetwork = {
+  /** The L3 VNI: the second label. */
+  readonly vni: Vni;
+  readonly routerMac: Mac;
+  readonly routeTargets: readonly RouteTarget[];
+};
+
+/** The membership of one network. Ethernet tag 0: VLAN-based service (RFC 7432 6.1). */
+export function originateMembership({ vni, rd, vtep, routeTargets }: Originator): ExportedRoute {
+  const nlri = { type: "imet", rd, ethernetTag: 0, originator: vtep } as const;
+  return { nextHop: vtep, routeTargets, nlri, pmsi: { vni } };
+}
+
+/** The routes of one entry: none unless it is local. */
+export function originateMac({ vni, rd, vtep, routeTargets, routed }: Originator, entry: MacEntry): ExportedRoute[] {
+  if (entry.source !== "local") return [];
+  const mobility = entry.mobility > 0 ? { mobility: { sequence: entry.mobility, sticky: false } } : {};
+  const nlri: MacIpRoute = { type: "mac-ip", rd, esi: ZERO_ESI, ethernetTag: 0, mac: entry.mac, vni };
+  const shared = { nextHop: vtep, routeTargets, ...mobility };
+  const withIp = routed
+    ? { ...shared, routeTargets: [...routeTargets, ...routed.routeTargets], routerMac: routed.routerMac }
+    : shared;
+  const l3 = routed ? { l3Vni: routed.vni } : {};
+  return [{ ...shared, nlri }, ...entry.ips.map((ip) => ({ ...withIp, nlri: { ...nlri, ...l3, ip } }))];
 }

@@ -16,7 +16,7 @@ export type OwnNetwork = {
   readonly vtep: IpAddress;
   readonly rd: RouteDistinguisher;
   /** The MACs of the endpoints declared here. */
-  readonly macs: ReadonlySet<Mac>;
+  readonly macs: Pick<ReadonlySet<Mac>, "has">;
 };
 
 export type ExportRefusal =
@@ -25,6 +25,7 @@ export type ExportRefusal =
   | "no-route-target"
   | "undeclared-mac"
   | "foreign-originator"
+  | "foreign-prefix"
   | "type-never-announced";
 
 /** Why a route may not be announced; undefined if it may. */
@@ -37,6 +38,26 @@ export function exportRefusal(route: ExportedRoute, own: OwnNetwork): ExportRefu
   if (nlri.type === "mac-ip") return own.macs.has(nlri.mac) ? undefined : "undeclared-mac";
   if (nlri.type === "imet") return nlri.originator === own.vtep ? undefined : "foreign-originator";
   return "type-never-announced";
+}
+
+/** What is this host's own in one router. */
+export type OwnRouter = {
+  readonly vtep: IpAddress;
+  readonly rd: RouteDistinguisher;
+  /** Subnets with machines here, and prefixes by way of machines here: never what another host or the fabric told. */
+  readonly prefixes: Pick<ReadonlySet<Prefix>, "has">;
+};
+
+/** Why a router's route may not be announced; undefined if it may. */
+export function prefixRefusal(
+  { nlri, nextHop, routeTargets }: ExportedRoute,
+  own: OwnRouter,
+): ExportRefusal | undefined {
+  if (nextHop !== own.vtep) return "foreign-next-hop";
+  if (nlri.rd !== own.rd) return "foreign-rd";
+  if (routeTargets.length === 0) return "no-route-target";
+  if (nlri.type !== "ip-prefix") return "type-never-announced";
+  return own.prefixes.has(nlri.prefix) ? undefined : "foreign-prefix";
 }
 
 /** True for a VTEP that may be sent to: one inside one of the prefixes. */

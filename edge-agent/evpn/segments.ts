@@ -51,7 +51,9 @@ export function collectSegments(routes: readonly ReceivedRoute[], usable: (route
     if (nlri.type !== "ethernet-ad" || !isMultihomed(nlri.esi) || !usable(route)) continue;
     const segment = segments.get(nlri.esi) ?? { perSegment: new Map(), perEvi: new Set(), paths: new Map() };
     segments.set(nlri.esi, segment);
-    if (nlri.ethernetTag === PER_SEGMENT_TAG) segment.perSegment.set(nextHop, esiLabel?.singleActive ?? false);
+    // Told by two peers, a VTEP is single-active if it says so to either: one of them is about to follow.
+    const singleActive = (segment.perSegment.get(nextHop) ?? false) || (esiLabel?.singleActive ?? false);
+    if (nlri.ethernetTag === PER_SEGMENT_TAG) segment.perSegment.set(nextHop, singleActive);
     else segment.perEvi.add(nextHop);
   }
   return {

@@ -1,9 +1,14 @@
 // What the replica says, in the terms of the overlay: this host's own settings, and each network it carries. Records
 // were parsed when they were applied; a network whose definition has not arrived yet is left out and named.
 
-import type { EndpointRecord, HostRecord, NetworkRecord, VtepRecord } from "../../shared/model/record.ts";
+import type {
+  CarriedNetworkRecord,
+  EndpointRecord,
+  HostRecord,
+  NetworkRecord,
+  VtepRecord,
+} from "../../shared/model/record.ts";
 import { hostChannel, networkChannel, parseRecordKey } from "../../shared/model/record.ts";
-import { carriedNetworks } from "./carried.ts";
 import type { IntentState } from "./intent.ts";
 
 export type NetworkIntent = {
@@ -28,12 +33,24 @@ export function viewIntent(state: IntentState): HostIntent | undefined {
   if (!own) return undefined;
   const networks: NetworkIntent[] = [];
   const pending: string[] = [];
-  for (const id of carriedNetworks(state)) {
+  for (const id of l2Networks(state)) {
     const network = viewNetwork(state, id);
     if (network) networks.push(network);
     else pending.push(id);
   }
   return { id: state.host, host: own, networks, pending };
+}
+
+/** The networks that this host takes part in: not those that it carries for their router's sake alone. */
+export function l2Networks(state: IntentState): ReadonlySet<string> {
+  const own = hostChannel(state.host);
+  const networks = new Set<string>();
+  for (const [key, { body }] of state.channels.get(own)?.records ?? []) {
+    const parsed = parseRecordKey(own, key);
+    if (parsed?.kind !== "carried-network" || body === null) continue;
+    if (!(body as CarriedNetworkRecord).routed) networks.add(parsed.network);
+  }
+  return networks;
 }
 
 function viewNetwork(state: IntentState, id: string): NetworkIntent | undefined {

@@ -1,92 +1,436 @@
 // The lane of L2 networks: intent and the fabric's routes in, entries for the kernel and routes for the ToRs out, and the
 // proof of what the kernel holds. Who is right about a MAC is evpn/; how an entry becomes kernel objects is dataplane/.
+//
+// Everything that changes is put in a queue and worked off in slices, in this order: which networks there are, their
+// records, their settings, the routes, and then the entries of what all that touched. So a change costs what it
+// concerns, a burst stalls nothing, and a single change is told in the next turn of the event loop.
 
-import { channelNetwork } from "../../shared/model/record.ts";
-import type { Prefix } from "../../shared/address/prefix.ts";
 import type { Mac } from "../../shared/address/mac.ts";
-import { debounce } from "../clock.ts";
+import type { Prefix } from "../../shared/address/prefix.ts";
+import type { RouteDistinguisher } from "../../shared/address/rd.ts";
+import type { Vni } from "../../shared/address/vni.ts";
+import {
+  channelNetwork,
+  hostChannel,
+  type HostRecord,
+  networkChannel,
+  type RecordBody,
+} from "../../shared/model/record.ts";
+import type { RouteChange } from "../bgp/route.ts";
 import { describeProblem } from "../dataplane/problem.ts";
-import type { DataplaneReport } from "../dataplane/reconciler.ts";
-import type { MovedMac } from "../evpn/mobility.ts";
-import { type HostIntent, viewIntent } from "../intent/view.ts";
-import { EMPTY_OVERLAY, importsOf, type Overlay } from "../overlay.ts";
-import { kernelDigest } from "../report/kernel-digest.ts";
-import { createResolver } from "../resolver.ts";
-import type { ChannelPart, Lane, LaneContext } from "./lane.ts";
+import type { DataplaneReport, NetworkReport } from "../dataplane/reconciler.ts";
+import { DUPLICATE_LIMITS } from "../evpn/duplicate-mac.ts";
+import type { IntentTrust } from "../evpn/mac-table.ts";
+import { routeDistinguishers } from "../evpn/mac-vrf.ts";
+import { createMobilityWatch, type MobilityWatch, type MovedMac } from "../evpn/mobility.ts";
+import { nextHopList } from "../evpn/policy.ts";
+import { l2Networks } from "../intent/view.ts";
+import { type Overlay, routerIdOf } from "../overlay.ts";
+import { NetworkReceipt } from "../report/kernel-digest.ts";
+import { sayConflicts, sayMobility, sayRefused } from "./disputes.ts";
+import type { Lane, LaneContext } from "./lane.ts";
+import { Network, type NetworkStep, type Routing } from "./network.ts";
+import { overlayOf } from "./overlay-view.ts";
+import { hostRecord } from "./peers.ts";
+import { RouteSorter } from "./route-sorter.ts";
+import { createTrust } from "./trust.ts";
 
 export type NetworksLane = Lane & {
-  readonly hostIntent: HostIntent | undefined;
-  readonly overlay: Overlay;
+  /** The whole picture, made when asked for. */
+  overlay(): Overlay;
   /** MACs that moved of late, and frozen ones. */
   moved(): readonly MovedMac[];
   /** Releases a frozen MAC; the networks where it was. */
   clearDuplicate(mac: Mac): readonly string[];
+  /** What a router adds to this network has changed (`routing` below says what it is now). */
+  routingChanged(network: string): void;
 };
 
-/** Changes within this time become one computation. */
-const SETTLE_MS = 2;
+/** Keys, records or routes that are worked off between two looks at the clock: well under a millisecond. */
+const BATCH = 256;
 
 export function createNetworksLane(
   context: LaneContext,
-  options: { readonly fabricVteps: readonly Prefix[] | undefined },
+  options: {
+    /** VTEPs of the fabric that may be sent to; absent: any. */
+    readonly fabricVteps?: readonly Prefix[] | undefined;
+    /** What a router of this host adds to a network; absent: there are no routers. */
+    readonly routing?: (network: string) => Routing | undefined;
+    readonly mobility?: MobilityWatch;
+  },
 ): NetworksLane {
-  const { clock, diary, intent, speaker, reconciler } = context;
-  let overlay = EMPTY_OVERLAY;
-  let hostIntent: HostIntent | undefined;
-  let report: DataplaneReport | undefined;
-  const update = debounce(clock, SETTLE_MS, refresh);
-  const resolver = createResolver({
-    clock,
-    log: diary,
-    fabricVteps: options.fabricVteps,
-    again: () => update.trigger(),
-  });
+  const { host, clock, diary, intent, speaker, reconciler, pace } = context;
+  const { fabricVteps, routing, mobility = createMobilityWatch(DUPLICATE_LIMITS) } = options;
+  const trust = createTrust(clock.nowMs());
+  const sorter = new RouteSorter(fabricVteps && nextHopList(fabricVteps));
+  const turn = pace.add(work);
 
-  function refresh(): void {
-    hostIntent = viewIntent(intent);
+  const networks = new Map<string, Network>();
+  const receipts = new Map<string, NetworkReceipt>();
+  /** The network that has a VNI; another that wants it too waits. And the other way round. */
+  const holders = new Map<Vni, Network>();
+  const held = new Map<Network, Vni>();
+  let own: HostRecord | undefined;
+  let begun = false;
+  let trusted: IntentTrust = "recent";
+  let report: DataplaneReport | undefined;
+  let reports: ReadonlyMap<Vni, NetworkReport> = new Map();
+
+  // What is to be done.
+  let ownChanged = false;
+  const changedRecords = new Map<string, Set<string>>();
+  const wholes = new Map<string, Iterator<void>>();
+  let vnisChanged = false;
+  const unsettled = new Set<Network>();
+  const resort = new Set<Network>();
+  let importsChanged = false;
+  let sorting: Iterator<void> | undefined;
+  const routes: (readonly RouteChange[])[] = [];
+  let routesAt = 0;
+  const dirty = new Set<Network>();
+  const unproven = new Set<Network>();
+  let cancelTimer = () => {};
+
+  /** Does the first thing that is to be done, up to a batch of it; true if there is more. */
+  function work(): boolean {
+    if (ownChanged) takeOwn();
+    else if (changedRecords.size > 0) takeRecords();
+    else if (wholes.size > 0) takeWholes();
+    else if (vnisChanged) assignVnis();
+    else if (unsettled.size > 0) settleSome();
+    else if (importsChanged) takeImports();
+    else if (dirty.size > 0) stepOne();
+    else if (sorting) sortOn(sorting);
+    else if (routes.length > 0) takeRoutes();
+    else if (unproven.size > 0) proveOne();
+    const more = isBusy();
+    if (!more) schedule();
+    return more;
+  }
+
+  function isBusy(): boolean {
+    const records = ownChanged || changedRecords.size > 0 || wholes.size > 0;
+    const settings = vnisChanged || unsettled.size > 0 || importsChanged || sorting !== undefined;
+    return records || settings || routes.length > 0 || dirty.size > 0 || unproven.size > 0;
+  }
+
+  // Which networks there are.
+
+  function takeOwn(): void {
+    ownChanged = false;
+    const now = hostRecord(intent);
     // A host that knows nothing of itself yet touches nothing; one that was told to leave everything clears up.
-    if (!hostIntent && !intent.inSync) return;
-    context.setImports("networks", hostIntent ? importsOf(hostIntent) : new Set());
-    overlay = hostIntent ? resolver.resolve(hostIntent, speaker.ribIn()) : EMPTY_OVERLAY;
-    speaker.setExports(overlay.exports);
-    reconciler.setDesired(overlay.desired, { inSync: context.complete() });
+    if (!now && !intent.inSync) return;
+    begun = true;
+    own = now;
+    const carried = now ? l2Networks(intent) : new Set<string>();
+    for (const id of networks.keys()) if (!carried.has(id)) remove(id);
+    for (const id of carried) if (now && !networks.has(id)) create(id, now);
+    vnisChanged = true;
+    reconciler.change([], { inSync: context.complete() });
+  }
+
+  function create(id: string, record: HostRecord): void {
+    networks.set(id, new Network(id, { id: host, record, rd: undefined, routing: routing?.(id) }));
+    receipts.set(id, new NetworkReceipt());
+    wholes.set(id, whole(id));
+  }
+
+  function remove(id: string): void {
+    const network = networks.get(id);
+    if (!network) return;
+    networks.delete(id);
+    receipts.delete(id);
+    changedRecords.delete(id);
+    wholes.delete(id);
+    mobility.forget(id);
+    unsettled.delete(network);
+    resort.delete(network);
+    dirty.delete(network);
+    unproven.delete(network);
+    const vni = held.get(network);
+    if (vni === undefined) return;
+    held.delete(network);
+    holders.delete(vni);
+    vnisChanged = importsChanged = true;
+    speaker.changeExports(network.takeBack());
+    reconciler.change([{ vni, remove: true }], { inSync: context.complete() });
     context.reportChanged();
   }
 
+  /** A VNI is one network's; one that changes its VNI is made anew. */
+  function assignVnis(): void {
+    vnisChanged = false;
+    if (!own) return;
+    for (const [network, vni] of held) {
+      if (network.vni === vni) continue;
+      remove(network.id);
+      create(network.id, own);
+    }
+    for (const network of networks.values()) {
+      const { vni } = network;
+      if (vni === undefined || holders.has(vni)) continue;
+      holders.set(vni, network);
+      held.set(network, vni);
+    }
+    const routerId = routerIdOf(own);
+    const rds = routerId && routeDistinguishers(holders.keys(), routerId);
+    for (const [vni, network] of holders) configure(network, rds?.get(vni));
+  }
+
+  function configure(network: Network, rd: RouteDistinguisher | undefined): void {
+    if (!own) return;
+    // Where RDs shift, one network's new one may be another's old one: nothing is announced before all is taken back.
+    if (network.rd !== rd) speaker.changeExports(network.takeBack());
+    network.configure({ id: host, record: own, rd, routing: routing?.(network.id) });
+    if (network.unsettled) unsettled.add(network);
+    if (network.dirty) dirty.add(network);
+  }
+
+  // Their records and settings.
+
+  function takeRecords(): void {
+    let left = BATCH;
+    for (const [id, keys] of changedRecords) {
+      const network = networks.get(id);
+      const records = intent.channels.get(networkChannel(id))?.records;
+      for (const key of keys) {
+        if (left-- === 0) return;
+        keys.delete(key);
+        if (network) put(network, key, records?.get(key)?.body);
+      }
+      changedRecords.delete(id);
+    }
+  }
+
+  function takeWholes(): void {
+    for (const [id, job] of wholes) {
+      if (!advance(job)) return;
+      wholes.delete(id);
+    }
+  }
+
+  /** Compares all records of a network with what is held of it. */
+  function* whole(id: string): IterableIterator<void> {
+    const network = networks.get(id);
+    if (!network) return;
+    const records = intent.channels.get(networkChannel(id))?.records;
+    for (const key of network.records.keys()) {
+      if (!records?.has(key)) put(network, key, undefined);
+      yield;
+    }
+    for (const [key, { body }] of records ?? []) {
+      put(network, key, body);
+      yield;
+    }
+  }
+
+  function put(network: Network, key: string, body: RecordBody | undefined): void {
+    network.put(key, body);
+    if (key === "network") vnisChanged = true;
+    if (network.unsettled) unsettled.add(network);
+    dirty.add(network);
+  }
+
+  function settleSome(): void {
+    let left = BATCH / 16;
+    for (const network of unsettled) {
+      if (left-- === 0) return;
+      unsettled.delete(network);
+      if (!held.has(network)) continue;
+      dirty.add(network);
+      if (!network.applySettings()) continue;
+      resort.add(network);
+      importsChanged = true;
+    }
+  }
+
+  // The fabric's routes.
+
+  function takeImports(): void {
+    importsChanged = false;
+    sorter.setNetworks(holders.values());
+    context.setImports("networks", new Set(sorter.targets));
+    // What an unfinished sort was for is in `resort` still.
+    sorting = resort.size > 0 ? sorter.sort(resort, speaker.ribIn(), dirty) : undefined;
+  }
+
+  function sortOn(job: Iterator<void>): void {
+    if (!advance(job)) return;
+    sorting = undefined;
+    resort.clear();
+  }
+
+  function takeRoutes(): void {
+    const [first = []] = routes;
+    const batch = first.slice(routesAt, routesAt + BATCH);
+    for (const change of batch) sorter.apply(change, dirty);
+    routesAt += batch.length;
+    if (routesAt < first.length) return;
+    routes.shift();
+    routesAt = 0;
+  }
+
+  // What the kernel and the ToRs are told.
+
+  function stepOne(): void {
+    const [network] = dirty;
+    if (!network) return;
+    dirty.delete(network);
+    if (!held.has(network) || network.unsettled) return;
+    const { id } = network;
+    const own = { vtep: network.ownVtep, nowMs: clock.nowMs() };
+    const step = network.step(
+      {
+        trust: trusted,
+        decisions: mobility.decisions(id),
+        settle: (mac, outcome) => {
+          const events = mobility.settle(id, mac, outcome, own);
+          for (const event of events) sayMobility(diary, event);
+          return events.length > 0;
+        },
+      },
+      BATCH,
+    );
+    if (network.dirty) dirty.add(network);
+    if (step) tell(network, step);
+  }
+
+  function tell(network: Network, { desired, exports, refused, delta }: NetworkStep): void {
+    if (exports.length > 0) speaker.changeExports(exports);
+    if (desired) reconciler.change([desired], { inSync: context.complete() });
+    sayConflicts(diary, network.id, delta.conflicts);
+    sayRefused(diary, network.id, refused);
+    const receipt = receipts.get(network.id);
+    for (const [mac, { before, after }] of delta.entries) receipt?.entryChanged(mac, before, after);
+    if (delta.flood) receipt?.floodChanged();
+    if (receipt?.dirty) unproven.add(network);
+  }
+
+  function proveOne(): void {
+    const [network] = unproven;
+    const receipt = network && receipts.get(network.id);
+    const vni = network && held.get(network);
+    if (network) unproven.delete(network);
+    if (!network || !receipt || vni === undefined) return;
+    const before = receipt.digest;
+    receipt.step(reconciler.verified(vni), network.table, BATCH);
+    if (receipt.dirty) unproven.add(network);
+    if (receipt.digest !== before) context.reportChanged();
+  }
+
+  // Time.
+
+  function schedule(): void {
+    cancelTimer();
+    const nowMs = clock.nowMs();
+    const dueMs = Math.min(
+      mobility.dueMs() ?? Number.POSITIVE_INFINITY,
+      trust.dueMs(nowMs) ?? Number.POSITIVE_INFINITY,
+    );
+    cancelTimer = Number.isFinite(dueMs) ? clock.setTimer(Math.max(0, dueMs - nowMs), timePassed) : () => {};
+  }
+
+  function timePassed(): void {
+    for (const [id, macs] of mobility.takeDue(clock.nowMs())) for (const mac of macs) touch(id, mac);
+    reconsider();
+  }
+
+  /** How far intent can be relied on bears on what it and the fabric disagree about. */
+  function reconsider(): void {
+    const now = trust.at(clock.nowMs());
+    if (now !== trusted) {
+      trusted = now;
+      for (const network of networks.values()) {
+        network.table.touchConflicts();
+        if (network.dirty) dirty.add(network);
+      }
+    }
+    turn.wake();
+  }
+
+  function touch(id: string, mac: Mac): void {
+    const network = networks.get(id);
+    network?.table.touch(mac);
+    if (network) dirty.add(network);
+  }
+
   return {
-    get hostIntent() {
-      return hostIntent;
+    intent(change) {
+      for (const [channel, keys] of change) {
+        if (channel === hostChannel(host)) ownChanged = true;
+        const id = channelNetwork(channel);
+        if (id === undefined || !networks.has(id)) continue;
+        if (keys === "whole") wholes.set(id, whole(id));
+        else changedRecords.set(id, new Set([...(changedRecords.get(id) ?? []), ...keys]));
+      }
+      // In sync without a record of its own: it is to leave everything.
+      if (!own && intent.inSync && !begun) ownChanged = true;
+      turn.wake();
     },
-    get overlay() {
-      return overlay;
+    routes(changes) {
+      routes.push(changes);
+      turn.wake();
     },
-    intent: () => update.trigger(),
-    routes: () => update.trigger(),
-    complete: () => update.trigger(),
     heard(current) {
-      resolver.heard(current);
-      update.trigger();
+      trust.heard(current, clock.nowMs());
+      reconsider();
+    },
+    complete(now) {
+      if (begun) reconciler.change([], { inSync: now });
     },
     verified(now) {
       report = now;
+      reports = new Map(now.networks.map((each) => [each.vni, each]));
+      for (const [vni, change] of now.changed) {
+        const network = holders.get(vni);
+        if (!network) continue;
+        receipts.get(network.id)?.verifiedChanged(change, reconciler.verified(vni));
+        unproven.add(network);
+      }
+      turn.wake();
     },
-    channel(channel): ChannelPart | undefined {
-      const id = channelNetwork(channel);
-      const network = overlay.networks.find((each) => each.id === id);
-      if (!network || !report) return undefined;
-      const read = report.networks.find(({ vni }) => vni === network.state.vni);
-      const problems = (read?.problems ?? []).map(describeProblem);
-      if (report.error) problems.push(report.error);
-      return { kernel: kernelDigest(read?.verified, network.table), problems };
+    channel(channel) {
+      const network = networks.get(channelNetwork(channel) ?? "");
+      if (!network) return undefined;
+      const vni = held.get(network);
+      if (vni === undefined) {
+        const holder = network.vni === undefined ? undefined : holders.get(network.vni);
+        return {
+          kernel: undefined,
+          problems: holder ? [`network ${holder.id} has VNI ${network.vni} on this host`] : [],
+        };
+      }
+      const problems = (reports.get(vni)?.problems ?? []).map(describeProblem);
+      if (report?.error) problems.push(report.error);
+      return { kernel: reconciler.verified(vni) && receipts.get(network.id)?.digest, problems };
     },
-    moved: () => resolver.moved(),
+    overlay: () => overlayOf(holders.values()),
+    moved: () => mobility.moved(clock.nowMs()),
     clearDuplicate(mac) {
-      update.trigger();
-      return resolver.clear(mac);
+      const released = mobility.clear(mac);
+      for (const id of released) {
+        diary.info("duplicate-mac-cleared", `${id}: ${mac} is released by command`);
+        touch(id, mac);
+      }
+      turn.wake();
+      return released;
+    },
+    routingChanged(id) {
+      const network = networks.get(id);
+      if (!network) return;
+      configure(network, network.rd);
+      turn.wake();
     },
     close() {
-      update.close();
-      resolver.close();
+      turn.close();
+      cancelTimer();
     },
   };
+}
+
+/** Goes on with a job for a batch; true once it is done. */
+function advance(job: Iterator<void>): boolean {
+  for (let left = BATCH; left > 0; left--) if (job.next().done) return true;
+  return false;
 }

@@ -20,14 +20,14 @@ type NetworkRow = {
 /** One row per network that this host carries. */
 export function networkRows(view: AgentView): NetworkRow[] {
   const reports = new Map(view.dataplane?.networks.map((network) => [network.vni, network]));
-  return view.overlay.networks.map(({ id, intent, table: macs, state }) => {
+  return view.overlay.networks.map(({ id, tenant, table: macs, state }) => {
     const report = reports.get(state.vni);
     const problems = report?.problems.map(describeProblem) ?? [];
     const clean = report?.verified && report.remaining === 0 && problems.length === 0;
     const count = (source: MacEntry["source"]) => macs.entries.filter((entry) => entry.source === source).length;
     return {
       network: id,
-      tenant: intent.definition.tenant,
+      tenant,
       vni: state.vni,
       local: count("local"),
       remote: count("intent"),

@@ -1,31 +1,146 @@
 // The proof behind "live": the forwarding form of what the kernel was read back to hold, without what only the fabric
 // told (the cloud does not know of that). Equal to the cloud's digest of intent only if nothing is missing or left over.
+//
+// `kernelDigest` defines it; `NetworkReceipt` keeps the same digest by sums, so that a change costs one hash per line that
+// it concerns, and a MAC that only the fabric knows costs none.
 
-import type { Digest } from "../../shared/message/digest.ts";
+import type { IpAddress } from "../../shared/address/ip.ts";
+import type { Mac } from "../../shared/address/mac.ts";
+import { type Digest, DigestSum, hashText } from "../../shared/message/digest.ts";
 import { floodLine, forwardingDigest, ipLine, macLine } from "../../shared/message/forwarding.ts";
 import type { NetworkState } from "../dataplane/state.ts";
-import type { MacTable } from "../evpn/mac-table.ts";
+import type { VerifiedChange, VerifiedNetwork } from "../dataplane/verified.ts";
+import type { MacEntry, MacTable } from "../evpn/mac-table.ts";
 
 /** The digest of one network; undefined while its devices are not there. */
-export function kernelDigest(actual: NetworkState | undefined, table: MacTable): Digest | undefined {
+export function kernelDigest(
+  actual: NetworkState | undefined,
+  table: Pick<MacTable, "entries" | "flood">,
+): Digest | undefined {
   if (!actual) return undefined;
-  const fabric = fabricOnly(table);
   const lines = new Set<string>([floodLine(actual.vtep)]);
   for (const vtep of actual.flood) lines.add(floodLine(vtep));
   for (const { mac } of actual.local) lines.add(macLine(mac, actual.vtep));
-  for (const { mac, vtep } of actual.remote) lines.add(macLine(mac, vtep));
+  for (const { mac, vtep, vteps = [vtep] } of actual.remote) for (const way of vteps) lines.add(macLine(mac, way));
   for (const { ip, mac } of actual.neighbours) lines.add(ipLine(ip, mac));
-  for (const line of fabric) lines.delete(line);
+  for (const { vtep, source } of table.flood) if (source === "fabric") lines.delete(floodLine(vtep));
+  for (const entry of table.entries) {
+    if (entry.source !== "fabric") continue;
+    for (const way of waysOf(entry)) lines.delete(macLine(entry.mac, way));
+    for (const ip of entry.ips) lines.delete(ipLine(ip, entry.mac));
+  }
   return forwardingDigest(lines);
 }
 
-function fabricOnly(table: MacTable): Set<string> {
-  const lines = new Set<string>();
-  for (const { vtep, source } of table.flood) if (source === "fabric") lines.add(floodLine(vtep));
-  for (const entry of table.entries) {
-    if (entry.source !== "fabric") continue;
-    lines.add(macLine(entry.mac, entry.vtep));
-    for (const ip of entry.ips) lines.add(ipLine(ip, entry.mac));
+/** What the receipt asks of the network's table. */
+export type TableLookup = {
+  readonly entries: { get(mac: Mac): MacEntry | undefined };
+  readonly flood: MacTable["flood"];
+};
+
+/** The digest of one network, kept by sums. */
+export class NetworkReceipt {
+  readonly #sum = new DigestSum();
+  /** What each key adds to the sum; nothing for what only the fabric told. */
+  readonly #macs = new Map<Mac, Digest>();
+  readonly #ips = new Map<IpAddress, Digest>();
+  readonly #flood = new Map<IpAddress, Digest>();
+  readonly #dirtyMacs = new Set<Mac>();
+  readonly #dirtyIps = new Set<IpAddress>();
+  #floodDirty = false;
+  #known: Digest | undefined;
+
+  /** As of the last time that all was worked off; undefined while the devices are not there. */
+  get digest(): Digest | undefined {
+    return this.#known;
   }
-  return lines;
+
+  get dirty(): boolean {
+    return this.#floodDirty || this.#dirtyMacs.size + this.#dirtyIps.size > 0;
+  }
+
+  /** An entry of the table has changed: which of the kernel's lines count may be another matter now. */
+  entryChanged(mac: Mac, before: MacEntry | undefined, after: MacEntry | undefined): void {
+    this.#dirtyMacs.add(mac);
+    for (const ip of before?.ips ?? []) this.#dirtyIps.add(ip);
+    for (const ip of after?.ips ?? []) this.#dirtyIps.add(ip);
+  }
+
+  floodChanged(): void {
+    this.#floodDirty = true;
+  }
+
+  /** The kernel was read back to hold something else. */
+  verifiedChanged(change: VerifiedChange, now: VerifiedNetwork | undefined): void {
+    for (const mac of change.macs.keys()) this.#dirtyMacs.add(mac);
+    for (const ip of change.neighbours.keys()) this.#dirtyIps.add(ip);
+    if (change.flood) this.#floodDirty = true;
+    if (!change.whole) return;
+    for (const mac of this.#macs.keys()) this.#dirtyMacs.add(mac);
+    for (const ip of this.#ips.keys()) this.#dirtyIps.add(ip);
+    for (const [mac] of now?.macs() ?? []) this.#dirtyMacs.add(mac);
+    for (const [ip] of now?.neighbours() ?? []) this.#dirtyIps.add(ip);
+    this.#floodDirty = true;
+  }
+
+  /** Works off at most `most` keys. */
+  step(verified: VerifiedNetwork | undefined, table: TableLookup, most: number): void {
+    let left = most;
+    for (const mac of this.#dirtyMacs) {
+      if (left-- <= 0) return;
+      this.#dirtyMacs.delete(mac);
+      this.#put(this.#macs, mac, verified && macLines(mac, verified, table));
+    }
+    for (const ip of this.#dirtyIps) {
+      if (left-- <= 0) return;
+      this.#dirtyIps.delete(ip);
+      this.#put(this.#ips, ip, verified && ipLines(ip, verified, table));
+    }
+    if (this.#floodDirty) this.#stepFlood(verified, table);
+    this.#known = verified && this.#sum.digest;
+  }
+
+  #stepFlood(verified: VerifiedNetwork | undefined, table: TableLookup): void {
+    this.#floodDirty = false;
+    const fabric = new Set(table.flood.flatMap(({ vtep, source }) => (source === "fabric" ? [vtep] : [])));
+    const counted = new Set([verified?.vtep ?? [], verified?.flood ?? []].flat().filter((vtep) => !fabric.has(vtep)));
+    for (const vtep of new Set([...this.#flood.keys(), ...counted])) {
+      this.#put(this.#flood, vtep, counted.has(vtep) ? [floodLine(vtep)] : undefined);
+    }
+  }
+
+  #put<K>(counted: Map<K, Digest>, key: K, lines: readonly string[] | undefined): void {
+    const before = counted.get(key);
+    if (before) this.#sum.subtract(before);
+    if (!lines || lines.length === 0) {
+      if (before) counted.delete(key);
+      return;
+    }
+    const now = lines.length === 1 ? hashText(lines[0] as string) : forwardingDigest(lines);
+    this.#sum.add(now);
+    counted.set(key, now);
+  }
+}
+
+const NONE: readonly string[] = [];
+
+function macLines(mac: Mac, verified: VerifiedNetwork, { entries }: TableLookup): readonly string[] {
+  const target = verified.mac(mac);
+  if (!target) return NONE;
+  if (target.kind === "local") return [macLine(mac, verified.vtep)];
+  const entry = entries.get(mac);
+  const fabric = entry?.source === "fabric" ? waysOf(entry) : NONE;
+  const counted = target.vteps.filter((way) => !fabric.includes(way));
+  return counted.map((way) => macLine(mac, way));
+}
+
+function ipLines(ip: IpAddress, verified: VerifiedNetwork, { entries }: TableLookup): readonly string[] {
+  const mac = verified.neighbour(ip);
+  if (mac === undefined) return NONE;
+  const entry = entries.get(mac);
+  return entry?.source === "fabric" && entry.ips.includes(ip) ? NONE : [ipLine(ip, mac)];
+}
+
+function waysOf({ vtep, segment }: MacEntry): readonly IpAddress[] {
+  return segment?.vteps ?? [vtep];
 }

@@ -31,6 +31,23 @@ export function digestSum(parts: Iterable<Digest>): Digest {
   return format(sum & MASK);
 }
 
+/** A sum whose parts come and go. */
+export class DigestSum {
+  #sum = 0n;
+
+  add(part: Digest): void {
+    this.#sum = (this.#sum + BigInt(`0x${part}`)) & MASK;
+  }
+
+  subtract(part: Digest): void {
+    this.#sum = (this.#sum - BigInt(`0x${part}`)) & MASK;
+  }
+
+  get digest(): Digest {
+    return format(this.#sum);
+  }
+}
+
 /** The first 64 bits of the SHA-256 of `text`. */
 export function hashText(text: string): Digest {
   return createHash("sha256").update(text).digest("hex").slice(0, 16) as Digest;

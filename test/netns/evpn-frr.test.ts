@@ -5,9 +5,7 @@ import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type ExportedRoute, ZERO_ESI } from "../../edge-agent/bgp/route.ts";
 import type { HostIntent } from "../../edge-agent/intent/view.ts";
-import { createDiary } from "../../edge-agent/log.ts";
 import type { Overlay } from "../../edge-agent/overlay.ts";
-import { createResolver } from "../../edge-agent/resolver.ts";
 import { type IpAddress, type Ipv4, parseIp } from "../../shared/address/ip.ts";
 import type { Mac } from "../../shared/address/mac.ts";
 import type { RouteDistinguisher } from "../../shared/address/rd.ts";
@@ -22,6 +20,7 @@ import {
   run,
   SpeakerInNamespace,
 } from "../edge-agent/bgp/namespace-lab.ts";
+import { networkWorld } from "../edge-agent/lane/network-world.ts";
 import { requireKernel } from "./require-root.ts";
 
 const [TOR_NS, HOST_NS, OTHER_NS] = ["evt-tor", "evt-host", "evt-other"] as const;
@@ -52,15 +51,6 @@ const intent: HostIntent = {
       ],
     },
   ],
-};
-
-const clock = {
-  nowMs: () => performance.now(),
-  wallMs: () => Date.now(),
-  setTimer: (afterMs: number, callback: () => void) => {
-    const timer = setTimeout(callback, afterMs);
-    return () => clearTimeout(timer);
-  },
 };
 
 function roaming(sequence: number, vtep: Ipv4): ExportedRoute {
@@ -109,13 +99,16 @@ describe.runIf(requireKernel("root", "vxlan", "bridge", "frr"))("evpn with FRR",
   let frr: Frr;
   let host: SpeakerInNamespace;
   let other: SpeakerInNamespace;
-  const diary = createDiary(clock.wallMs, () => {});
-  const resolver = createResolver({ clock, log: diary, again: () => {} });
-  resolver.heard(true);
+  const world = networkWorld();
+  world.heard(true);
+  world.declares(intent);
+  const startMs = performance.now();
 
   /** What the agent does on every change: routes in, overlay, routes out. */
   async function refresh(): Promise<Overlay> {
-    const overlay = resolver.resolve(intent, (await host.ask()).ribIn);
+    const { ribIn } = await host.ask();
+    world.wait(performance.now() - startMs - world.nowMs());
+    const overlay = world.sees(...ribIn);
     host.tell({ type: "exports", routes: overlay.exports });
     return overlay;
   }
@@ -150,7 +143,7 @@ describe.runIf(requireKernel("root", "vxlan", "bridge", "frr"))("evpn with FRR",
   });
 
   afterAll(async () => {
-    resolver.close();
+    void world.lane.close?.();
     try {
       await host.stop();
       await other.stop();
@@ -181,7 +174,7 @@ describe.runIf(requireKernel("root", "vxlan", "bridge", "frr"))("evpn with FRR",
     expect(entry).toMatchObject({ source: "local", port: "tap1", mobility: 2 });
     await eventually("FRR gives way", () => torRoute(OURS).includes("MM:2"));
     await eventually("FRR's kernel sends to us again", () => torHasIt(OURS, HOST));
-    expect(diary.recent().map(({ kind }) => kind)).toContain("mac-taken-back");
+    expect(world.diary.recent().map(({ kind }) => kind)).toContain("mac-taken-back");
   });
 
   it("taken again and again -> frozen after 5 moves, FRR's next claim stands, and a command lets us answer", async () => {
@@ -196,8 +189,8 @@ describe.runIf(requireKernel("root", "vxlan", "bridge", "frr"))("evpn with FRR",
       if (!(await frozen())) await eventually("FRR's kernel sends to us", () => torHasIt(OURS, HOST));
     }
     expect(await frozen()).toBe(true);
-    expect(resolver.moved().filter(({ mac }) => mac === OURS)).toMatchObject([{ moves: 5, frozen: {} }]);
-    expect(resolver.clear(OURS)).toEqual(["blue"]);
+    expect(world.lane.moved().filter(({ mac }) => mac === OURS)).toMatchObject([{ moves: 5, frozen: {} }]);
+    expect(world.lane.clearDuplicate(OURS)).toEqual(["blue"]);
     await eventually("answered", async () => (await claimOn(OURS)) === undefined);
     await eventually("FRR's kernel sends to us", () => torHasIt(OURS, HOST));
   });
@@ -210,6 +203,6 @@ describe.runIf(requireKernel("root", "vxlan", "bridge", "frr"))("evpn with FRR",
       declaredMobility: 0,
     });
     expect(await entryOf(PINNED)).toMatchObject({ source: "local", mobility: 0 });
-    expect(diary.recent().some(({ detail }) => detail.includes(`${PINNED} is declared`))).toBe(true);
+    expect(world.diary.recent().some(({ detail }) => detail.includes(`${PINNED} is declared`))).toBe(true);
   });
 });

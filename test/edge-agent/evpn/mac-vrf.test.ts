@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { MacEntry } from "../../../edge-agent/evpn/mac-table.ts";
 import { exportTargets, importTargets, routeDistinguishers } from "../../../edge-agent/evpn/mac-vrf.ts";
-import { originate } from "../../../edge-agent/evpn/originate.ts";
+import { originateMac, originateMembership } from "../../../edge-agent/evpn/originate.ts";
 import type { IpAddress, Ipv4 } from "../../../shared/address/ip.ts";
 import type { Mac } from "../../../shared/address/mac.ts";
 import { parseRouteDistinguisher, type RouteDistinguisher } from "../../../shared/address/rd.ts";
@@ -83,22 +83,32 @@ describe("originate", () => {
   });
 
   it("originate: a network without local endpoints -> its flood membership alone (RFC 7432 7.3)", () => {
-    const routes = originate({ ...network, entries: [entry({ source: "intent" }), entry({ source: "fabric" })] });
-    expect(routes.map((route) => route.nlri.type)).toEqual(["imet"]);
+    expect(originateMembership(network).nlri.type).toBe("imet");
+    for (const source of ["intent", "fabric"] as const) expect(originateMac(network, entry({ source }))).toEqual([]);
   });
 
   it("originate: a local endpoint with IPs -> its MAC, and its MAC with each IP, one sequence", () => {
     const ips = ["10.0.0.1", "2001:db8::1"] as IpAddress[];
-    const routes = originate({ ...network, entries: [entry({ ips, mobility: 3 })] });
+    const routes = originateMac(network, entry({ ips, mobility: 3 }));
     expect(routes.map(({ nlri }) => (nlri.type === "mac-ip" ? (nlri.ip ?? "mac only") : nlri.type))).toEqual([
-      "imet",
       "mac only",
       ...ips,
     ]);
-    expect(routes.slice(1).every((route) => route.mobility?.sequence === 3 && route.nextHop === routerId)).toBe(true);
+    expect(routes.every((route) => route.mobility?.sequence === 3 && route.nextHop === routerId)).toBe(true);
   });
 
   it("originate: never moved -> no mobility community (RFC 7432 section 15)", () => {
-    expect(originate({ ...network, entries: [entry({})] })[1]?.mobility).toBeUndefined();
+    expect(originateMac(network, entry({}))[0]?.mobility).toBeUndefined();
+  });
+
+  it("originate: a routed network -> MAC and IP with the L3 VNI, router's MAC and both kinds of targets; the MAC alone without", () => {
+    const routerMac = "02:ee:00:00:00:01" as Mac;
+    const routed = { vni: 5000 as Vni, routerMac, routeTargets: ["65021:5000" as RouteTarget] };
+    const routes = originateMac({ ...network, routed }, entry({ ips: ["10.0.0.1" as IpAddress] }));
+    expect(routes).toMatchObject([
+      { routeTargets: ["65021:100"], nlri: { type: "mac-ip", vni: 100 } },
+      { routeTargets: ["65021:100", "65021:5000"], routerMac, nlri: { vni: 100, l3Vni: 5000, ip: "10.0.0.1" } },
+    ]);
+    expect(routes[0]).not.toHaveProperty("routerMac");
   });
 });

@@ -1,28 +1,55 @@
 import { describe, expect, it } from "vitest";
 import type { ReceivedRoute } from "../../../edge-agent/bgp/route.ts";
 import { DUPLICATE_LIMITS } from "../../../edge-agent/evpn/duplicate-mac.ts";
-import { buildMacTable, type Declared, type IntentTrust, type MacTable } from "../../../edge-agent/evpn/mac-table.ts";
+import type { Declared, IntentTrust, MacOutcome } from "../../../edge-agent/evpn/mac-table.ts";
+import { MacVrfTable } from "../../../edge-agent/evpn/mac-vrf-table.ts";
 import { createMobilityWatch, type MobilityEvent } from "../../../edge-agent/evpn/mobility.ts";
+import type { Mac } from "../../../shared/address/mac.ts";
 import { HIGH, LOW, macOf, macRoute, OWN } from "./fabric-routes.ts";
 
 const here: Declared = { id: "e1", mac: macOf(1), ips: [], vtep: OWN, mobility: 0, port: "tap1" };
 
 /** One network of one host, with a clock. */
-function host(declared: readonly Declared[] = [here]) {
+function host(first: readonly Declared[] = [here]) {
   const watch = createMobilityWatch(DUPLICATE_LIMITS);
+  const table = new MacVrfTable();
+  let declared = first;
+  let heard: readonly ReceivedRoute[] = [];
   let nowMs = 0;
-  const build = (fabric: readonly ReceivedRoute[], trust: IntentTrust): MacTable =>
-    buildMacTable({ ownVtep: OWN, declared, members: [], fabric, decisions: watch.decisions("blue"), trust });
+  for (const { mac } of declared) table.touch(mac);
+  const work = (trust: IntentTrust) => {
+    const events: MobilityEvent[] = [];
+    for (const mac of watch.takeDue(nowMs).get("blue") ?? []) table.touch(mac);
+    const part = { declared: (mac: Mac) => declared.find((each) => each.mac === mac), members: () => [] };
+    const settle = (mac: Mac, outcome: MacOutcome) => {
+      const more = watch.settle("blue", mac, outcome, { vtep: OWN, nowMs });
+      events.push(...more);
+      return more.length > 0;
+    };
+    table.step(part, { ownVtep: OWN, decisions: watch.decisions("blue"), trust }, settle, Number.POSITIVE_INFINITY);
+    const entry = table.entries.get(macOf(1));
+    return { entry, conflict: table.conflicts.get(macOf(1)), kinds: events.map(({ kind }) => kind), nowMs };
+  };
   return {
     watch,
     /** Time passes, then the fabric says this. */
     sees: (fabric: readonly ReceivedRoute[], afterMs = 0, trust: IntentTrust = "current") => {
       nowMs += afterMs;
-      let table = build(fabric, trust);
-      const events: readonly MobilityEvent[] = watch.observe("blue", table, OWN, nowMs);
-      if (events.length > 0) table = build(fabric, trust);
-      const [entry] = table.entries;
-      return { entry, conflict: table.conflicts[0], kinds: events.map(({ kind }) => kind), nowMs };
+      for (const route of heard) table.delete(route);
+      for (const route of fabric) table.put(route);
+      heard = fabric;
+      table.touchConflicts();
+      return work(trust);
+    },
+    /** Nothing changes, but time passes. */
+    waits: (ms: number) => {
+      nowMs += ms;
+      return work("current");
+    },
+    declares: (next: readonly Declared[]) => {
+      for (const { mac } of [...declared, ...next]) table.touch(mac);
+      declared = next;
+      return work("current");
     },
   };
 }
@@ -121,23 +148,35 @@ describe("a claim on an endpoint declared here", () => {
   });
 
   it("claim: the endpoint is moved away by the API -> its raised sequence is forgotten", () => {
-    const watch = createMobilityWatch(DUPLICATE_LIMITS);
-    const claim = [macRoute(1, HIGH, { sequence: 4 })];
-    const observe = (declared: Declared[], nowMs: number) =>
-      watch.observe(
-        "blue",
-        buildMacTable({ ownVtep: OWN, declared, members: [], fabric: claim, decisions: watch.decisions("blue") }),
-        OWN,
-        nowMs,
-      );
-    observe([here], 0);
-    observe([here], 1000);
+    const { sees, waits, declares, watch } = host();
+    sees([macRoute(1, HIGH, { sequence: 4 })]);
+    expect(waits(1000).entry).toMatchObject({ source: "local", mobility: 5 });
     expect(watch.decisions("blue").raised.get(macOf(1))).toBe(5);
     const { port: _, ...elsewhere } = here;
-    observe([{ ...elsewhere, vtep: LOW, mobility: 1 }], 2000);
+    declares([{ ...elsewhere, vtep: LOW, mobility: 1 }]);
     expect(watch.decisions("blue").raised.size).toBe(0);
-    watch.retain(new Set());
+    watch.forget("blue");
     expect(watch.moved(3000)).toEqual([]);
+  });
+
+  it("claim: the sequence was raised, then the cloud is away and a higher claim is followed -> forgotten, and raised anew", () => {
+    const { sees, waits, watch } = host();
+    sees([macRoute(1, HIGH, { sequence: 4 })]);
+    waits(1000);
+    expect(sees([macRoute(1, HIGH, { sequence: 9 })], 0, "old").entry).toMatchObject({ source: "fabric", vtep: HIGH });
+    expect(watch.decisions("blue").raised.size).toBe(0);
+    sees([macRoute(1, HIGH, { sequence: 9 })]);
+    expect(waits(1000).entry).toMatchObject({ source: "local", mobility: 10 });
+  });
+
+  it("claim: raised -> stays as high while the endpoint stays, over its withdrawal and lower claims", () => {
+    const { sees, waits } = host();
+    sees([macRoute(1, HIGH, { sequence: 4 })]);
+    waits(1000);
+    expect(sees([]).entry).toMatchObject({ mobility: 5 });
+    expect(sees([macRoute(1, LOW, { sequence: 4 })], 60_000)).toMatchObject({ entry: { mobility: 5 }, kinds: [] });
+    expect(sees([macRoute(1, HIGH, { sequence: 7 })])).toMatchObject({ conflict: { response: "raise" } });
+    expect(waits(1000).entry).toMatchObject({ mobility: 8 });
   });
 });
 
@@ -149,7 +188,7 @@ describe("a MAC that nobody declared", () => {
     expect(kinds).toEqual(["duplicate-mac"]);
     const both = [macRoute(1, LOW, { sequence: 9 }), macRoute(1, HIGH, { sequence: 6 })];
     expect(sees(both).entry).toMatchObject({ vtep: HIGH, frozen: true });
-    expect(watch.dueMs()).toBe(6000 + DUPLICATE_LIMITS.freezeMs);
+    expect(watch.dueMs()).toBeLessThanOrEqual(6000 + DUPLICATE_LIMITS.freezeMs);
     const released = sees(both, DUPLICATE_LIMITS.freezeMs);
     expect(released.kinds).toEqual(["duplicate-mac-released"]);
     expect(released.entry).toMatchObject({ vtep: LOW });

@@ -4,7 +4,6 @@ import type { AgentView } from "../../../edge-agent/agent.ts";
 import type { PeerSummary } from "../../../edge-agent/bgp/speaker.ts";
 import { answerLocal } from "../../../edge-agent/local/answer.ts";
 import { answerShow, showHelp } from "../../../edge-agent/local/show.ts";
-import { EMPTY_OVERLAY } from "../../../edge-agent/overlay.ts";
 import { fixedView, TOR } from "./fixed-view.ts";
 
 const AGENT_DOC = readFileSync(new URL("../../../docs/agent.md", import.meta.url), "utf8");
@@ -42,7 +41,7 @@ describe("show", () => {
   it("show: every view of an agent that knows nothing yet -> says so", () => {
     const empty = fixedView({
       hostIntent: undefined,
-      overlay: EMPTY_OVERLAY,
+      overlay: { networks: [], desired: { networks: [] }, exports: [], refusedExports: [], imports: new Set() },
       peers: [],
       fabric: [],
       moved: [],

@@ -26,7 +26,6 @@ const table: MacTable = {
     { vtep: tor, source: "fabric" },
   ],
   conflicts: [],
-  moved: [],
 };
 const actual: NetworkState = {
   vni: 100 as Vni,

@@ -1,0 +1,308 @@
+// The MAC table of a network, kept up to date: the same table that mac-table.ts defines, but a change of a route or of an
+// endpoint costs what it concerns, one MAC or one segment. Changes mark MACs as dirty; `step` makes their entries anew and
+// says what became of it. No clock, no I/O; who is right about a MAC is decided by mac-table.ts and mobility.ts.
+
+import type { IpAddress } from "../../shared/address/ip.ts";
+import type { Mac } from "../../shared/address/mac.ts";
+import { type Esi, type EvpnRoute, type ReceivedRoute, routeKey } from "../bgp/route.ts";
+import { fabricPath, isUsable } from "./fabric-path.ts";
+import {
+  type Conflict,
+  type Declared,
+  floodList,
+  type MacEntry,
+  type MacOutcome,
+  type MacTable,
+  macOutcome,
+  type TableContext,
+} from "./mac-table.ts";
+import { MultiMap } from "./multi-map.ts";
+import { collectSegments, isMultihomed, type Segments } from "./segments.ts";
+
+/** What is declared of the network. */
+export type DeclaredPart = {
+  declared(mac: Mac): Declared | undefined;
+  members(): Iterable<IpAddress>;
+};
+
+/** What became of the dirty MACs; each key with what it was and what it is, where the two differ. */
+export type TableDelta = {
+  readonly entries: ReadonlyMap<Mac, { readonly before: MacEntry | undefined; readonly after: MacEntry | undefined }>;
+  /** Who answers ARP and ND for an IP; undefined: nobody any more. */
+  readonly neighbours: ReadonlyMap<IpAddress, Mac | undefined>;
+  readonly conflicts: readonly { readonly before: Conflict | undefined; readonly after: Conflict | undefined }[];
+  /** Set if the flood list changed. */
+  readonly flood: MacTable["flood"] | undefined;
+};
+
+/** Sees each outcome before it becomes an entry; true if it is to be made again, since a decision has changed. */
+export type Settle = (mac: Mac, outcome: MacOutcome) => boolean;
+
+/** More than one decision about a MAC leads to another, but not for ever. */
+const MOST_ROUNDS = 4;
+
+export class MacVrfTable {
+  readonly entries = new Map<Mac, MacEntry>();
+  readonly conflicts = new Map<Mac, Conflict>();
+  readonly #routes = new MultiMap<Mac, ReceivedRoute>(isSameRoute);
+  readonly #imets = new Map<string, ReceivedRoute>();
+  readonly #segments = new Map<Esi, { readonly routes: Map<string, ReceivedRoute>; built: Segments | undefined }>();
+  /** The MACs announced behind a segment. */
+  readonly #behind = new Map<Esi, Set<Mac>>();
+  readonly #claims = new MultiMap<IpAddress, Mac>();
+  readonly #dirty = new Set<Mac>();
+  #flood: MacTable["flood"] = [];
+  #floodDirty = true;
+
+  get flood(): MacTable["flood"] {
+    return this.#flood;
+  }
+
+  /** Something is to be made anew. */
+  get dirty(): boolean {
+    return this.#dirty.size > 0 || this.#floodDirty;
+  }
+
+  /** Routes of the fabric's MACs, by MAC. */
+  get macsOfFabric(): Iterable<Mac> {
+    return this.#routes.keys();
+  }
+
+  routesOf(mac: Mac): readonly ReceivedRoute[] {
+    return this.#routes.all(mac);
+  }
+
+  /** A route came, or took the place of the one with the same key of the same peer. */
+  put(route: ReceivedRoute): void {
+    const { nlri } = route;
+    if (nlri.type === "mac-ip") {
+      this.#routes.put(nlri.mac, route);
+      this.#dirty.add(nlri.mac);
+      if (isMultihomed(nlri.esi)) this.#macBehind(nlri.esi, nlri.mac);
+    } else if (nlri.type === "imet") {
+      this.#imets.set(keyOf(route), route);
+      this.#floodDirty = true;
+    } else if (nlri.type === "ethernet-ad" && isMultihomed(nlri.esi)) {
+      const segment = this.#segments.get(nlri.esi) ?? { routes: new Map(), built: undefined };
+      this.#segments.set(nlri.esi, segment);
+      segment.routes.set(keyOf(route), route);
+      this.#segmentChanged(nlri.esi);
+    }
+  }
+
+  delete(route: ReceivedRoute): void {
+    const { nlri } = route;
+    if (nlri.type === "mac-ip") {
+      this.#routes.delete(nlri.mac, route);
+      this.#dirty.add(nlri.mac);
+    } else if (nlri.type === "imet") {
+      this.#imets.delete(keyOf(route));
+      this.#floodDirty = true;
+    } else if (nlri.type === "ethernet-ad" && isMultihomed(nlri.esi)) {
+      const segment = this.#segments.get(nlri.esi);
+      segment?.routes.delete(keyOf(route));
+      if (segment?.routes.size === 0) this.#segments.delete(nlri.esi);
+      this.#segmentChanged(nlri.esi);
+    }
+  }
+
+  /** All routes that were put, for a filter that changed. */
+  *routes(): IterableIterator<ReceivedRoute> {
+    for (const mac of this.#routes.keys()) yield* this.#routes.all(mac);
+    yield* this.#imets.values();
+    for (const { routes } of this.#segments.values()) yield* routes.values();
+  }
+
+  /** What is declared of a MAC, or a decision about it, has changed. */
+  touch(mac: Mac): void {
+    this.#dirty.add(mac);
+  }
+
+  touchFlood(): void {
+    this.#floodDirty = true;
+  }
+
+  /** Trust in intent has changed: it bears on conflicts alone. */
+  touchConflicts(): void {
+    for (const mac of this.conflicts.keys()) this.#dirty.add(mac);
+  }
+
+  /** The own VTEP has changed: it bears on everything. `declared` are the MACs that intent names. */
+  touchAll(declared: Iterable<Mac>): void {
+    for (const mac of declared) this.#dirty.add(mac);
+    for (const mac of this.#routes.keys()) this.#dirty.add(mac);
+    for (const mac of this.entries.keys()) this.#dirty.add(mac);
+    for (const segment of this.#segments.values()) segment.built = undefined;
+    this.#floodDirty = true;
+  }
+
+  /** Makes at most `most` dirty entries anew. */
+  step(part: DeclaredPart, context: TableContext, settle: Settle, most: number): TableDelta {
+    const entries = new Map<Mac, { before: MacEntry | undefined; after: MacEntry | undefined }>();
+    const conflicts: { before: Conflict | undefined; after: Conflict | undefined }[] = [];
+    const ips = new Map<IpAddress, Mac | undefined>();
+    const segments = this.#segmentsFor(context.ownVtep);
+    let left = most;
+    for (const mac of this.#dirty) {
+      if (left-- === 0) break;
+      this.#dirty.delete(mac);
+      const { entry, conflict } = this.#outcome(mac, part, context, segments, settle);
+      const before = this.entries.get(mac);
+      const conflictBefore = this.conflicts.get(mac);
+      if (conflict) this.conflicts.set(mac, conflict);
+      else if (conflictBefore) this.conflicts.delete(mac);
+      if (conflict || conflictBefore) conflicts.push({ before: conflictBefore, after: conflict });
+      if (before && entry && isSameEntry(before, entry)) continue;
+      if (!before && !entry) continue;
+      this.#claim(mac, before, entry, ips);
+      if (entry) this.entries.set(mac, entry);
+      else this.entries.delete(mac);
+      entries.set(mac, { before, after: entry });
+    }
+    return { entries, neighbours: this.#neighbours(ips), conflicts, flood: this.#takeFlood(part, context.ownVtep) };
+  }
+
+  /** Who answers for an IP now. */
+  neighbour(ip: IpAddress): Mac | undefined {
+    const held = this.#claims.get(ip);
+    if (held === undefined || typeof held === "string") return held;
+    return chooseNeighbour(ip, held, (mac) => this.entries.get(mac));
+  }
+
+  /** All of them. */
+  *neighbours(): IterableIterator<readonly [IpAddress, Mac]> {
+    for (const ip of this.#claims.keys()) {
+      const mac = this.neighbour(ip);
+      if (mac !== undefined) yield [ip, mac];
+    }
+  }
+
+  #outcome(mac: Mac, part: DeclaredPart, context: TableContext, segments: Segments, settle: Settle): MacOutcome {
+    const declared = part.declared(mac);
+    const routes = this.#routes.get(mac);
+    for (let round = 1; ; round++) {
+      const pinned = context.decisions.frozen.get(mac);
+      const path = routes && fabricPath(routes, { ownVtep: context.ownVtep, segments, pinned });
+      const outcome = macOutcome(mac, declared, path, context);
+      if (!settle(mac, outcome) || round === MOST_ROUNDS) return outcome;
+    }
+  }
+
+  /** Before entries change: whose IPs they are told to be, and who answered for each until now. */
+  #claim(mac: Mac, before: MacEntry | undefined, after: MacEntry | undefined, ips: Map<IpAddress, Mac | undefined>) {
+    for (const ip of before?.ips ?? []) if (!ips.has(ip)) ips.set(ip, this.neighbour(ip));
+    for (const ip of after?.ips ?? []) if (!ips.has(ip)) ips.set(ip, this.neighbour(ip));
+    for (const ip of before?.ips ?? []) if (!after?.ips.includes(ip)) this.#claims.delete(ip, mac);
+    for (const ip of after?.ips ?? []) if (!before?.ips.includes(ip)) this.#claims.put(ip, mac);
+  }
+
+  #neighbours(before: ReadonlyMap<IpAddress, Mac | undefined>): Map<IpAddress, Mac | undefined> {
+    const changed = new Map<IpAddress, Mac | undefined>();
+    for (const [ip, was] of before) {
+      const now = this.neighbour(ip);
+      if (now !== was) changed.set(ip, now);
+    }
+    return changed;
+  }
+
+  #takeFlood(part: DeclaredPart, ownVtep: IpAddress): MacTable["flood"] | undefined {
+    if (!this.#floodDirty) return undefined;
+    this.#floodDirty = false;
+    const flood = floodList(part.members(), this.#imets.values(), ownVtep);
+    const text = (list: MacTable["flood"]) => list.map(({ vtep, source }) => `${vtep} ${source}`).join();
+    if (text(flood) === text(this.#flood)) return undefined;
+    this.#flood = flood;
+    return flood;
+  }
+
+  #macBehind(esi: Esi, mac: Mac): void {
+    const macs = this.#behind.get(esi);
+    if (macs) macs.add(mac);
+    else this.#behind.set(esi, new Set([mac]));
+  }
+
+  /** RFC 7432 8.2: one route decides about all MACs behind the segment. */
+  #segmentChanged(esi: Esi): void {
+    const segment = this.#segments.get(esi);
+    if (segment) segment.built = undefined;
+    const macs = this.#behind.get(esi);
+    for (const mac of macs ?? []) {
+      if (this.#routes.all(mac).some(({ nlri }) => nlri.type === "mac-ip" && nlri.esi === esi)) this.#dirty.add(mac);
+      else macs?.delete(mac);
+    }
+    if (macs?.size === 0) this.#behind.delete(esi);
+  }
+
+  #segmentsFor(ownVtep: IpAddress): Segments {
+    const of = (esi: Esi): Segments | undefined => {
+      const segment = this.#segments.get(esi);
+      if (!segment) return undefined;
+      segment.built ??= collectSegments([...segment.routes.values()], (route) => isUsable(route, ownVtep));
+      return segment.built;
+    };
+    return {
+      pathsTo: (esi, advertiser) => of(esi)?.pathsTo(esi, advertiser),
+      lowest: (esi) => of(esi)?.lowest(esi),
+    };
+  }
+}
+
+/**
+ * Of several MACs that have an IP, the one that answers ARP and ND: a declared one, then one whose binding is immutable
+ * (RFC 9047 2), then the lowest, so that every host chooses the same.
+ */
+export function chooseNeighbour(
+  ip: IpAddress,
+  macs: Iterable<Mac>,
+  entryOf: (mac: Mac) => MacEntry | undefined,
+): Mac | undefined {
+  let best: { readonly mac: Mac; readonly rank: number } | undefined;
+  for (const mac of macs) {
+    const entry = entryOf(mac);
+    if (!entry) continue;
+    const rank = entry.endpoint !== undefined ? 0 : entry.immutableIps?.includes(ip) ? 1 : 2;
+    if (!best || rank < best.rank || (rank === best.rank && mac < best.mac)) best = { mac, rank };
+  }
+  return best?.mac;
+}
+
+/** The same route of the same peer, whatever it says. Both are of one MAC, in a table by MAC. */
+function isSameRoute(a: ReceivedRoute, b: ReceivedRoute): boolean {
+  if (a === b) return true;
+  return a.peer === b.peer && isSameMacIp(a.nlri, b.nlri);
+}
+
+function isSameMacIp(a: EvpnRoute, b: EvpnRoute): boolean {
+  if (a.type !== "mac-ip" || b.type !== "mac-ip") return false;
+  return a.ip === b.ip && a.rd === b.rd && a.ethernetTag === b.ethernetTag;
+}
+
+function keyOf({ peer, nlri }: ReceivedRoute): string {
+  return `${peer}|${routeKey(nlri)}`;
+}
+
+function isSameEntry(a: MacEntry, b: MacEntry): boolean {
+  return (
+    a.source === b.source &&
+    a.vtep === b.vtep &&
+    a.vni === b.vni &&
+    a.port === b.port &&
+    a.mobility === b.mobility &&
+    a.endpoint === b.endpoint &&
+    a.confirmed === b.confirmed &&
+    a.fixed === b.fixed &&
+    a.gateway === b.gateway &&
+    a.frozen === b.frozen &&
+    isSameList(a.ips, b.ips) &&
+    isSameList(a.immutableIps, b.immutableIps) &&
+    a.segment?.esi === b.segment?.esi &&
+    a.segment?.mode === b.segment?.mode &&
+    isSameList(a.segment?.vteps, b.segment?.vteps) &&
+    isSameList(a.segment?.backups, b.segment?.backups)
+  );
+}
+
+function isSameList(a: readonly string[] | undefined, b: readonly string[] | undefined): boolean {
+  if (a === b) return true;
+  return a !== undefined && b !== undefined && a.length === b.length && a.every((each, i) => each === b[i]);
+}

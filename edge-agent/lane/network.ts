@@ -1,0 +1,249 @@
+// One network, kept up to date: what overlay.ts defines, at the cost of what changes. Records and routes mark what they
+// concern; `step` works some of it off and says what the kernel and the ToRs are to be told. No clock, no I/O.
+
+import type { IpAddress } from "../../shared/address/ip.ts";
+import type { Mac } from "../../shared/address/mac.ts";
+import type { RouteDistinguisher } from "../../shared/address/rd.ts";
+import type { RouteTarget } from "../../shared/address/rt.ts";
+import type { Vni } from "../../shared/address/vni.ts";
+import type { HostRecord, RecordBody } from "../../shared/model/record.ts";
+import { type ExportChange, routeKey } from "../bgp/route.ts";
+import { type DesiredChange, type MacTarget, type NetworkFrame, sameTarget } from "../dataplane/desired.ts";
+import type { IntentTrust, MobilityDecisions } from "../evpn/mac-table.ts";
+import { MacVrfTable, type Settle, type TableDelta } from "../evpn/mac-vrf-table.ts";
+import type { RoutedNetwork } from "../evpn/originate.ts";
+import {
+  type Announcement,
+  announceMac,
+  announceMembership,
+  type NetworkSettings,
+  type RefusedExport,
+  settingsOf,
+  targetOf,
+} from "../overlay.ts";
+import { NetworkRecords } from "./network-intent.ts";
+
+/** What a router on this host adds to a network that it routes. */
+export type Routing = {
+  /** For the network's routes with an IP (RFC 9135 5.1). */
+  readonly routed: RoutedNetwork;
+  /** The anycast gateway's MAC, which the network's bridge has instead of its own. */
+  readonly bridgeMac: Mac | undefined;
+};
+
+/** What this host is, for each of its networks. */
+export type HostPart = {
+  readonly id: string;
+  readonly record: HostRecord;
+  readonly rd: RouteDistinguisher | undefined;
+  readonly routing: Routing | undefined;
+};
+
+export type StepContext = {
+  readonly trust: IntentTrust;
+  readonly decisions: MobilityDecisions;
+  readonly settle: Settle;
+};
+
+/** What is to be told after a step. */
+export type NetworkStep = {
+  readonly desired: DesiredChange | undefined;
+  readonly exports: readonly ExportChange[];
+  readonly refused: readonly RefusedExport[];
+  readonly delta: TableDelta;
+};
+
+const NO_TARGETS: ReadonlySet<RouteTarget> = new Set();
+
+export class Network {
+  readonly records: NetworkRecords;
+  readonly table = new MacVrfTable();
+  /** What the ToRs are told, by MAC; the membership under no MAC. */
+  readonly #announced = new Map<Mac | undefined, readonly Announcement[]>();
+  /** To be announced anew although its entry did not change. */
+  readonly #reannounce = new Set<Mac | undefined>();
+  #host: HostPart;
+  #settings: NetworkSettings | undefined;
+  #settingsDirty = true;
+  #frame: NetworkFrame | undefined;
+  #frameDirty = true;
+  #portChanges = 0;
+
+  constructor(id: string, host: HostPart) {
+    this.records = new NetworkRecords(id, host.id);
+    this.#host = host;
+  }
+
+  get id(): string {
+    return this.records.id;
+  }
+
+  /** The VNI that intent gives it now; undefined while the definition is not held. */
+  get vni(): Vni | undefined {
+    return this.records.definition?.vni;
+  }
+
+  get ownVtep(): IpAddress {
+    return this.#host.record.vtep;
+  }
+
+  get rd(): RouteDistinguisher | undefined {
+    return this.#host.rd;
+  }
+
+  /** As of `applySettings`; undefined while the definition is not held. */
+  get settings(): NetworkSettings | undefined {
+    return this.#settings;
+  }
+
+  get imports(): ReadonlySet<RouteTarget> {
+    return this.#settings?.imports ?? NO_TARGETS;
+  }
+
+  /** Settings are to be applied before the next step. */
+  get unsettled(): boolean {
+    return this.#settingsDirty;
+  }
+
+  /** A step would do something. */
+  get dirty(): boolean {
+    return this.table.dirty || this.#frameDirty || this.#portChanges !== this.records.portChanges;
+  }
+
+  get frame(): NetworkFrame | undefined {
+    return this.#frame;
+  }
+
+  *announcements(): IterableIterator<Announcement> {
+    for (const each of this.#announced.values()) yield* each;
+  }
+
+  /** A record as it is now; undefined: it is gone. */
+  put(key: string, body: RecordBody | undefined): void {
+    const { macs, settings } = this.records.put(key, body);
+    for (const mac of macs) this.table.touch(mac);
+    if (!settings) return;
+    this.#settingsDirty = true;
+    this.table.touchFlood();
+  }
+
+  /** This host's own record, the network's RD or its router may have changed. */
+  configure(host: HostPart): void {
+    const { record, rd, routing } = this.#host;
+    if (record === host.record && rd === host.rd && routing === host.routing) return;
+    this.#host = host;
+    this.#settingsDirty = true;
+  }
+
+  /** Takes over what intent says of the network as a whole; true if the import targets are others than before. */
+  applySettings(): boolean {
+    this.#settingsDirty = false;
+    const before = this.#settings;
+    const { definition, vteps } = this.records;
+    const { record, rd, routing } = this.#host;
+    if (!definition) return false;
+    const plain = settingsOf({ host: record }, { id: this.id, definition, vteps }, rd);
+    const { originator } = plain;
+    const routed = originator && routing ? { ...originator, routed: routing.routed } : originator;
+    const settings = { ...plain, originator: routed };
+    this.#settings = settings;
+    this.#frameDirty = true;
+    if (before && before.frame.vtep !== settings.frame.vtep) this.table.touchAll(this.records.macs);
+    if (JSON.stringify(before?.originator) !== JSON.stringify(routed)) {
+      this.#reannounce.add(undefined);
+      for (const mac of this.#announced.keys()) this.#reannounce.add(mac);
+      for (const mac of this.records.localMacs()) this.#reannounce.add(mac);
+    }
+    return !isSameSet(before?.imports ?? NO_TARGETS, settings.imports);
+  }
+
+  /** Makes at most `most` entries anew; undefined while there is no definition. The VNI must not change in its life. */
+  step(context: StepContext, most: number): NetworkStep | undefined {
+    const settings = this.#settings;
+    if (!settings) return undefined;
+    const { vtep, vni } = settings.frame;
+    const part = {
+      declared: (mac: Mac) => this.records.declared(mac, vtep),
+      members: () => Array.from(this.records.vteps.values(), ({ address }) => address),
+    };
+    const { trust, decisions, settle } = context;
+    const delta = this.table.step(part, { ownVtep: vtep, vni, trust, decisions }, settle, most);
+    const macs = new Map<Mac, MacTarget | undefined>();
+    const exports: ExportChange[] = [];
+    const refused: RefusedExport[] = [];
+    for (const [mac, { before, after }] of delta.entries) {
+      const target = after && targetOf(after);
+      if (!sameTarget(before && targetOf(before), target)) macs.set(mac, target);
+      if (after?.source === "local" || before?.source === "local") this.#announce(mac, exports, refused);
+    }
+    for (const mac of this.#reannounce) this.#announce(mac, exports, refused);
+    this.#reannounce.clear();
+    if (delta.flood) this.#frameDirty = true;
+    const frame = this.#takeFrame(settings);
+    const desired = {
+      vni,
+      ...(frame && { frame }),
+      ...(macs.size > 0 && { macs }),
+      ...(delta.neighbours.size > 0 && { neighbours: delta.neighbours }),
+    };
+    const told = frame !== undefined || macs.size > 0 || delta.neighbours.size > 0;
+    return { desired: told ? desired : undefined, exports, refused, delta };
+  }
+
+  /** Everything that the ToRs were told, to be taken back. */
+  takeBack(): ExportChange[] {
+    const told = Array.from(this.announcements()).filter(({ reason }) => !reason);
+    this.#announced.clear();
+    return told.map(({ route }) => ({ key: routeKey(route.nlri), route: undefined }));
+  }
+
+  /** What the ToRs are to hear of a MAC, less what they know. */
+  #announce(mac: Mac | undefined, exports: ExportChange[], refused: RefusedExport[]): void {
+    const before = this.#announced.get(mac) ?? [];
+    const after = this.#announcementsOf(mac);
+    if (before.length + after.length === 0) return;
+    const keys = new Set<string>();
+    for (const { route, reason } of after) {
+      const key = routeKey(route.nlri);
+      if (reason) {
+        refused.push({ route, reason });
+        continue;
+      }
+      keys.add(key);
+      exports.push({ key, route });
+    }
+    for (const { route, reason } of before) {
+      const key = routeKey(route.nlri);
+      if (!reason && !keys.has(key)) exports.push({ key, route: undefined });
+    }
+    if (after.length > 0) this.#announced.set(mac, after);
+    else this.#announced.delete(mac);
+  }
+
+  #announcementsOf(mac: Mac | undefined): readonly Announcement[] {
+    const originator = this.#settings?.originator;
+    if (!originator) return [];
+    if (mac === undefined) return [announceMembership(originator)];
+    const entry = this.table.entries.get(mac);
+    return entry ? announceMac(originator, entry, { has: (each) => this.records.isLocal(each) }) : [];
+  }
+
+  #takeFrame({ frame }: NetworkSettings): NetworkFrame | undefined {
+    if (!this.#frameDirty && this.#portChanges === this.records.portChanges) return undefined;
+    this.#frameDirty = false;
+    this.#portChanges = this.records.portChanges;
+    const next: NetworkFrame = {
+      ...frame,
+      bridgeMac: this.#host.routing?.bridgeMac,
+      ports: Array.from(this.records.ports, (name) => ({ name })),
+      flood: this.table.flood.map(({ vtep }) => vtep),
+    };
+    if (JSON.stringify(next) === JSON.stringify(this.#frame)) return undefined;
+    this.#frame = next;
+    return next;
+  }
+}
+
+function isSameSet<T>(a: ReadonlySet<T>, b: ReadonlySet<T>): boolean {
+  return a.size === b.size && [...a].every((each) => b.has(each));
+}

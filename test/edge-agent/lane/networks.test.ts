@@ -1,0 +1,189 @@
+import { describe, expect, it } from "vitest";
+import { DUPLICATE_LIMITS } from "../../../edge-agent/evpn/duplicate-mac.ts";
+import type { HostIntent } from "../../../edge-agent/intent/view.ts";
+import { INTENT_OLD_AFTER_MS } from "../../../edge-agent/lane/trust.ts";
+import type { IpAddress } from "../../../shared/address/ip.ts";
+import type { Prefix } from "../../../shared/address/prefix.ts";
+import type { Asn, Vni } from "../../../shared/address/vni.ts";
+import { HIGH, LOW, macOf, macRoute, OWN } from "../evpn/fabric-routes.ts";
+import { networkWorld, toldState } from "./network-world.ts";
+
+const asn = 65001 as Asn;
+const vni = 100 as Vni;
+const [blue] = [
+  {
+    id: "blue",
+    definition: { tenant: "acme", name: "blue", vni, subnets: [] },
+    vteps: new Map([["h1", { site: "ams", address: OWN, asns: [asn] }]]),
+    endpoints: [{ id: "e1", record: { host: "h1", mac: macOf(1), ips: [], port: "tap1", mobility: 0 } }],
+  },
+];
+const intent: HostIntent = {
+  id: "h1",
+  host: { site: "ams", vtep: OWN, bgp: { asn, peers: [] } },
+  pending: [],
+  networks: [blue],
+};
+
+/** A host with one network and one endpoint of its own. */
+function host(options: { fabricVteps?: readonly Prefix[]; cloud?: boolean } = {}) {
+  const world = networkWorld(options);
+  world.heard(options.cloud ?? true);
+  world.declares(intent);
+  const state = () => {
+    const told = world.told.get(vni);
+    return told && toldState(told);
+  };
+  return {
+    ...world,
+    state,
+    sequences: () =>
+      [...world.exported.values()].map(({ mobility }) => mobility?.sequence ?? 0).toSorted((a, b) => a - b),
+  };
+}
+
+describe("networks lane", () => {
+  it("networks lane: a claim on our endpoint -> reported once, and after a second announced anew (RFC 7432 15.1)", () => {
+    const { sees, wait, warnings, sequences, state } = host();
+    const claim = macRoute(1, HIGH, { sequence: 3 });
+    sees(claim);
+    expect(sequences()).toEqual([0, 0]);
+    sees(claim);
+    expect(warnings()).toEqual(["conflict"]);
+    wait(999);
+    expect(sequences()).toEqual([0, 0]);
+    wait(1);
+    expect(sequences()).toEqual([0, 4]);
+    expect(state()?.local).toEqual([{ mac: macOf(1), port: "tap1" }]);
+    expect(warnings()).toEqual(["conflict", "mac-taken-back"]);
+  });
+
+  it("networks lane: the cloud is away for 30 s -> a higher sequence is followed, its port is kept; until it is back", () => {
+    const { sees, wait, heard, rest, state, exported } = host({ cloud: false });
+    sees(macRoute(1, HIGH, { sequence: 3 }));
+    expect(state()?.local).toHaveLength(1);
+    wait(INTENT_OLD_AFTER_MS);
+    expect(state()).toMatchObject({ local: [], remote: [{ mac: macOf(1), vtep: HIGH }], ports: [{ name: "tap1" }] });
+    expect([...exported.values()].map(({ nlri }) => nlri.type)).toEqual(["imet"]);
+    heard(true);
+    rest();
+    expect(state()?.local).toHaveLength(1);
+    heard(false);
+    rest();
+    expect(state()?.local).toHaveLength(1);
+  });
+
+  it("networks lane: moved too often -> frozen and reported; by command released and taken back again", () => {
+    const { lane, sees, wait, rest, warnings, sequences } = host();
+    for (const sequence of [1, 3]) {
+      sees(macRoute(1, HIGH, { sequence }));
+      wait(1000);
+    }
+    sees(macRoute(1, HIGH, { sequence: 5 }));
+    expect(warnings().filter((kind) => kind === "duplicate-mac")).toHaveLength(1);
+    expect(lane.moved()).toMatchObject([{ network: "blue", mac: macOf(1), moves: 5, frozen: { forMs: 0 } }]);
+    wait(60_000);
+    expect(sequences()).toEqual([0, 4]);
+    expect(lane.clearDuplicate(macOf(1))).toEqual(["blue"]);
+    expect(lane.clearDuplicate(macOf(1))).toEqual([]);
+    rest();
+    wait(1000);
+    expect(sequences()).toEqual([0, 6]);
+  });
+
+  it("networks lane: frozen, and nothing changes any more -> released by time alone, and taken back", () => {
+    const { lane, sees, wait, sequences } = host();
+    for (const sequence of [1, 3, 5]) {
+      sees(macRoute(1, HIGH, { sequence }));
+      wait(1000);
+    }
+    wait(DUPLICATE_LIMITS.freezeMs);
+    expect(sequences()).toEqual([0, 6]);
+    wait(DUPLICATE_LIMITS.withinMs);
+    expect(lane.moved()).toEqual([]);
+  });
+
+  it("networks lane: two undeclared MACs say to own an IP -> the immutable binding answers ARP (RFC 9047)", () => {
+    const { sees, state } = host();
+    const ip = "10.0.0.9" as IpAddress;
+    const immutable = { arpNd: { router: false, override: false, immutable: true } };
+    sees(macRoute(7, LOW, { ip }), macRoute(8, HIGH, { ip, ...immutable }));
+    expect(state()?.neighbours).toEqual([{ ip, mac: macOf(8) }]);
+    sees(macRoute(7, LOW, { ip }));
+    expect(state()?.neighbours).toEqual([{ ip, mac: macOf(7) }]);
+  });
+
+  it("networks lane: a list of VTEPs -> routes of others are not used, for MACs, segments or flooding", () => {
+    const { sees } = host({ fabricVteps: [`${LOW}/32` as Prefix] });
+    const { networks } = sees(macRoute(7, LOW), macRoute(8, HIGH));
+    expect(networks[0]?.table.entries.map(({ mac }) => mac)).toEqual([macOf(1), macOf(7)]);
+  });
+
+  it("networks lane: the VTEP knows the network by another VNI -> frames to it carry that (RFC 8365 5.1.3)", () => {
+    const { sees, state } = host();
+    const route = macRoute(7, LOW);
+    sees({ ...route, nlri: { ...route.nlri, vni: 300 as Vni } as typeof route.nlri });
+    expect(state()?.remote).toEqual([{ mac: macOf(7), vtep: LOW, vni: 300 }]);
+  });
+
+  it("networks lane: two networks with one VNI -> the second waits and says so, until the first is gone", () => {
+    const world = host();
+    const red = { ...blue, id: "red", definition: { ...blue.definition, name: "red", tenant: "other" }, endpoints: [] };
+    world.put("host:h1", "network/red", {});
+    world.put("net:red", "network", red.definition);
+    world.rest();
+    expect(world.lane.overlay().networks.map(({ id }) => id)).toEqual(["blue"]);
+    expect(world.lane.channel?.("net:red")?.problems).toEqual(["network blue has VNI 100 on this host"]);
+    world.put("host:h1", "network/blue", undefined);
+    world.rest();
+    expect(world.state()).toMatchObject({ owner: "overspan net=red tenant=other", local: [], ports: [] });
+    expect(world.exported.size).toBe(1);
+  });
+
+  it("networks lane: told to leave everything -> nothing is wanted and nothing announced; unknown at first -> untouched", () => {
+    const world = networkWorld();
+    world.lane.intent?.(new Map());
+    world.rest();
+    expect(world.told.size).toBe(0);
+    world.declares(intent);
+    expect(world.told.size).toBe(1);
+    world.intent.channels.clear();
+    world.lane.intent?.(new Map([["host:h1", "whole"]]));
+    world.rest();
+    expect(world.told.size).toBe(1);
+    world.intent.inSync = true;
+    world.lane.intent?.(new Map([["host:h1", "whole"]]));
+    world.rest();
+    expect([world.told.size, world.exported.size]).toEqual([0, 0]);
+  });
+
+  it("networks lane: a network that is carried for its router alone -> no devices, and back when an endpoint comes", () => {
+    const world = host();
+    world.put("host:h1", "network/blue", { routed: true });
+    world.rest();
+    expect(world.told.size).toBe(0);
+    world.put("host:h1", "network/blue", {});
+    world.rest();
+    expect(world.state()?.local).toHaveLength(1);
+  });
+
+  it("networks lane: hundreds of conflicts at once -> a few are said in full, the rest counted in one line", () => {
+    const world = host();
+    for (let n = 2; n <= 100; n++) {
+      const record = { host: "h1", mac: macOf(n), ips: [], port: `tap${n}`, mobility: 0 };
+      world.put("net:blue", `endpoint/e${n}`, record);
+    }
+    world.rest();
+    world.sees(...Array.from({ length: 100 }, (_, n) => macRoute(n + 1, HIGH, { sequence: 9, sticky: true })));
+    expect(world.diary.counters.get("conflict")).toBe(21);
+    expect(world.diary.recent().at(-1)?.detail).toBe("blue: and 80 more at once");
+  });
+
+  it("networks lane: closed -> no timer is left", () => {
+    const { lane, sees, timers } = host({ cloud: false });
+    sees(macRoute(1, HIGH, { sequence: 3 }));
+    expect(timers()).toBeGreaterThan(0);
+    void lane.close?.();
+    expect(timers()).toBe(0);
+  });
+});
