@@ -1,7 +1,10 @@
 // Networks as text that an operator knows: the form of `bridge fdb show` and `ip neigh show`, in a stable order.
 // Pure; made from what was read back, or from what is desired, to be compared side by side.
 
-import { ZERO_MAC } from "../../shared/address/mac.ts";
+import type { IpAddress } from "../../shared/address/ip.ts";
+import { type Mac, ZERO_MAC } from "../../shared/address/mac.ts";
+import type { Vni } from "../../shared/address/vni.ts";
+import type { ActualDevices, Op, Tunnel } from "./kernel.ts";
 import { bridgeName, NEIGHBOUR_PROTOCOL, type NetworkState, vxlanName } from "./state.ts";
 
 /** The network's lines, without the last newline. Ports first, then entries by kind. */
@@ -16,15 +19,11 @@ export function describeNetwork(network: NetworkState): string {
     ...byText(
       network.remote.flatMap((entry) => [
         `${entry.mac} dev ${vxlan} extern_learn master ${bridge}`,
-        `${entry.mac} dev ${vxlan} dst ${entry.vtep} self extern_learn`,
+        `${entry.mac} dev ${vxlan} ${wayOf(entry.vteps ?? [entry.vtep], entry.vni)} self extern_learn`,
       ]),
     ),
-    ...byText(network.flood.map((vtep) => `${ZERO_MAC} dev ${vxlan} dst ${vtep} self permanent`)),
-    ...byText(
-      network.neighbours.map(
-        (entry) => `${entry.ip} dev ${bridge} lladdr ${entry.mac} PERMANENT proto ${NEIGHBOUR_PROTOCOL}`,
-      ),
-    ),
+    ...byText(network.flood.map((vtep) => describeFlood(network.vni, vtep))),
+    ...byText(network.neighbours.flatMap(({ ip, mac }) => describeNeighbour(network.vni, ip, mac) ?? [])),
   ];
   return lines.join("\n");
 }
@@ -35,6 +34,85 @@ export function describeNetworks(networks: readonly NetworkState[]): string {
     .toSorted((a, b) => a.vni - b.vni)
     .map(describeNetwork)
     .join("\n\n");
+}
+
+/** The bridge's and the vxlan device's half of a MAC, in one line; undefined if neither is there. */
+export function describeRow(
+  vni: Vni,
+  mac: Mac,
+  row: { readonly port: string | undefined; readonly pinned: boolean; readonly tunnel: Tunnel | undefined },
+): string | undefined {
+  const origin = row.port === vxlanName(vni) ? " extern_learn" : row.pinned ? " static" : "";
+  const halves = [
+    ...(row.port === undefined ? [] : [`${mac} dev ${row.port} master ${bridgeName(vni)}${row.pinned ? origin : ""}`]),
+    ...(row.tunnel
+      ? [`${mac} dev ${vxlanName(vni)} ${wayOf(row.tunnel.vteps, row.tunnel.vni)} self extern_learn`]
+      : []),
+  ];
+  return halves.length > 0 ? halves.join("; ") : undefined;
+}
+
+export function describeFlood(vni: Vni, vtep: IpAddress): string {
+  return `${ZERO_MAC} dev ${vxlanName(vni)} dst ${vtep} self permanent`;
+}
+
+export function describeNeighbour(vni: Vni, ip: IpAddress, mac: Mac | undefined): string | undefined {
+  if (mac === undefined) return undefined;
+  return `${ip} dev ${bridgeName(vni)} lladdr ${mac} PERMANENT proto ${NEIGHBOUR_PROTOCOL}`;
+}
+
+/** What a device op puts right, as it should be and as it is. */
+export function describeDeviceOp(
+  op: Op,
+  devices: ActualDevices | undefined,
+): { readonly before: string | undefined; readonly after: string | undefined } {
+  const { bridge, vxlan } = devices ?? {};
+  const link = "name" in op ? [bridge, vxlan].find((each) => each?.name === op.name) : undefined;
+  switch (op.kind) {
+    case "add-bridge":
+    case "add-vxlan":
+      return { before: `${op.name} mtu ${op.mtuBytes} alias "${op.owner}"`, after: undefined };
+    case "set-link": {
+      const parts = (mac?: string, mtuBytes?: number, owner?: string, up?: boolean) =>
+        [
+          op.name,
+          ...(op.mac === undefined ? [] : [`address ${mac}`]),
+          ...(op.mtuBytes === undefined ? [] : [`mtu ${mtuBytes}`]),
+          ...(op.owner === undefined ? [] : [`alias "${owner}"`]),
+          ...(op.up === undefined ? [] : [up ? "up" : "down"]),
+        ].join(" ");
+      const mac = link && "mac" in link ? link.mac : undefined;
+      return {
+        before: parts(op.mac, op.mtuBytes, op.owner, op.up),
+        after: parts(mac, link?.mtuBytes, link?.owner, link?.up),
+      };
+    }
+    case "set-vxlan":
+      return {
+        before: `${op.name} local ${op.vtep} nolearning`,
+        after: vxlan && `${op.name} local ${vxlan.vtep} ${vxlan.learning ? "learning" : "nolearning"}`,
+      };
+    case "attach-port": {
+      const master = op.role === "vxlan" ? vxlan?.master : undefined;
+      const flags = (learning: boolean, suppress: boolean) =>
+        ` learning ${learning ? "on" : "off"} neigh_suppress ${suppress ? "on" : "off"}`;
+      if (op.role === "tenant")
+        return { before: `${op.name} master ${op.bridge}`, after: `${op.name} without it, or down` };
+      return {
+        before: `${op.name} master ${op.bridge} up${flags(false, true)}`,
+        after:
+          vxlan &&
+          `${op.name} ${master ? `master ${master}` : "without master"} ${vxlan.up ? "up" : "down"}${flags(vxlan.portLearning, vxlan.neighSuppress)}`,
+      };
+    }
+    default:
+      return { before: op.kind, after: undefined };
+  }
+}
+
+/** `dst 192.0.2.2`; of a segment's several VTEPs, by a group of nexthops, `dst 192.0.2.2/192.0.2.3`. */
+function wayOf(vteps: readonly IpAddress[], vni: Vni | undefined): string {
+  return `dst ${vteps.join("/")}${vni === undefined ? "" : ` vni ${vni}`}`;
 }
 
 function byText(lines: readonly string[]): string[] {

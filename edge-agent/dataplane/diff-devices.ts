@@ -1,19 +1,21 @@
 // The device half of the diff: one network's bridge, vxlan device and ports. Pure. Devices are changed in place;
 // only a vxlan device with a foreign UDP port or address family, which the kernel cannot change, is rebuilt.
 
-import { type IpAddress, isIpv4 } from "../../shared/address/ip.ts";
-import type { ActualNetwork, ActualState, ActualVxlan, Interface, Op } from "./kernel.ts";
+import { isIpv4 } from "../../shared/address/ip.ts";
+import type { Mac } from "../../shared/address/mac.ts";
+import type { NetworkFrame } from "./desired.ts";
+import type { ActualBridge, ActualDevices, ActualHost, ActualVxlan, Interface, Op } from "./kernel.ts";
 import type { Problem } from "./problem.ts";
-import { bridgeMac, bridgeName, encapsulationBytes, type NetworkState, VXLAN_PORT, vxlanName } from "./state.ts";
+import { bridgeMac, bridgeName, encapsulationBytes, VXLAN_PORT, vxlanName } from "./state.ts";
 
 /** What most underlays carry; assumed while the way out of a VTEP address is not known. */
 const USUAL_UNDERLAY_MTU_BYTES = 1500;
 
 /** The devices that are not ours and stand in the network's way. */
 export function foreignDevices(
-  network: NetworkState,
-  have: ActualNetwork | undefined,
-  actual: ActualState,
+  network: NetworkFrame,
+  have: ActualDevices | undefined,
+  actual: ActualHost,
 ): readonly Problem[] {
   const { vni } = network;
   return actual.foreign.flatMap((device): Problem[] => {
@@ -28,38 +30,48 @@ export function foreignDevices(
   });
 }
 
-/** The tenants' MTU: what is asked for, as far as the underlay carries it. */
-export function planMtu(network: NetworkState, actual: ActualState): { mtuBytes: number; problems: Problem[] } {
+/**
+ * The tenants' MTU: what is asked for, as far as the underlay carries it. `underlayBytes` is the MTU of the way out;
+ * undefined while it is not known.
+ */
+export function planMtu(
+  network: NetworkFrame,
+  underlayBytes: number | undefined,
+): { readonly mtuBytes: number; readonly problems: readonly Problem[] } {
   const { vni, vtep, mtuBytes } = network;
   const overhead = encapsulationBytes(vtep);
-  const underlay = actual.addresses.get(vtep);
-  const problems: Problem[] = actual.addresses.has(vtep) ? [] : [{ kind: "vtep-missing", vni, vtep }];
-  if (underlay === undefined) return { mtuBytes: mtuBytes ?? USUAL_UNDERLAY_MTU_BYTES - overhead, problems };
-  const possibleBytes = underlay - overhead;
-  if (mtuBytes === undefined || mtuBytes <= possibleBytes) return { mtuBytes: mtuBytes ?? possibleBytes, problems };
-  problems.push({ kind: "mtu-too-large", vni, wantedBytes: mtuBytes, possibleBytes });
-  return { mtuBytes: possibleBytes, problems };
+  if (underlayBytes === undefined) return { mtuBytes: mtuBytes ?? USUAL_UNDERLAY_MTU_BYTES - overhead, problems: [] };
+  const possibleBytes = underlayBytes - overhead;
+  if (mtuBytes === undefined || mtuBytes <= possibleBytes) return { mtuBytes: mtuBytes ?? possibleBytes, problems: [] };
+  return { mtuBytes: possibleBytes, problems: [{ kind: "mtu-too-large", vni, wantedBytes: mtuBytes, possibleBytes }] };
 }
 
 /** True for a vxlan device that has to be rebuilt. */
-export function isUnusable(vxlan: ActualVxlan, vtep: IpAddress): boolean {
-  return vxlan.udpPort !== VXLAN_PORT || (vxlan.vtep !== undefined && isIpv4(vxlan.vtep) !== isIpv4(vtep));
+export function isUnusable(vxlan: ActualVxlan, { vtep, sourcePorts }: NetworkFrame): boolean {
+  const { udpPort, vtep: has, sourcePorts: ports } = vxlan;
+  // Where no range is asked for, an older one may stay: no frame is worth losing for it.
+  const range = sourcePorts && (ports?.low !== sourcePorts.low || ports.high !== sourcePorts.high);
+  return udpPort !== VXLAN_PORT || (has !== undefined && isIpv4(has) !== isIpv4(vtep)) || range === true;
 }
 
 /** Ops that make the two devices right. */
-export function diffDevices(network: NetworkState, have: ActualNetwork | undefined, mtuBytes: number): Op[] {
-  const { vni, owner, vtep } = network;
+export function diffDevices(network: NetworkFrame, have: ActualDevices | undefined, mtuBytes: number): Op[] {
+  const { vni, owner, vtep, sourcePorts } = network;
   const ops: Op[] = [];
   const bridge = have?.bridge;
   const vxlan = have?.vxlan;
-  const mac = bridgeMac(vni, vtep);
+  const mac = network.bridgeMac ?? bridgeMac(vni, vtep);
   if (!bridge) ops.push({ kind: "add-bridge", vni, name: bridgeName(vni), mac, owner, mtuBytes });
-  else ops.push(...linkChanges(network, bridge, mtuBytes));
+  else ops.push(...linkChanges(network, bridge, mtuBytes, bridge.mac === mac ? undefined : mac));
 
   const attach: Op = { kind: "attach-port", vni, name: vxlanName(vni), bridge: bridgeName(vni), role: "vxlan" };
-  if (!vxlan || isUnusable(vxlan, vtep)) {
+  if (!vxlan || isUnusable(vxlan, network)) {
     const kind = vxlan ? "rebuild-vxlan" : "add-vxlan";
-    return [...ops, { kind, vni, name: vxlanName(vni), owner, mtuBytes, vtep }, attach];
+    return [
+      ...ops,
+      { kind, vni, name: vxlanName(vni), owner, mtuBytes, vtep, ...(sourcePorts && { sourcePorts }) },
+      attach,
+    ];
   }
   if (vxlan.vtep !== vtep || vxlan.learning) ops.push({ kind: "set-vxlan", vni, name: vxlan.name, vtep });
   ops.push(...linkChanges(network, { ...vxlan, up: true }, mtuBytes));
@@ -70,8 +82,8 @@ export function diffDevices(network: NetworkState, have: ActualNetwork | undefin
 
 /** Attaches what is wanted, releases the rest of what is on our bridge. */
 export function diffPorts(
-  network: NetworkState,
-  have: ActualNetwork | undefined,
+  network: NetworkFrame,
+  have: ActualDevices | undefined,
   wanted: ReadonlyMap<string, Interface>,
 ): Op[] {
   const { vni } = network;
@@ -87,11 +99,13 @@ export function diffPorts(
 }
 
 function linkChanges(
-  network: NetworkState,
-  link: { readonly name: string; readonly owner: string; readonly mtuBytes: number; readonly up: boolean },
+  network: NetworkFrame,
+  link: Pick<ActualBridge, "name" | "owner" | "mtuBytes" | "up">,
   mtuBytes: number,
+  mac?: Mac,
 ): Op[] {
   const change = {
+    ...(mac === undefined ? {} : { mac }),
     ...(link.owner === network.owner ? {} : { owner: network.owner }),
     ...(link.mtuBytes === mtuBytes ? {} : { mtuBytes }),
     ...(link.up ? {} : { up: true as const }),

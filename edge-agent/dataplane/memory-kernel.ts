@@ -3,11 +3,12 @@
 
 import { assertNever } from "../../shared/assert.ts";
 import type { IpAddress } from "../../shared/address/ip.ts";
-import type { Mac } from "../../shared/address/mac.ts";
+import { type Mac, ZERO_MAC } from "../../shared/address/mac.ts";
 import type { Vni } from "../../shared/address/vni.ts";
 import type {
-  ActualNetwork,
-  ActualState,
+  ActualDevices,
+  ActualEntries,
+  ActualHost,
   BridgeEntry,
   ForeignDevice,
   Interface,
@@ -15,7 +16,9 @@ import type {
   KernelEvent,
   Op,
   OpFailure,
+  Tunnel,
 } from "./kernel.ts";
+import { sameTunnel } from "./kernel.ts";
 import { VXLAN_PORT } from "./state.ts";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -35,8 +38,10 @@ type MemoryLink = {
   learning: boolean;
   portLearning: boolean;
   neighSuppress: boolean;
+  mac: Mac;
+  sourcePorts: { readonly low: number; readonly high: number } | undefined;
   readonly bridgeEntries: Map<Mac, BridgeEntry>;
-  readonly vxlanEntries: Map<Mac, IpAddress>;
+  readonly vxlanEntries: Map<Mac, Tunnel>;
   readonly flood: Set<IpAddress>;
   readonly neighbours: Map<IpAddress, { readonly mac: Mac; readonly ours: boolean }>;
 };
@@ -52,8 +57,10 @@ export type MemoryKernel = Kernel & {
   addForeign(device: ForeignDevice): void;
   removeLink(name: string): void;
   setUp(name: string, up: boolean): void;
-  /** A local address, and the MTU of the way out from it. */
+  /** A local address, and the MTU of its interface; undefined: a loopback's. */
   setAddress(ip: IpAddress, mtuBytes: number | undefined): void;
+  /** The MTU of the way to a remote VTEP. */
+  setPathMtu(ip: IpAddress, mtuBytes: number | undefined): void;
   removeAddress(ip: IpAddress): void;
   /** Another hand does what `op` says, and watchers hear of it. */
   tamper(op: Op): void;
@@ -61,27 +68,48 @@ export type MemoryKernel = Kernel & {
   learn(bridge: string, mac: Mac, port: string): void;
   /** Makes ops fail until called with undefined. */
   setFault(fault: Fault | undefined): void;
-  /** Makes the next dumps or applies reject, as a kernel that does not answer. */
+  /** Takes away what happens from now on from watchers, until called with false. */
+  setDeaf(deaf: boolean): void;
+  /** Makes the next readings or applies reject, as a kernel that does not answer. */
   failNext(what: "dump" | "apply", times?: number): void;
-  /** Watchers are told that events were lost. */
-  overrun(): void;
+  /** Watchers are told that events were lost: of all networks, or of one. */
+  overrun(vni?: Vni): void;
   /** Ops applied through the port since the start, refused ones included. */
   readonly writes: () => number;
 };
 
+export type MemoryKernelOptions = {
+  readonly vtep?: IpAddress;
+  /** What a kernel without fdb nexthops, or without bulk deletion, does. */
+  readonly tunnelForm?: Tunnel["form"];
+  readonly bulkDelete?: boolean;
+};
+
+type Machine = {
+  readonly links: Map<string, MemoryLink>;
+  /** Nexthop groups by their VTEPs. */
+  readonly tunnels: Map<string, Tunnel>;
+  readonly emit: (event: KernelEvent) => void;
+};
+
 /** An empty machine with one address, 1500 octets of underlay MTU. */
-export function createMemoryKernel(options: { readonly vtep?: IpAddress } = {}): MemoryKernel {
-  const links = new Map<string, MemoryLink>();
+export function createMemoryKernel(options: MemoryKernelOptions = {}): MemoryKernel {
+  const { tunnelForm = "nexthop", bulkDelete = true } = options;
   const addresses = new Map<IpAddress, number | undefined>();
+  const paths = new Map<IpAddress, number | undefined>();
   const listeners = new Set<(event: KernelEvent) => void>();
   const failures = { dump: 0, apply: 0 };
   let fault: Fault | undefined;
+  let deaf = false;
   let writes = 0;
   if (options.vtep !== undefined) addresses.set(options.vtep, 1500);
-
   const emit = (event: KernelEvent): void => {
-    for (const listener of listeners) queueMicrotask(() => listener(event));
+    if (deaf && event.kind !== "doubt") return;
+    for (const listener of listeners) listener(event);
   };
+  const machine: Machine = { links: new Map(), tunnels: new Map(), emit };
+  const { links } = machine;
+
   const failIfAsked = (what: "dump" | "apply"): void => {
     if (failures[what] === 0) return;
     failures[what]--;
@@ -89,16 +117,36 @@ export function createMemoryKernel(options: { readonly vtep?: IpAddress } = {}):
   };
 
   return {
+    tunnelForm,
+    bulkDelete,
+    capabilities: [
+      { name: "nexthop-fdb", present: tunnelForm === "nexthop", detail: "a kernel in memory" },
+      { name: "bulk-delete", present: bulkDelete, detail: "a kernel in memory" },
+    ],
     dump: async () => {
       failIfAsked("dump");
-      return readState(links, addresses);
+      const host = readHost(links, addresses);
+      return { ...host, networks: host.networks.map((each) => ({ ...each, ...readEntries(links, each.vni) })) };
+    },
+    readHost: async () => {
+      failIfAsked("dump");
+      return readHost(links, addresses);
+    },
+    readEntries: async (vni) => {
+      failIfAsked("dump");
+      return readEntries(links, vni);
+    },
+    tunnels: () => [...machine.tunnels.values()],
+    pathMtu: async (_from, to) => {
+      const known = to.flatMap((ip) => paths.get(ip) ?? []);
+      return known.length > 0 ? Math.min(...known) : undefined;
     },
     apply: async (ops) => {
       failIfAsked("apply");
       const refused: OpFailure[] = [];
       for (const op of ops) {
         writes++;
-        const code = fault?.(op) ?? applyOp(links, op);
+        const code = fault?.(op) ?? applyOp(machine, op);
         if (code !== undefined) refused.push({ op, code, message: "" });
       }
       return refused;
@@ -110,39 +158,45 @@ export function createMemoryKernel(options: { readonly vtep?: IpAddress } = {}):
     close: async () => listeners.clear(),
     addInterface: (name, { mtuBytes = 1500, up = false, master, addressed = false } = {}) => {
       links.set(name, { ...newLink(name, "other"), mtuBytes, up, master, addressed });
-      emit({ kind: "link-appeared", name });
+      emit({ kind: "host", name });
     },
     addForeign: ({ name, kind, vni, udpPort }) => {
       const known = kind === "bridge" || kind === "vxlan" ? kind : "other";
       links.set(name, { ...newLink(name, known, vni), udpPort: udpPort ?? 0 });
-      emit({ kind: "link-appeared", name });
+      emit({ kind: "host", name });
     },
-    removeLink: (name) => {
-      removeLink(links, name);
-      emit({ kind: "link-gone", name });
-    },
+    removeLink: (name) => removeLink(machine, name),
     setUp: (name, up) => {
       const link = links.get(name);
       if (!link) return;
       link.up = up;
-      if (!up) link.neighbours.clear();
-      const vni = link.vni ?? (link.master === undefined ? undefined : links.get(link.master)?.vni);
-      if (vni !== undefined) emit({ kind: "network-changed", vni });
+      if (!up) clearNeighbours(machine, link);
+      emit({ kind: "host", name });
     },
-    setAddress: (ip, mtuBytes) => void addresses.set(ip, mtuBytes),
-    removeAddress: (ip) => void addresses.delete(ip),
-    tamper: (op) => {
-      applyOp(links, op);
-      emit({ kind: "network-changed", vni: op.vni });
+    setAddress: (ip, mtuBytes) => {
+      addresses.set(ip, mtuBytes);
+      emit({ kind: "host", name: ip });
     },
-    learn: (bridge, mac, port) => void links.get(bridge)?.bridgeEntries.set(mac, { mac, port, pinned: false }),
+    setPathMtu: (ip, mtuBytes) => void paths.set(ip, mtuBytes),
+    removeAddress: (ip) => {
+      addresses.delete(ip);
+      emit({ kind: "host", name: ip });
+    },
+    tamper: (op) => void applyOp(machine, op),
+    learn: (bridge, mac, port) => {
+      const link = links.get(bridge);
+      if (link) setBridgeEntry(machine, link, { mac, port, pinned: false });
+    },
     setFault: (next) => {
       fault = next;
+    },
+    setDeaf: (next) => {
+      deaf = next;
     },
     failNext: (what, times = 1) => {
       failures[what] = times;
     },
-    overrun: () => emit({ kind: "overrun" }),
+    overrun: (vni) => emit({ kind: "doubt", vni, reason: "events were lost" }),
     writes: () => writes,
   };
 }
@@ -155,6 +209,8 @@ function newLink(name: string, kind: MemoryLink["kind"], vni?: Vni): MemoryLink 
     udpPort: VXLAN_PORT,
     addressed: false,
     owner: undefined,
+    mac: ZERO_MAC,
+    sourcePorts: undefined,
     mtuBytes: 1500,
     up: false,
     master: undefined,
@@ -170,14 +226,15 @@ function newLink(name: string, kind: MemoryLink["kind"], vni?: Vni): MemoryLink 
 }
 
 /** Applies one op; returns the errno's name if it is refused. */
-function applyOp(links: Map<string, MemoryLink>, op: Op): string | undefined {
+function applyOp(machine: Machine, op: Op): string | undefined {
+  const { links, emit } = machine;
   switch (op.kind) {
     case "add-bridge":
     case "add-vxlan":
-      return addDevice(links, op);
+      return addDevice(machine, op);
     case "rebuild-vxlan":
-      removeLink(links, op.name);
-      return addDevice(links, { ...op, kind: "add-vxlan" });
+      removeLink(machine, op.name);
+      return addDevice(machine, { ...op, kind: "add-vxlan" });
     case "set-link":
     case "set-vxlan":
       return withLink(links, op.name, (link) => {
@@ -185,76 +242,172 @@ function applyOp(links: Map<string, MemoryLink>, op: Op): string | undefined {
         else {
           link.owner = op.owner ?? link.owner;
           link.mtuBytes = op.mtuBytes ?? link.mtuBytes;
+          link.mac = op.mac ?? link.mac;
           link.up ||= op.up ?? false;
         }
+        emit({ kind: "host", name: op.name });
       });
     case "attach-port":
       if (!links.has(op.bridge)) return "ENODEV";
       return withLink(links, op.name, (link) => {
         if (link.master !== op.bridge) {
-          release(links, link);
+          release(machine, link);
           link.portLearning = true;
         }
         link.master = op.bridge;
         link.up = true;
         if (op.role === "vxlan") Object.assign(link, { portLearning: false, neighSuppress: true });
+        emit({ kind: "host", name: op.name });
       });
     case "release-port": {
       const link = links.get(op.name);
-      if (link?.master === op.bridge) release(links, link);
+      if (link?.master !== op.bridge) return undefined;
+      release(machine, link);
+      emit({ kind: "host", name: op.name });
       return undefined;
     }
     case "delete-link":
-      removeLink(links, op.name);
+      removeLink(machine, op.name);
       return undefined;
     default:
-      return applyEntry(links, op);
+      return applyEntry(machine, op);
   }
 }
 
 type LinkOp = Op["kind"] & `${string}-${"bridge" | "vxlan" | "link" | "port"}`;
 
-function applyEntry(links: Map<string, MemoryLink>, op: Exclude<Op, { kind: LinkOp }>): string | undefined {
+function applyEntry(machine: Machine, op: Exclude<Op, { kind: LinkOp }>): string | undefined {
+  const { links, emit } = machine;
   switch (op.kind) {
     case "replace-bridge-entry": {
       const { mac, port } = op;
-      const bridge = links.get(links.get(port)?.master ?? "");
       if (!links.has(port)) return "ENODEV";
+      const bridge = links.get(links.get(port)?.master ?? "");
       if (!bridge) return "EINVAL";
-      bridge.bridgeEntries.set(mac, { mac, port, pinned: true });
+      setBridgeEntry(machine, bridge, { mac, port, pinned: true });
       return undefined;
     }
     case "delete-bridge-entry": {
       const bridge = links.get(links.get(op.port)?.master ?? "");
-      if (bridge?.bridgeEntries.get(op.mac)?.port === op.port) bridge.bridgeEntries.delete(op.mac);
+      if (bridge?.bridgeEntries.get(op.mac)?.port === op.port) dropBridgeEntry(machine, bridge, op.mac);
       return undefined;
     }
+    case "replace-remote-entry":
     case "replace-vxlan-entry":
-      return withLink(links, op.vxlan, (link) => void link.vxlanEntries.set(op.mac, op.vtep));
+      return replaceRemote(machine, op);
     case "delete-vxlan-entry": {
-      const entries = links.get(op.vxlan)?.vxlanEntries;
-      if (entries?.get(op.mac) === op.vtep) entries.delete(op.mac);
+      const link = links.get(op.vxlan);
+      if (link) setTunnel(machine, link, op.mac, undefined);
+      return undefined;
+    }
+    case "delete-tunnel": {
+      const key = op.tunnel.vteps.join(" ");
+      const tunnel = machine.tunnels.get(key);
+      if (!tunnel) return undefined;
+      machine.tunnels.delete(key);
+      for (const link of links.values()) {
+        for (const [mac, at] of link.vxlanEntries) if (at === tunnel) link.vxlanEntries.delete(mac);
+      }
+      emit({ kind: "tunnel", before: tunnel, after: undefined });
+      return undefined;
+    }
+    case "flush-vtep": {
+      const link = links.get(op.vxlan);
+      for (const [mac, { form, vteps }] of link?.vxlanEntries ?? []) {
+        if (form === "dst" && vteps[0] === op.vtep) setTunnel(machine, link as MemoryLink, mac, undefined);
+      }
+      if (link?.flood.delete(op.vtep)) emit({ kind: "flood", vni: op.vni, vtep: op.vtep, present: false });
       return undefined;
     }
     case "add-flood":
-      return withLink(links, op.vxlan, (link) => void link.flood.add(op.vtep));
+      return withLink(links, op.vxlan, (link) => {
+        if (link.flood.has(op.vtep)) return;
+        link.flood.add(op.vtep);
+        emit({ kind: "flood", vni: op.vni, vtep: op.vtep, present: true });
+      });
     case "delete-flood":
-      links.get(op.vxlan)?.flood.delete(op.vtep);
+      if (links.get(op.vxlan)?.flood.delete(op.vtep)) {
+        emit({ kind: "flood", vni: op.vni, vtep: op.vtep, present: false });
+      }
       return undefined;
     case "replace-neighbour":
-      return withLink(links, op.bridge, (link) => void link.neighbours.set(op.ip, { mac: op.mac, ours: true }));
+      return withLink(links, op.bridge, (link) => {
+        link.neighbours.set(op.ip, { mac: op.mac, ours: true });
+        emit({ kind: "neighbour", vni: op.vni, ip: op.ip, mac: op.mac, ours: true });
+      });
     case "delete-neighbour":
-      links.get(op.bridge)?.neighbours.delete(op.ip);
+      if (links.get(op.bridge)?.neighbours.delete(op.ip)) {
+        emit({ kind: "neighbour", vni: op.vni, ip: op.ip, mac: undefined, ours: false });
+      }
       return undefined;
     default:
       return assertNever(op);
   }
 }
 
-function addDevice(
-  links: Map<string, MemoryLink>,
-  op: Extract<Op, { kind: "add-bridge" | "add-vxlan" }>,
+/** As the kernel does it: the bridge's half first, and it stays if the other half is refused. */
+function replaceRemote(
+  machine: Machine,
+  op: Extract<Op, { kind: "replace-remote-entry" | "replace-vxlan-entry" }>,
 ): string | undefined {
+  const link = machine.links.get(op.vxlan);
+  if (!link) return "ENODEV";
+  if (op.kind === "replace-remote-entry") {
+    const bridge = machine.links.get(link.master ?? "");
+    if (!bridge) return "EINVAL";
+    setBridgeEntry(machine, bridge, { mac: op.mac, port: link.name, pinned: true });
+  }
+  const { form, vteps } = op.tunnel;
+  const there = link.vxlanEntries.get(op.mac);
+  // The kernel does not turn one form into the other.
+  if (there && there.form !== form) {
+    if (!op.before) return "EOPNOTSUPP";
+    setTunnel(machine, link, op.mac, undefined);
+  }
+  let { tunnel } = op;
+  if (form === "nexthop") {
+    const key = vteps.join(" ");
+    tunnel = machine.tunnels.get(key) ?? { form, vteps, vni: undefined };
+    machine.tunnels.set(key, tunnel);
+  }
+  setTunnel(machine, link, op.mac, tunnel);
+  return undefined;
+}
+
+function setTunnel({ emit }: Machine, link: MemoryLink, mac: Mac, tunnel: Tunnel | undefined): void {
+  if (link.vni === undefined || sameTunnel(link.vxlanEntries.get(mac), tunnel)) return;
+  if (tunnel) link.vxlanEntries.set(mac, tunnel);
+  else link.vxlanEntries.delete(mac);
+  emit({ kind: "vxlan-entry", vni: link.vni, mac, tunnel });
+}
+
+function setBridgeEntry({ emit }: Machine, bridge: MemoryLink, entry: BridgeEntry): void {
+  const there = bridge.bridgeEntries.get(entry.mac);
+  if (there?.port === entry.port && there.pinned === entry.pinned) return;
+  bridge.bridgeEntries.set(entry.mac, entry);
+  const { mac, port, pinned } = entry;
+  if (bridge.vni !== undefined) {
+    emit({ kind: "bridge-entry", vni: bridge.vni, mac, port, state: pinned ? "pinned" : "learned" });
+  }
+}
+
+function dropBridgeEntry({ emit }: Machine, bridge: MemoryLink, mac: Mac): void {
+  const port = bridge.bridgeEntries.get(mac)?.port;
+  bridge.bridgeEntries.delete(mac);
+  if (bridge.vni !== undefined && port !== undefined) {
+    emit({ kind: "bridge-entry", vni: bridge.vni, mac, port, state: "gone" });
+  }
+}
+
+function clearNeighbours({ emit }: Machine, link: MemoryLink): void {
+  for (const ip of link.neighbours.keys()) {
+    link.neighbours.delete(ip);
+    if (link.vni !== undefined) emit({ kind: "neighbour", vni: link.vni, ip, mac: undefined, ours: false });
+  }
+}
+
+function addDevice(machine: Machine, op: Extract<Op, { kind: "add-bridge" | "add-vxlan" }>): string | undefined {
+  const { links, emit } = machine;
   const kind = op.kind === "add-bridge" ? "bridge" : "vxlan";
   const there = links.get(op.name);
   if (there) return there.owner === op.owner && there.kind === kind ? undefined : "EEXIST";
@@ -264,8 +417,10 @@ function addDevice(
   if (kind === "vxlan" && inUse) return "EEXIST";
   const link: Mutable<MemoryLink> = newLink(op.name, kind, op.vni);
   Object.assign(link, { owner: op.owner, mtuBytes: op.mtuBytes, learning: false, up: kind === "bridge" });
-  if (op.kind === "add-vxlan") link.vtep = op.vtep;
+  if (op.kind === "add-vxlan") Object.assign(link, { vtep: op.vtep, sourcePorts: op.sourcePorts });
+  else link.mac = op.mac;
   links.set(op.name, link);
+  emit({ kind: "host", name: op.name });
   return undefined;
 }
 
@@ -281,34 +436,39 @@ function withLink(
 }
 
 /** A bridge forgets what it knew of a port that leaves. */
-function release(links: Map<string, MemoryLink>, port: MemoryLink): void {
-  const bridge = port.master === undefined ? undefined : links.get(port.master);
+function release(machine: Machine, port: MemoryLink): void {
+  const bridge = port.master === undefined ? undefined : machine.links.get(port.master);
   for (const [mac, entry] of bridge?.bridgeEntries ?? []) {
-    if (entry.port === port.name) bridge?.bridgeEntries.delete(mac);
+    if (entry.port === port.name) dropBridgeEntry(machine, bridge as MemoryLink, mac);
   }
   port.master = undefined;
   port.portLearning = true;
   port.neighSuppress = false;
 }
 
-function removeLink(links: Map<string, MemoryLink>, name: string): void {
+function removeLink(machine: Machine, name: string): void {
+  const { links, emit } = machine;
   const link = links.get(name);
   if (!link) return;
-  release(links, link);
+  release(machine, link);
   links.delete(name);
-  for (const port of links.values()) if (port.master === name) release(links, port);
+  for (const port of links.values()) if (port.master === name) release(machine, port);
+  if (link.owner !== undefined && link.vni !== undefined && link.kind !== "other") {
+    emit({ kind: "emptied", vni: link.vni, device: link.kind });
+  }
+  emit({ kind: "host", name });
 }
 
-function readState(
+function readHost(
   links: ReadonlyMap<string, MemoryLink>,
   addresses: ReadonlyMap<IpAddress, number | undefined>,
-): ActualState {
+): ActualHost {
   const all = [...links.values()];
   const ours = all.filter((link) => link.owner !== undefined && link.vni !== undefined);
   const vnis = [...new Set(ours.flatMap((link) => link.vni ?? []))];
   const foreign = all.filter((link) => link.owner === undefined && (link.kind === "vxlan" || isReserved(link.name)));
   return {
-    networks: vnis.map((vni) => readNetwork(vni, all)),
+    networks: vnis.map((vni) => readDevices(vni, all)),
     foreign: foreign.map(({ name, kind, vni, udpPort }) => ({
       name,
       kind,
@@ -322,37 +482,43 @@ function readState(
   };
 }
 
-function readNetwork(vni: Vni, all: readonly MemoryLink[]): ActualNetwork {
-  const ours = all.filter((link) => link.vni === vni && link.owner !== undefined);
-  const bridge = ours.find((link) => link.kind === "bridge");
-  const vxlan = ours.find((link) => link.kind === "vxlan");
+function readDevices(vni: Vni, all: readonly MemoryLink[]): ActualDevices {
+  const { bridge, vxlan } = devicesOf(vni, all);
   const ports = all.filter((link) => bridge && link.master === bridge.name && link !== vxlan);
   return {
     vni,
-    bridge: bridge && { ...device(bridge) },
+    bridge: bridge && { ...device(bridge), mac: bridge.mac },
     vxlan: vxlan && {
       ...device(vxlan),
       vtep: vxlan.vtep,
       udpPort: vxlan.udpPort,
+      sourcePorts: vxlan.sourcePorts,
       learning: vxlan.learning,
       master: vxlan.master,
       portLearning: vxlan.portLearning,
       neighSuppress: vxlan.neighSuppress,
     },
     ports: ports.map(({ name, up }) => ({ name, up })),
-    bridgeEntries: [...(bridge?.bridgeEntries.values() ?? [])],
-    vxlanEntries: [...(vxlan?.vxlanEntries ?? [])].map(([mac, vtep]) => ({ mac, vtep })),
-    flood: [...(vxlan?.flood ?? [])],
-    neighbours: [...(bridge?.neighbours ?? [])].map(([ip, { mac, ours }]) => ({ ip, mac, ours })),
   };
 }
 
-function device({ name, owner = "", mtuBytes, up }: MemoryLink): {
-  name: string;
-  owner: string;
-  mtuBytes: number;
-  up: boolean;
-} {
+function readEntries(links: ReadonlyMap<string, MemoryLink>, vni: Vni): ActualEntries {
+  const { bridge, vxlan } = devicesOf(vni, [...links.values()]);
+  return {
+    vni,
+    bridgeEntries: [...(bridge?.bridgeEntries.values() ?? [])],
+    vxlanEntries: Array.from(vxlan?.vxlanEntries ?? [], ([mac, tunnel]) => ({ mac, tunnel })),
+    flood: [...(vxlan?.flood ?? [])],
+    neighbours: Array.from(bridge?.neighbours ?? [], ([ip, { mac, ours }]) => ({ ip, mac, ours })),
+  };
+}
+
+function devicesOf(vni: Vni, all: readonly MemoryLink[]) {
+  const ours = all.filter((link) => link.vni === vni && link.owner !== undefined);
+  return { bridge: ours.find((link) => link.kind === "bridge"), vxlan: ours.find((link) => link.kind === "vxlan") };
+}
+
+function device({ name, owner = "", mtuBytes, up }: MemoryLink) {
   return { name, owner, mtuBytes, up };
 }
 

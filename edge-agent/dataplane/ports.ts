@@ -1,9 +1,9 @@
 // Which interface goes to which network's bridge, over all networks at once: an interface has one bridge. Pure.
 
 import type { Vni } from "../../shared/address/vni.ts";
-import type { ActualState, Interface } from "./kernel.ts";
+import type { ActualHost, Interface } from "./kernel.ts";
 import type { Problem } from "./problem.ts";
-import { bridgeName, type NetworkState } from "./state.ts";
+import { bridgeName } from "./state.ts";
 
 export type PortPlan = {
   /** Interfaces that exist and are this network's, by name. */
@@ -11,18 +11,20 @@ export type PortPlan = {
   readonly problems: ReadonlyMap<Vni, readonly Problem[]>;
 };
 
-/** Gives each interface to the first network, by VNI, that wants it; `networks` are in that order. */
-export function planPorts(networks: readonly NetworkState[], actual: ActualState): PortPlan {
+/** A network and the ports that it wants: those of its frame and those that local endpoints name. */
+export type PortClaim = { readonly vni: Vni; readonly ports: ReadonlySet<string> };
+
+/** Gives each interface to the first network, by VNI, that wants it; `claims` are in that order. */
+export function planPorts(claims: readonly PortClaim[], actual: ActualHost): PortPlan {
   const interfaces = new Map(actual.interfaces.map((each) => [each.name, each]));
   const ours = new Set(actual.networks.flatMap((network) => (network.bridge ? [network.bridge.name] : [])));
   const holders = new Map<string, Vni>();
   const usable = new Map<Vni, ReadonlyMap<string, Interface>>();
   const problems = new Map<Vni, readonly Problem[]>();
-  for (const network of networks) {
-    const { vni } = network;
+  for (const { vni, ports } of claims) {
     const mine = new Map<string, Interface>();
     const found: Problem[] = [];
-    for (const port of portNames(network)) {
+    for (const port of ports) {
       const holder = holders.get(port);
       const at = interfaces.get(port);
       if (holder !== undefined) found.push({ kind: "port-claimed-twice", vni, port, holder });
@@ -40,9 +42,4 @@ export function planPorts(networks: readonly NetworkState[], actual: ActualState
     problems.set(vni, found);
   }
   return { usable, problems };
-}
-
-/** The ports listed and those that local endpoints name. */
-function portNames(network: NetworkState): ReadonlySet<string> {
-  return new Set([...network.ports.map((port) => port.name), ...network.local.map((entry) => entry.port)]);
 }

@@ -1,40 +1,87 @@
 // The kernel's state in the words of the overlay: what of a network really forwards. This is what receipts are made of,
-// so an entry counts only if all its halves are there and its devices are up. Pure.
+// so an entry counts only if all its halves are there and its devices are up (verifiedMac in network.ts).
 
-import type { ActualNetwork } from "./kernel.ts";
+import type { IpAddress } from "../../shared/address/ip.ts";
+import type { Mac } from "../../shared/address/mac.ts";
+import type { MacTarget } from "./desired.ts";
+import { type Network, verifiedFlood, verifiedMac, verifiedNeighbour } from "./network.ts";
 import type { NetworkState } from "./state.ts";
+import type { VerifiedNetwork } from "./verified.ts";
 
-/** What holds; undefined unless both devices exist. The lists are sorted, so equal states are equal texts. */
-export function readBack(network: ActualNetwork): NetworkState | undefined {
-  const { vni, bridge, vxlan } = network;
-  if (!bridge || vxlan?.vtep === undefined) return undefined;
-  const tunnel = bridge.up && vxlan.up && vxlan.master === bridge.name;
-  const ports = network.ports.filter((port) => bridge.up && port.up).map(({ name }) => ({ name }));
-  const names = new Set(ports.map((port) => port.name));
-  const pinned = network.bridgeEntries.filter((entry) => entry.pinned);
-  const tunnelled = new Set(pinned.filter((entry) => entry.port === vxlan.name).map((entry) => entry.mac));
+/** What holds, always as of now; undefined unless both devices exist. */
+export function viewVerified(network: Network): VerifiedNetwork | undefined {
+  const { vni, devices, macs, ips } = network;
+  const vtep = devices?.vxlan?.vtep;
+  if (!devices?.bridge || vtep === undefined) return undefined;
+  return {
+    vni,
+    vtep,
+    get flood() {
+      return verifiedFlood(network);
+    },
+    mac: (mac) => verifiedMac(network, macs.get(mac)),
+    neighbour: (ip) => verifiedNeighbour(network, ips.get(ip)),
+    macs: () => verifiedMacs(network),
+    neighbours: () => verifiedNeighbours(network),
+    get macCount() {
+      return count(verifiedMacs(network));
+    },
+    get neighbourCount() {
+      return count(verifiedNeighbours(network));
+    },
+    state: () => stateOf(network),
+  };
+}
+
+function* verifiedMacs(network: Network): Generator<readonly [Mac, MacTarget]> {
+  for (const [mac, row] of network.macs) {
+    const target = verifiedMac(network, row);
+    if (target) yield [mac, target];
+  }
+}
+
+function* verifiedNeighbours(network: Network): Generator<readonly [IpAddress, Mac]> {
+  for (const [ip, row] of network.ips) {
+    const mac = verifiedNeighbour(network, row);
+    if (mac !== undefined) yield [ip, mac];
+  }
+}
+
+/** The lists are sorted, so equal states are equal texts. */
+function stateOf(network: Network): NetworkState {
+  const { vni, devices, upPorts } = network;
+  const { bridge, vxlan } = devices ?? {};
+  if (!bridge || vxlan?.vtep === undefined) throw new Error(`VNI ${vni} has no devices`);
+  const local: NetworkState["local"][number][] = [];
+  const remote: NetworkState["remote"][number][] = [];
+  for (const [mac, target] of verifiedMacs(network)) {
+    if (target.kind === "local") local.push({ mac, port: target.port });
+    else {
+      const { vteps, vni: other } = target;
+      const more = { ...(vteps.length > 1 && { vteps }), ...(other !== undefined && { vni: other }) };
+      remote.push({ mac, vtep: vteps[0] as IpAddress, ...more });
+    }
+  }
   return {
     vni,
     owner: bridge.owner,
     vtep: vxlan.vtep,
     mtuBytes: Math.min(bridge.mtuBytes, vxlan.mtuBytes),
-    ports: sorted(ports, (port) => port.name),
-    local: sorted(
-      pinned.filter((entry) => names.has(entry.port)).map(({ mac, port }) => ({ mac, port })),
-      (entry) => entry.mac,
-    ),
-    remote: tunnel
-      ? sorted(
-          network.vxlanEntries.filter((entry) => tunnelled.has(entry.mac)).map(({ mac, vtep }) => ({ mac, vtep })),
-          (entry) => `${entry.mac} ${entry.vtep}`,
-        )
-      : [],
-    flood: tunnel ? sorted(network.flood, (vtep) => vtep) : [],
+    ports: [...upPorts].sort().map((name) => ({ name })),
+    local: sorted(local, (entry) => entry.mac),
+    remote: sorted(remote, (entry) => entry.mac),
+    flood: verifiedFlood(network),
     neighbours: sorted(
-      network.neighbours.filter((entry) => entry.ours && bridge.up).map(({ ip, mac }) => ({ ip, mac })),
+      Array.from(verifiedNeighbours(network), ([ip, mac]) => ({ ip, mac })),
       (entry) => entry.ip,
     ),
   };
+}
+
+function count(items: Iterable<unknown>): number {
+  let size = 0;
+  for (const _ of items) size++;
+  return size;
 }
 
 function sorted<T>(items: readonly T[], key: (item: T) => string): T[] {

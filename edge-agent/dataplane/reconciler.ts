@@ -1,21 +1,27 @@
-// The driver: dump, diff, apply, dump again. One pass at a time, whatever asks for it; an error makes the next pass
-// start from a fresh dump instead of patching a model. Decides nothing about entries: diff.ts does.
+// The driver: takes in what changed, writes what that needs, and reports what the kernel says it holds. A pass costs what
+// changed, not what there is; what is in the tables came from the kernel's own mouth, by reading or by notification.
 //
-//   setDesired, kernel event, interval, retry  ->  pass:  [dump] -> diff -> apply -> dump -> diff -> report
-//                                                    left over or failed?  -> again after a growing delay
+//   setDesired, change -------\
+//   kernel event -> settle ----> pass: learn -> devices -> entries -> deletions -> report
+//   now and then --------------> one network read in full and compared (events may lie)
 
 import type { IpAddress } from "../../shared/address/ip.ts";
-import type { Mac } from "../../shared/address/mac.ts";
 import type { Vni } from "../../shared/address/vni.ts";
 import type { Clock } from "../clock.ts";
-import { type DesiredChange, type MacTarget, type NetworkFrame, sameTarget, tablesOf } from "./desired.ts";
-import { type Diff, diff, type NetworkDiff } from "./diff.ts";
-import type { ActualState, Kernel, KernelEvent, OpFailure } from "./kernel.ts";
+import { createBreath } from "./breath.ts";
+import type { DesiredChange, NetworkFrame } from "./desired.ts";
+import { createDriftLog, type DriftCount, type DriftRecord } from "./drift.ts";
+import { confirmDrift, confirmDeviceDrift, settleRepairs } from "./drift-check.ts";
+import type { ActualHost, Kernel, KernelEvent, Op } from "./kernel.ts";
+import { type Network, setDevices, setUsable, takeChanged } from "./network.ts";
 import { createPassLoop, type PassOutcome } from "./pass-loop.ts";
+import { type HostPlan, inPhases, isRouted, planHost } from "./plan-host.ts";
 import type { Problem } from "./problem.ts";
-import { readBack } from "./read-back.ts";
+import { viewVerified } from "./read-back.ts";
 import type { DesiredState, NetworkState } from "./state.ts";
+import { createTables, type DesiredInput } from "./tables.ts";
 import type { VerifiedChange, VerifiedNetwork } from "./verified.ts";
+import { createEntryWriter } from "./write-entries.ts";
 
 /** One network after a pass, as the kernel was read back. */
 export type NetworkReport = {
@@ -33,16 +39,20 @@ export type NetworkReport = {
 
 export type DataplaneCounters = {
   readonly passes: number;
+  /** Readings of the whole host or of one network in full. */
   readonly dumps: number;
   /** Ops that the kernel took, and refused. */
   readonly applied: number;
   readonly refused: number;
-  /** Differences found in networks that were as desired before, with no change of the desired state: another hand. */
+  /** Things in networks that were as desired and then were not, with no change of the desired state: another hand. */
   readonly drift: number;
-  /** Of these, mended: the network's ops were all taken. */
+  /** Of these, mended. */
   readonly repairs: number;
+  /** Of these, found only by the comparison in the background: no event told. */
+  readonly missed: number;
   /** Passes that ended with the kernel not answering, or with ops left over. */
   readonly retries: number;
+  /** How often events were lost, so that networks were read anew. */
   readonly overruns: number;
 };
 
@@ -67,7 +77,9 @@ export type Reconciler = {
   change(changes: readonly DesiredChange[], options: { readonly inSync: boolean }): number;
   /** What the kernel was read back to hold; undefined unless the network's devices are there. */
   verified(vni: Vni): VerifiedNetwork | undefined;
-  /** Compares everything anew, soon. */
+  /** What other hands changed: the last of it, and counts. */
+  drift(): { readonly recent: readonly DriftRecord[]; readonly byNetwork: ReadonlyMap<Vni, DriftCount> };
+  /** Reads and compares everything anew, soon. */
   resync(reason: string): void;
   /** Called after every pass; returns the function that ends it. */
   onReport(listener: (report: DataplaneReport) => void): () => void;
@@ -78,9 +90,12 @@ export type Reconciler = {
 
 export type ReconcilerOptions = {
   readonly kernel: Kernel;
-  readonly clock: Pick<Clock, "nowMs" | "setTimer">;
+  readonly clock: Pick<Clock, "nowMs" | "setTimer"> & Partial<Pick<Clock, "wallMs">>;
   readonly log: (level: "info" | "warn" | "error", text: string) => void;
-  /** A full comparison at least this often; finds what events did not tell. Default 30,000. */
+  /**
+   * Every network is read in full and compared about this often, one after the other, as long as that takes no more than a
+   * fiftieth of the time. Default 30,000.
+   */
   readonly compareEveryMs?: number;
   /** Kernel events within this time are answered by one pass. Default 50. */
   readonly settleMs?: number;
@@ -90,150 +105,301 @@ export type ReconcilerOptions = {
 
 type Counters = { -readonly [K in keyof DataplaneCounters]: number };
 
-type Tables = ReturnType<typeof tablesOf>;
-type Draft = {
-  frame: NetworkFrame | undefined;
-  readonly macs: Tables["macs"];
-  readonly neighbours: Tables["neighbours"];
-};
+/** The comparison rests for so many times as long as a network took. */
+const REST_FACTOR = 50;
+/** Remote VTEPs whose ways are asked for the MTU, for each network. */
+const MOST_PATHS = 32;
+const MTU_KNOWN_FOR_MS = 5000;
 
 /** Starts watching at once; writes nothing before the first desired state. */
 export function createReconciler(options: ReconcilerOptions): Reconciler {
-  const { kernel, clock, log, compareEveryMs = 30_000, settleMs = 50 } = options;
+  const { kernel, clock, log, compareEveryMs = 30_000, settleMs } = options;
+  const wallMs = clock.wallMs ?? clock.nowMs;
   const listeners = new Set<(report: DataplaneReport) => void>();
   const counters: Counters = {
+    passes: 0,
+    dumps: 0,
     applied: 0,
     refused: 0,
-    dumps: 0,
     drift: 0,
     repairs: 0,
-    overruns: 0,
-    passes: 0,
+    missed: 0,
     retries: 0,
+    overruns: 0,
   };
-  /** Networks that were as desired after a pass: the generation of that pass. */
-  const cleanAt = new Map<Vni, number>();
-  const drafts = new Map<Vni, Draft>();
-  let twice: readonly NetworkState[] = [];
+  const tables = createTables(kernel.tunnelForm);
+  const { networks } = tables;
+  const drift = createDriftLog();
+  const inputs: DesiredInput[] = [];
+  const mtus = new Map<string, { readonly bytes: number | undefined; readonly atMs: number }>();
   let begun = false;
   let inSync = false;
   let generation = 0;
-  /** The last read-back, as long as nothing is known to have changed since: `touched` is still what it was before. */
-  let known: { readonly actual: ActualState; readonly touched: number } | undefined;
-  let touched = 0;
+  let host: ActualHost | undefined;
+  let hostStale = true;
+  /** Read everything, because nothing is known or nothing can be believed. */
+  let allStale = true;
   let latest: DataplaneReport | undefined;
-  let verified: ReadonlyMap<Vni, VerifiedNetwork> = new Map();
+  /** The network that the comparison did last. */
+  let compared: Vni | undefined;
+  let restMs = 0;
 
+  const entries = createEntryWriter({ kernel, tables, clock, onApplied: noteApplied });
   const loop = createPassLoop({
     clock,
-    settleMs,
+    ...(settleMs !== undefined && { settleMs }),
     ...(options.retryMs && { retryMs: options.retryMs }),
     pass: async () => (begun ? await pass() : "done"),
     onError: (cause) => log("error", `dataplane: ${cause.message}`),
     background: {
-      everyMs: () => compareEveryMs,
-      step: async () => {
-        touched++;
-        loop.ask();
-      },
+      everyMs: () => Math.max(compareEveryMs / Math.max(1, networks.size), restMs),
+      step: compareOne,
     },
   });
-  const watch = kernel.watch((event) => onEvent(event));
+  const watch = kernel.watch(onEvent);
 
   function onEvent(event: KernelEvent): void {
-    touched++;
-    if (event.kind === "overrun") {
+    if (event.kind === "host" || event.kind === "emptied") hostStale = true;
+    if (event.kind === "doubt") {
       counters.overruns++;
-      log("warn", "kernel events were lost; comparing everything");
+      if (event.vni === undefined) hostStale = true;
+      log(
+        "warn",
+        `kernel events: ${event.reason}; ${event.vni === undefined ? "all networks are" : `VNI ${event.vni} is`} read anew`,
+      );
     }
-    loop.notice();
+    tables.onEvent(event);
+    // Our own writes come back too, during the pass that made them: they need no other one.
+    if (!passing || event.kind === "host" || event.kind === "doubt") loop.notice();
   }
 
-  function desiredNow(): DesiredState {
-    const networks = [...drafts.values()].flatMap(({ frame, macs, neighbours }) =>
-      frame ? [stateOf(frame, macs, neighbours)] : [],
-    );
-    return { networks: [...networks, ...twice] };
-  }
+  let passing = false;
 
   async function pass(): Promise<PassOutcome> {
-    const wanted = desiredNow();
     const about = { generation, mayDelete: inSync };
-    let failures: readonly OpFailure[] = [];
-    let after: Diff;
-    let actual: ActualState;
+    passing = true;
+    let outcome: PassOutcome;
     try {
-      let current = known?.touched === touched ? known : await dump();
-      after = diff(wanted, current.actual, about);
-      if (after.ops.length > 0) {
-        const { networks, ops } = after;
-        const drifted = noteDrift(networks, about.generation);
-        known = undefined;
-        failures = await kernel.apply(ops);
-        noteApplied(ops.length, failures, drifted);
-        current = await dump();
-        after = diff(wanted, current.actual, about);
-      }
-      known = current;
-      actual = current.actual;
+      outcome = await reconcile(about.mayDelete);
     } catch (cause) {
-      known = undefined;
+      allStale = true;
       const error = cause instanceof Error ? cause.message : String(cause);
       log("error", `dataplane: ${error}`);
-      publish(about, unreadable(wanted), error);
+      publish(about, error);
       return "again";
+    } finally {
+      passing = false;
     }
-    publish(about, reportNetworks(wanted, { actual, after, failures }), undefined);
-    return after.ops.length > 0 ? "again" : "done";
+    publish(about, undefined);
+    return outcome;
   }
 
-  async function dump(): Promise<NonNullable<typeof known>> {
-    counters.dumps++;
-    const before = touched;
-    return { actual: await kernel.dump(), touched: before };
-  }
-
-  /** Ops in a network that was clean for the same desired state: nobody but another hand made them necessary. */
-  function noteDrift(networks: readonly NetworkDiff[], about: number): ReadonlyMap<Vni, number> {
-    const drifted = new Map<Vni, number>();
-    for (const { vni, ops } of networks) {
-      if (ops.length === 0 || cleanAt.get(vni) !== about) continue;
-      drifted.set(vni, ops.length);
-      counters.drift += ops.length;
-      log("warn", `VNI ${vni}: ${ops.length} differences made by another hand, first ${ops[0]?.kind}`);
+  async function reconcile(mayDelete: boolean): Promise<PassOutcome> {
+    const breath = createBreath(clock.nowMs);
+    for (let input = inputs.shift(); input; input = inputs.shift()) await tables.fold(input, breath);
+    if (allStale) await readAll();
+    await readDoubted();
+    tables.settleTunnels();
+    const plans = await planAll(mayDelete);
+    for (const network of networks.values()) confirmDrift(network, { drift, atMs: wallMs(), counters });
+    const ready = [...networks.values()].filter(
+      ({ frame, devices, blocked }) => frame && devices?.bridge && devices.vxlan && !blocked,
+    );
+    await entries.write(ready, { mayDelete });
+    if (mayDelete) {
+      await applyAll(plans.flatMap((plan) => plan.deletions));
+      await entries.sweepTunnels();
     }
-    return drifted;
+    // Where the kernel tells nothing, it is asked.
+    await readDoubted();
+    if (hostStale) await readHost();
+    let left = false;
+    for (const network of networks.values()) {
+      settleRepairs(network, counters);
+      const plan = plans.find((each) => each.vni === network.vni);
+      network.waiting.devices = mayDelete ? 0 : (plan?.deletions.length ?? 0);
+      if (!network.frame && !network.devices) continue;
+      const open = openKeys(network) > 0;
+      const failed = network.failure !== undefined || network.remaining > 0;
+      if (!open && !failed && network.frame) network.settled = true;
+      network.attached = new Set(network.devices?.ports.map((port) => port.name));
+      // Another hand was at it while we wrote.
+      if (network.suspects.size > 0) loop.notice();
+      left ||= open || failed;
+    }
+    return left ? "again" : "done";
   }
 
-  function noteApplied(count: number, failures: readonly OpFailure[], drifted: ReadonlyMap<Vni, number>): void {
+  /** Devices and ports of all networks: planned when any of it may have changed. */
+  async function planAll(mayDelete: boolean): Promise<readonly HostPlan[]> {
+    const all = [...networks.values()].sort((a, b) => a.vni - b.vni);
+    const changed = all.filter((network) => network.dirty.frame);
+    if (hostStale) await readHost();
+    if (!host) return [];
+    const current = host;
+    for (const { frame } of all) if (frame && isRouted(current, frame.vtep)) await learnPathMtu(frame);
+    const context = { host: current, underlayBytes: (frame: NetworkFrame) => underlayBytes(current, frame), mayDelete };
+    const plans = planHost(all.map(claimOf), context);
+    const intended = new Set(changed.map((network) => network.vni));
+    for (const plan of plans) {
+      const network = tables.network(plan.vni);
+      network.failure = undefined;
+      network.problems = tables.twice().has(plan.vni)
+        ? [{ kind: "vni-claimed-twice", vni: plan.vni }, ...plan.problems]
+        : plan.problems;
+      network.blocked = plan.blocked;
+      setUsable(network, plan.usable);
+      network.dirty.frame = false;
+      if (!intended.has(plan.vni)) confirmDeviceDrift(network, plan.writes, { drift, atMs: wallMs(), counters });
+    }
+    const writes = inPhases(plans);
+    if (writes.length > 0) {
+      await applyAll(writes);
+      if (hostStale) await readHost();
+    }
+    // A device of which the creation was refused is still missing: what is left is seen by planning once more.
+    const after = writes.length > 0 && host ? planHost(all.map(claimOf), { ...context, host }) : plans;
+    for (const plan of after) tables.network(plan.vni).remaining = plan.writes.length;
+    return plans;
+  }
+
+  function claimOf(network: Network) {
+    const { vni, frame, localPorts } = network;
+    return {
+      vni,
+      frame,
+      ports: new Set([...(frame?.ports ?? []).map((port) => port.name), ...localPorts.keys()].sort()),
+    };
+  }
+
+  async function readHost(): Promise<void> {
+    hostStale = false;
+    host = await kernel.readHost();
+    takeHost(host);
+  }
+
+  function takeHost(read: Pick<ActualHost, "networks">): void {
+    const devices = new Map(read.networks.map((each) => [each.vni, each]));
+    for (const vni of devices.keys()) tables.network(vni);
+    for (const network of networks.values()) {
+      const { vni, devices: before } = network;
+      const now = devices.get(vni);
+      if (before?.vxlan && !now?.vxlan) tables.onEvent({ kind: "emptied", vni, device: "vxlan" });
+      if (before?.bridge && !now?.bridge) tables.onEvent({ kind: "emptied", vni, device: "bridge" });
+      setDevices(network, now);
+      if (!network.devices && !network.frame && network.macs.size + network.ips.size === 0) forgetSoon.add(network.vni);
+    }
+  }
+
+  /** Networks of which nothing is left: they are in one more report. */
+  const forgetSoon = new Set<Vni>();
+
+  async function readAll(): Promise<void> {
+    const endReading = tables.beginReading();
+    try {
+      counters.dumps++;
+      const state = await kernel.dump();
+      const breath = createBreath(clock.nowMs);
+      hostStale = false;
+      host = state;
+      takeHost(state);
+      const read = new Set(state.networks.map((network) => network.vni));
+      for (const network of state.networks) await tables.load(network, "event", breath);
+      for (const { vni } of networks.values()) if (!read.has(vni)) await tables.load(nothing(vni), "event", breath);
+      tables.doubts.clear();
+      allStale = false;
+    } finally {
+      endReading();
+    }
+  }
+
+  async function readDoubted(): Promise<void> {
+    for (const vni of tables.doubts) {
+      tables.doubts.delete(vni);
+      await readOne(vni, "event");
+    }
+  }
+
+  async function readOne(vni: Vni, foundBy: "event" | "comparison"): Promise<void> {
+    const endReading = tables.beginReading();
+    try {
+      counters.dumps++;
+      const breath = createBreath(clock.nowMs);
+      await tables.load(await kernel.readEntries(vni), foundBy, breath);
+    } catch (cause) {
+      tables.doubts.add(vni);
+      throw cause;
+    } finally {
+      endReading();
+    }
+  }
+
+  /** One network in full, the next one the next time; the host's links and ways with each round. */
+  async function compareOne(): Promise<void> {
+    const startMs = clock.nowMs();
+    const vnis = [...networks.keys()].sort((a, b) => a - b);
+    const next = vnis.find((vni) => compared === undefined || vni > compared);
+    compared = next;
+    if (next === undefined || vnis.length === 1) hostStale = true;
+    if (next !== undefined) await readOne(next, "comparison");
+    const network = next === undefined ? undefined : networks.get(next);
+    restMs = (clock.nowMs() - startMs) * REST_FACTOR;
+    if (hostStale || (network && openKeys(network) + network.suspects.size > 0)) loop.ask();
+  }
+
+  async function learnPathMtu(frame: NetworkFrame): Promise<void> {
+    const { vtep, flood } = frame;
+    const key = mtuKey(frame);
+    const known = mtus.get(key);
+    if (known && clock.nowMs() - known.atMs < MTU_KNOWN_FOR_MS) return;
+    const to = flood.filter((other) => other !== vtep).slice(0, MOST_PATHS);
+    mtus.set(key, { bytes: await kernel.pathMtu(vtep, to), atMs: clock.nowMs() });
+  }
+
+  function underlayBytes({ addresses }: ActualHost, frame: NetworkFrame): number | undefined {
+    return addresses.get(frame.vtep) ?? mtus.get(mtuKey(frame))?.bytes;
+  }
+
+  async function applyAll(ops: readonly Op[]): Promise<void> {
+    if (ops.length === 0) return;
+    hostStale = true;
+    noteApplied(ops.length, await kernel.apply(ops));
+  }
+
+  function noteApplied(count: number, failures: Awaited<ReturnType<Kernel["apply"]>>): void {
     counters.applied += count - failures.length;
     counters.refused += failures.length;
-    for (const [vni, found] of drifted) {
-      if (!failures.some((failure) => failure.op.vni === vni)) counters.repairs += found;
+    for (const failure of failures) {
+      if (failure.op.vni === undefined) continue;
+      const network = tables.network(failure.op.vni);
+      network.failure = { first: network.failure?.first ?? failure, count: (network.failure?.count ?? 0) + 1 };
     }
     for (const { op, code, message } of failures.slice(0, 5)) {
-      log("warn", `VNI ${op.vni}: kernel refused ${op.kind}: ${code} ${message}`.trimEnd());
+      log("warn", `VNI ${op.vni ?? "-"}: kernel refused ${op.kind}: ${code} ${message}`.trimEnd());
     }
   }
 
   function publish(
     about: { readonly generation: number; readonly mayDelete: boolean },
-    networks: readonly NetworkReport[],
     error: string | undefined,
   ): void {
-    cleanAt.clear();
-    for (const { vni, remaining, withheld, problems, verified } of networks) {
-      const clean = verified && remaining + withheld + problems.length === 0;
-      if (clean) cleanAt.set(vni, about.generation);
+    const changed = new Map<Vni, VerifiedChange>();
+    for (const network of networks.values()) {
+      const change = takeChanged(network);
+      const some = change.whole || change.flood || change.macs.size + change.neighbours.size > 0;
+      if (some) changed.set(network.vni, change);
     }
-    const next = verifiedOf(networks);
-    const changed = compareVerified(verified, next);
-    verified = next;
+    for (const vni of forgetSoon) {
+      const network = networks.get(vni);
+      if (network && !network.frame && !network.devices) tables.forget(vni);
+    }
+    forgetSoon.clear();
+    const shown = [...networks.values()].filter((network) => network.frame ?? network.devices);
     latest = {
       generation: about.generation,
       atMs: clock.nowMs(),
       inSync: about.mayDelete,
-      networks,
+      networks: shown.sort((a, b) => a.vni - b.vni).map((network) => reportOf(network, error === undefined)),
       changed,
       counters: { ...counters, ...loop.counts() },
       error,
@@ -241,24 +407,27 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     for (const listener of listeners) listener(latest);
   }
 
+  function desiredChanged(input: DesiredInput, complete: boolean): number {
+    begun = true;
+    inSync = complete;
+    inputs.push(input);
+    generation++;
+    loop.ask();
+    return generation;
+  }
+
   return {
-    setDesired: (state, options) => {
-      drafts.clear();
-      twice = [];
-      for (const network of state.networks) {
-        if (drafts.has(network.vni)) twice = [...twice, network];
-        else drafts.set(network.vni, tablesOf(network));
-      }
-      return desiredChanged(options.inSync);
+    setDesired: (state, { inSync: complete }) => desiredChanged(state, complete),
+    change: (changes, { inSync: complete }) => desiredChanged(changes, complete),
+    verified: (vni) => {
+      tables.settleTunnels();
+      const network = networks.get(vni);
+      return network && viewVerified(network);
     },
-    change: (changes, options) => {
-      for (const change of changes) applyChange(drafts, change);
-      return desiredChanged(options.inSync);
-    },
-    verified: (vni) => verified.get(vni),
+    drift: () => ({ recent: drift.recent(), byNetwork: drift.byNetwork() }),
     resync: (reason) => {
       log("info", `dataplane: comparing everything: ${reason}`);
-      touched++;
+      allStale = true;
       loop.ask();
     },
     onReport: (listener) => {
@@ -271,123 +440,35 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       await loop.close();
     },
   };
-
-  function desiredChanged(complete: boolean): number {
-    begun = true;
-    inSync = complete;
-    generation++;
-    loop.ask();
-    return generation;
-  }
 }
 
-function applyChange(drafts: Map<Vni, Draft>, change: DesiredChange): void {
-  if ("remove" in change) {
-    drafts.delete(change.vni);
-    return;
-  }
-  const draft = drafts.get(change.vni) ?? { frame: undefined, macs: new Map(), neighbours: new Map() };
-  drafts.set(change.vni, draft);
-  draft.frame = change.frame ?? draft.frame;
-  for (const [mac, target] of change.macs ?? []) {
-    if (target) draft.macs.set(mac, target);
-    else draft.macs.delete(mac);
-  }
-  for (const [ip, mac] of change.neighbours ?? []) {
-    if (mac) draft.neighbours.set(ip, mac);
-    else draft.neighbours.delete(ip);
-  }
+function mtuKey({ vtep, flood }: NetworkFrame): string {
+  return `${vtep} ${flood.slice(0, MOST_PATHS).join(" ")}`;
 }
 
-function stateOf(frame: NetworkFrame, macs: Tables["macs"], neighbours: Tables["neighbours"]): NetworkState {
-  const local: NetworkState["local"][number][] = [];
-  const remote: NetworkState["remote"][number][] = [];
-  for (const [mac, target] of macs) {
-    if (target.kind === "local") local.push({ mac, port: target.port });
-    else remote.push({ mac, vtep: target.vteps[0] as IpAddress });
-  }
-  return { ...frame, local, remote, neighbours: Array.from(neighbours, ([ip, mac]) => ({ ip, mac })) };
+function nothing(vni: Vni) {
+  return { vni, bridgeEntries: [], vxlanEntries: [], flood: [] as IpAddress[], neighbours: [] };
 }
 
-function verifiedOf(networks: readonly NetworkReport[]): ReadonlyMap<Vni, VerifiedNetwork> {
-  const all = new Map<Vni, VerifiedNetwork>();
-  for (const { vni, verified: state } of networks) {
-    if (!state) continue;
-    const { macs, neighbours } = tablesOf(state);
-    all.set(vni, {
-      vni,
-      vtep: state.vtep,
-      flood: state.flood,
-      mac: (mac) => macs.get(mac),
-      neighbour: (ip) => neighbours.get(ip),
-      macs: () => macs,
-      neighbours: () => neighbours,
-      macCount: macs.size,
-      neighbourCount: neighbours.size,
-      state: () => state,
-    });
-  }
-  return all;
+/** Keys that are not as desired and could be. */
+function openKeys({ dirty, frame, blocked }: Network): number {
+  if (!frame || blocked) return 0;
+  return dirty.macs.size + dirty.ips.size + (dirty.flood || dirty.all ? 1 : 0);
 }
 
-function compareVerified(
-  before: ReadonlyMap<Vni, VerifiedNetwork>,
-  after: ReadonlyMap<Vni, VerifiedNetwork>,
-): ReadonlyMap<Vni, VerifiedChange> {
-  const changes = new Map<Vni, VerifiedChange>();
-  for (const vni of new Set([...before.keys(), ...after.keys()])) {
-    const [old, now] = [before.get(vni), after.get(vni)];
-    if (!old || !now || old.vtep !== now.vtep) {
-      changes.set(vni, { whole: true, macs: new Map(), neighbours: new Map(), flood: undefined });
-      continue;
-    }
-    const macs = new Map<Mac, MacTarget | undefined>();
-    for (const [mac, target] of old.macs()) if (!sameTarget(target, now.mac(mac))) macs.set(mac, target);
-    for (const [mac] of now.macs()) if (!old.mac(mac)) macs.set(mac, undefined);
-    const neighbours = new Map<IpAddress, Mac | undefined>();
-    for (const [ip, mac] of old.neighbours()) if (mac !== now.neighbour(ip)) neighbours.set(ip, mac);
-    for (const [ip] of now.neighbours()) if (!old.neighbour(ip)) neighbours.set(ip, undefined);
-    const flood = old.flood.join() === now.flood.join() ? undefined : old.flood;
-    if (macs.size + neighbours.size > 0 || flood) changes.set(vni, { whole: false, macs, neighbours, flood });
-  }
-  return changes;
-}
-
-function reportNetworks(
-  wanted: DesiredState,
-  pass: { readonly actual: ActualState; readonly after: Diff; readonly failures: readonly OpFailure[] },
-): NetworkReport[] {
-  const desired = new Set(wanted.networks.map((network) => network.vni));
-  const actual = new Map(pass.actual.networks.map((network) => [network.vni, network]));
-  const refused = new Map<Vni, OpFailure[]>();
-  for (const failure of pass.failures) {
-    const { vni } = failure.op;
-    const list = refused.get(vni);
-    if (list) list.push(failure);
-    else refused.set(vni, [failure]);
-  }
-  return pass.after.networks.map(({ vni, ops, withheld, problems }) => {
-    const [failure, ...more] = ops.length > 0 ? (refused.get(vni) ?? []) : [];
-    const have = actual.get(vni);
-    return {
-      vni,
-      desired: desired.has(vni),
-      verified: have && readBack(have),
-      remaining: ops.length,
-      withheld: withheld.length,
-      problems: failure ? [...problems, { kind: "op-failed", vni, failure, more: more.length }] : problems,
-    };
-  });
-}
-
-/** The kernel did not answer: nothing is verified. */
-function unreadable(wanted: DesiredState): NetworkReport[] {
-  return wanted.networks.map(({ vni }) => ({
+function reportOf(network: Network, readable: boolean): NetworkReport {
+  const { vni, frame, failure, problems, waiting, remaining } = network;
+  const failed: Problem[] = failure
+    ? [{ kind: "op-failed", vni, failure: failure.first, more: failure.count - 1 }]
+    : [];
+  return {
     vni,
-    desired: true,
-    verified: undefined,
-    remaining: 0,
-    withheld: 0,
-    problems: [],
-  }));
+    desired: frame !== undefined,
+    get verified() {
+      return readable ? viewVerified(network)?.state() : undefined;
+    },
+    remaining: remaining + openKeys(network),
+    withheld: waiting.macs.size + waiting.ips.size + waiting.flood + waiting.devices,
+    problems: readable ? [...problems, ...failed] : [],
+  };
 }

@@ -4,7 +4,6 @@
 import * as k from "./constants.ts";
 import type { Request } from "./link-message.ts";
 import { type ErrorReply, MessageWriter, type NetlinkMessage, parseErrorReply } from "./message.ts";
-import type { ForwardingKey } from "./monitor.ts";
 import { openSocket, type Place } from "./socket.ts";
 
 /** One message to be sent; `write` must use the request's type, flags and seq. */
@@ -12,8 +11,6 @@ export type WireRequest = {
   readonly type: number;
   readonly flags: number;
   readonly write: (writer: MessageWriter, request: Request) => void;
-  /** The forwarding entry that it is about, if it is: its echo will be recognised by it. */
-  readonly forwarding?: ForwardingKey;
 };
 
 export type Connection = {
@@ -26,11 +23,13 @@ export type Connection = {
   transact(requests: readonly WireRequest[]): Promise<readonly (ErrorReply | undefined)[]>;
   /** Sends a request for a table and hands over every entry, in order; returns when all are there. */
   dump(request: WireRequest, onEntry: (message: NetlinkMessage) => void): Promise<void>;
+  /** Sends one request that is no dump and hands over its answers; returns the refusal, if it is one. */
+  ask(request: WireRequest, onAnswer: (message: NetlinkMessage) => void): Promise<ErrorReply | undefined>;
   close(): void;
 };
 
 /** Messages a send: from 500 on the kernel's cost climbs, and this many answers fit the default receive buffer. */
-export const MAX_BATCH = 64;
+export const MAX_BATCH = 128;
 
 const ANSWER_TIMEOUT_MS = 10_000;
 
@@ -120,6 +119,24 @@ export function connect(place: Place, purpose: "dumps" | "messages"): Connection
         });
         if (refusal) throw new Error(`netlink dump ${type} refused: errno ${refusal.errno} ${refusal.text ?? ""}`);
         if (interrupted) throw new InterruptedDump();
+      }),
+    ask: ({ type, flags, write }, onAnswer) =>
+      serially(async () => {
+        const mine = ++seq;
+        const writer = new MessageWriter(256);
+        let refusal: ErrorReply | undefined;
+        write(writer, { type, flags: flags | k.NLM_F_REQUEST | k.NLM_F_ACK, seq: mine });
+        await converse(writer.take(), (message) => {
+          if (message.seq !== mine) return false;
+          if (message.type !== k.NLMSG_ERROR) {
+            onAnswer(message);
+            return false;
+          }
+          const reply = parseErrorReply(message);
+          if (reply.errno !== 0) refusal = reply;
+          return true;
+        });
+        return refusal;
       }),
     close: () => {
       closed = true;

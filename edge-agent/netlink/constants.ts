@@ -55,6 +55,7 @@ export const AF_NETLINK = 16;
 // ifinfomsg.ifi_flags
 export const IFF_UP = 0x1;
 export const IFF_LOOPBACK = 0x8;
+export const IFF_RUNNING = 0x40;
 
 export const IFLA_ADDRESS = 1;
 export const IFLA_IFNAME = 3;

@@ -1,24 +1,47 @@
 // The Kernel port on rtnetlink(7). Three sockets, because notifications break a dump that shares their socket: one for
 // writes, one for dumps, one that listens. Works in the namespace of the process, or in a named one.
+//
+// Notifications are queued in the listening socket before a write is acknowledged, so reading it out after each batch
+// makes the tables true again without waiting. Without koffi nobody listens, and every write leaves a doubt instead.
 
 import { setImmediate } from "node:timers/promises";
-import type { Kernel, KernelEvent } from "../dataplane/kernel.ts";
-import { type Address, parseAddress, parseRoute, type Route } from "./address-message.ts";
-import { assembleState } from "./assemble.ts";
+import type { IpAddress } from "../../shared/address/ip.ts";
+import type { Vni } from "../../shared/address/vni.ts";
+import type { ActualEntries, Capability, Kernel, KernelEvent, Op } from "../dataplane/kernel.ts";
+import { type Address, parseAddress } from "./address-message.ts";
+import { addEntry, assembleHost, type EntryDraft, emptyDraft } from "./assemble.ts";
 import { connect, InterruptedDump, type WireRequest } from "./connection.ts";
 import * as k from "./constants.ts";
 import { type Libc, loadLibc } from "./libc.ts";
-import { type Link, parseLink } from "./link-message.ts";
-import type { MessageWriter, NetlinkMessage } from "./message.ts";
-import { createMonitor, type Monitor } from "./monitor.ts";
-import { type NeighbourMessage, parseNeighbour } from "./neighbour-message.ts";
-import { openSocket, type Place } from "./socket.ts";
+import { parseLink } from "./link-message.ts";
+import { createLinkTable, type Role } from "./link-table.ts";
+import type { NetlinkMessage } from "./message.ts";
+import { createMonitor, createTunnelReader } from "./monitor.ts";
+import { parseNeighbour } from "./neighbour-message.ts";
+import { type NexthopMessage, parseNexthop } from "./nexthop-message.ts";
+import { createNexthopTable } from "./nexthop-table.ts";
+import { createPathMtu } from "./path-mtu.ts";
+import { probeCapabilities } from "./probe.ts";
+import { type NetlinkSocket, openSocket, type Place } from "./socket.ts";
+import {
+  ADDRESSES,
+  entriesOnDevice,
+  entriesOnPortsOf,
+  FORWARDING,
+  LINKS,
+  NEIGHBOURS,
+  NEXTHOPS,
+  neighboursOn,
+  oneLink,
+} from "./table-request.ts";
 import { createWriter } from "./writer.ts";
 
 export type NetlinkKernelOptions = {
   /** A namespace in /run/netns to work in; needs koffi. Default: that of the process. */
   readonly netns?: string;
   readonly log: (text: string) => void;
+  /** Overrides what was probed: entries with plain destinations, as on an older kernel. */
+  readonly tunnelForm?: Kernel["tunnelForm"];
 };
 
 export type NetlinkKernel = Kernel & {
@@ -44,128 +67,250 @@ export async function createNetlinkKernel(options: NetlinkKernelOptions): Promis
     degraded = `${degraded ?? "NETLINK_NO_ENOBUFS cannot be set"}: no kernel events, only periodic comparison`;
     log(degraded);
   }
-  const monitor = createMonitor();
+  const capabilities: readonly Capability[] = await probeCapabilities({ libc, degraded });
+  const has = (name: string): boolean => capabilities.some((each) => each.name === name && each.present);
+  const tunnelForm = options.tunnelForm ?? (has("nexthop-fdb") ? "nexthop" : "dst");
 
-  const watchers = new Set<() => void>();
+  const links = createLinkTable();
+  const nexthops = createNexthopTable();
+  const readTunnel = createTunnelReader(nexthops);
+  const listeners = new Set<(event: KernelEvent) => void>();
+  /** What is known of each is not, or no longer, what is. */
+  const stale = { links: true, nexthops: true, addresses: true, link: new Set<number>() };
+  let addresses: readonly Address[] = [];
+  let socket: NetlinkSocket | undefined;
+  let lost = 0;
+  let timer: NodeJS.Timeout | undefined;
 
-  const dumpTable = async <T>(request: WireRequest, parse: (payload: Buffer) => T | undefined): Promise<T[]> => {
+  const emit = (event: KernelEvent): void => {
+    for (const listener of listeners) listener(event);
+  };
+  const monitor = createMonitor({
+    links,
+    nexthops,
+    onStaleLink: (index) => void stale.link.add(index),
+    onStaleAddresses: () => {
+      stale.addresses = true;
+    },
+    emit,
+  });
+
+  const doubtAll = (reason: string): void => {
+    stale.links = true;
+    stale.nexthops = true;
+    stale.addresses = true;
+    emit({ kind: "doubt", vni: undefined, reason });
+  };
+
+  /** Reads what waits in the listening socket, and whether some of it was lost. */
+  const catchUp = (): void => {
+    if (!socket) return;
+    socket.drain();
+    const drops = socket.drops();
+    if (drops !== lost) doubtAll("the kernel dropped notifications");
+    lost = drops;
+  };
+
+  const listen = (): void => {
+    if (socket || !writes.guarded) return;
+    socket = openSocket(place, "events", {
+      // An exception that left a socket's listener would abort the process without a trace; the socket catches it.
+      onMessage: (message) => monitor(message),
+      onError: (cause) => {
+        log(`kernel events: ${cause.message}`);
+        doubtAll(cause.message);
+      },
+    });
+    for (const group of GROUPS) socket.join(group);
+    lost = socket.drops();
+    timer = setInterval(catchUp, DROPS_EVERY_MS);
+    timer.unref();
+    stale.links = true;
+    stale.nexthops = true;
+    stale.addresses = true;
+  };
+
+  const dumpTable = async (request: WireRequest, begin: () => (message: NetlinkMessage) => void): Promise<void> => {
     for (let attempt = 1; ; attempt++) {
-      const entries: T[] = [];
-      const collect = (message: NetlinkMessage): void => {
-        const entry = parse(message.payload);
-        if (entry !== undefined) entries.push(entry);
-      };
       try {
-        await dumps.dump(request, collect);
-        return entries;
+        await dumps.dump(request, begin());
+        return;
       } catch (cause) {
         if (!(cause instanceof InterruptedDump) || attempt === DUMP_ATTEMPTS) throw cause;
       }
     }
   };
-  const dumpLinks = (): Promise<Link[]> => dumpTable(LINKS, parseLink);
+  const dumpList = async <T>(request: WireRequest, parse: (payload: Buffer) => T | undefined): Promise<T[]> => {
+    let list: T[] = [];
+    await dumpTable(request, () => {
+      list = [];
+      return ({ payload }) => {
+        const entry = parse(payload);
+        if (entry !== undefined) list.push(entry);
+      };
+    });
+    return list;
+  };
 
-  const apply = createWriter({ connection: writes, monitor, dumpLinks, watched: () => watchers.size > 0 });
+  /** Brings links, addresses and nexthops up to date. Where nobody listens, they never are. */
+  const refresh = async (): Promise<void> => {
+    catchUp();
+    if (!socket) stale.links = stale.addresses = stale.nexthops = true;
+    // Taken back first, so that what is told meanwhile counts again.
+    if (stale.links) {
+      stale.links = false;
+      stale.link.clear();
+      const found = await dumpList(LINKS, parseLink).catch((cause: unknown) => {
+        stale.links = true;
+        throw cause;
+      });
+      links.reset(found);
+    }
+    for (const index of stale.link) {
+      stale.link.delete(index);
+      await writes.ask(oneLink(index), ({ type, payload }) => {
+        if (type === k.RTM_NEWLINK) links.set(parseLink(payload));
+      });
+    }
+    if (stale.addresses) {
+      stale.addresses = false;
+      addresses = await dumpList(ADDRESSES, parseAddress).catch((cause: unknown) => {
+        stale.addresses = true;
+        throw cause;
+      });
+    }
+    if (stale.nexthops && tunnelForm === "nexthop") {
+      stale.nexthops = false;
+      const found = await dumpList<NexthopMessage>(NEXTHOPS, parseNexthop).catch((cause: unknown) => {
+        stale.nexthops = true;
+        throw cause;
+      });
+      nexthops.reset(found);
+    }
+  };
+
+  /** Sorts entries to their networks as they are read. */
+  const sortEntries =
+    (drafts: Map<Vni, EntryDraft>) =>
+    ({ payload }: NetlinkMessage): void => {
+      const entry = parseNeighbour(payload);
+      const role: Role | undefined = links.role(entry.index);
+      const draft = role && drafts.get(role.vni);
+      if (draft) addEntry(draft, entry, { ...role, tunnel: readTunnel });
+    };
+
+  const readEntries = async (vni: Vni): Promise<ActualEntries> => {
+    await refresh();
+    const bridge = links.device(vni, "bridge");
+    const vxlan = links.device(vni, "vxlan");
+    const parts: EntryDraft[] = [];
+    const read = async (request: WireRequest): Promise<void> => {
+      let draft = emptyDraft(vni);
+      await dumpTable(request, () => {
+        draft = emptyDraft(vni);
+        return sortEntries(new Map([[vni, draft]]));
+      });
+      parts.push(draft);
+    };
+    if (bridge) await read(entriesOnPortsOf(bridge.index));
+    // Off the bridge it is not among the bridge's ports.
+    if (vxlan && (!bridge || vxlan.master !== bridge.index)) await read(entriesOnDevice(vxlan.index));
+    if (bridge) await read(neighboursOn(bridge.index));
+    return joinDrafts(vni, parts);
+  };
+
+  const apply = createWriter({
+    connection: writes,
+    context: async () => {
+      await refresh();
+      return { links, nexthops };
+    },
+    onDone: catchUp,
+    onNexthopsRefused: () => {
+      stale.nexthops = true;
+    },
+  });
 
   return {
     degraded,
+    tunnelForm,
+    bulkDelete: has("bulk-delete"),
+    capabilities,
     dump: async () => {
-      const links = await dumpLinks();
-      // Before the tables are read, so that what changes from here on is an event again.
-      monitor.onDump(links);
-      const addresses = await dumpTable<Address>(ADDRESSES, parseAddress);
-      const routes = await dumpTable<Route>(ROUTES, parseRoute);
-      const fdb = await dumpTable<NeighbourMessage>(FORWARDING, parseNeighbour);
-      const neighbours = await dumpTable<NeighbourMessage>(NEIGHBOURS, parseNeighbour);
-      const state = assembleState({ links, addresses, routes, fdb, neighbours });
-      // Large tables take the event loop for a while here and again in the diff: let others in between.
+      await refresh();
+      const host = assembleHost(links.byIndex, addresses);
+      let drafts = new Map<Vni, EntryDraft>();
+      const tables: Map<Vni, EntryDraft>[] = [];
+      for (const request of [FORWARDING, NEIGHBOURS]) {
+        await dumpTable(request, () => {
+          drafts = new Map(host.networks.map(({ vni }) => [vni, emptyDraft(vni)]));
+          return sortEntries(drafts);
+        });
+        tables.push(drafts);
+      }
+      // Large tables take the event loop for a while here and again where they are compared: let others in between.
       await setImmediate();
-      return state;
-    },
-    apply,
-    watch: (listener) => {
-      if (!writes.guarded) return { close: () => undefined };
-      const close = listen(place, { log, monitor, ownPort: writes.port }, listener);
-      watchers.add(close);
       return {
-        close: () => {
-          if (watchers.delete(close)) close();
-        },
+        ...host,
+        networks: host.networks.map((devices) => ({
+          ...devices,
+          ...joinDrafts(
+            devices.vni,
+            tables.flatMap((table) => table.get(devices.vni) ?? []),
+          ),
+        })),
       };
     },
+    readHost: async () => {
+      await refresh();
+      return assembleHost(links.byIndex, addresses);
+    },
+    readEntries,
+    tunnels: () => nexthops.tunnels(),
+    pathMtu: createPathMtu(dumps, links),
+    apply: async (ops) => {
+      const failures = await apply(ops);
+      if (!socket)
+        for (const vni of networksOf(ops)) emit({ kind: "doubt", vni, reason: "nobody tells of our writes" });
+      return failures;
+    },
+    watch: (listener) => {
+      listeners.add(listener);
+      listen();
+      return { close: () => void listeners.delete(listener) };
+    },
     close: async () => {
-      for (const close of watchers) close();
-      watchers.clear();
+      clearInterval(timer);
+      listeners.clear();
+      socket?.close();
+      socket = undefined;
       writes.close();
       dumps.close();
     },
   };
 }
 
-function listen(
-  place: Place,
-  context: {
-    readonly log: (text: string) => void;
-    readonly monitor: Monitor;
-    readonly ownPort: number;
-  },
-  listener: (event: KernelEvent) => void,
-): () => void {
-  const { log, monitor, ownPort } = context;
-  const tell = (event: KernelEvent): void => {
-    // An exception that left a socket's listener would abort the process without a trace.
-    queueMicrotask(() => listener(event));
-  };
-  const socket = openSocket(place, "messages", {
-    onMessage: (message) => {
-      for (const event of monitor.onMessage(message, ownPort)) tell(event);
-    },
-    onError: (cause) => {
-      log(`kernel events: ${cause.message}`);
-      tell({ kind: "overrun" });
-    },
-  });
-  socket.join(k.RTNLGRP_LINK);
-  socket.join(k.RTNLGRP_NEIGH);
-  let seen = socket.drops();
-  const timer = setInterval(() => {
-    const drops = socket.drops();
-    if (drops !== seen) tell({ kind: "overrun" });
-    seen = drops;
-  }, DROPS_EVERY_MS);
-  timer.unref();
-  return () => {
-    clearInterval(timer);
-    socket.close();
+const GROUPS = [
+  k.RTNLGRP_LINK,
+  k.RTNLGRP_NEIGH,
+  k.RTNLGRP_NEXTHOP,
+  k.RTNLGRP_IPV4_IFADDR,
+  k.RTNLGRP_IPV6_IFADDR,
+] as const;
+
+function joinDrafts(vni: Vni, parts: readonly EntryDraft[]): ActualEntries {
+  const [first = emptyDraft(vni), ...others] = parts;
+  if (others.length === 0) return first;
+  const flood = new Set<IpAddress>(parts.flatMap((part) => part.flood));
+  return {
+    vni,
+    bridgeEntries: parts.flatMap((part) => part.bridgeEntries),
+    vxlanEntries: parts.flatMap((part) => part.vxlanEntries),
+    flood: [...flood],
+    neighbours: parts.flatMap((part) => part.neighbours),
   };
 }
 
-/** Without the counters, which are nine tenths of each link's message. */
-const LINKS: WireRequest = {
-  type: k.RTM_GETLINK,
-  flags: 0,
-  write: (writer, request) => {
-    writer.begin(request.type, request.flags, request.seq);
-    writer.fixed(16);
-    writer.u32(k.IFLA_EXT_MASK, k.RTEXT_FILTER_SKIP_STATS);
-    writer.end();
-  },
-};
-const ADDRESSES = tableRequest(k.RTM_GETADDR, k.AF_UNSPEC, 8);
-const ROUTES = tableRequest(k.RTM_GETROUTE, k.AF_UNSPEC, 12);
-const FORWARDING = tableRequest(k.RTM_GETNEIGH, k.AF_BRIDGE, 12);
-const NEIGHBOURS = tableRequest(k.RTM_GETNEIGH, k.AF_UNSPEC, 12);
-
-/** A dump of a whole table: the family, then zeros for the rest of the message's fixed part. */
-function tableRequest(type: number, family: number, fixedBytes: number): WireRequest {
-  return {
-    type,
-    flags: 0,
-    write: (writer: MessageWriter, request) => {
-      writer.begin(request.type, request.flags, request.seq);
-      const { buffer, at } = writer.fixed(fixedBytes);
-      buffer.writeUInt8(family, at);
-      writer.end();
-    },
-  };
+function networksOf(ops: readonly Op[]): ReadonlySet<Vni | undefined> {
+  return new Set(ops.map((op) => op.vni));
 }

@@ -14,6 +14,19 @@ export type Libc = {
   readonly netlinkPort: (fd: number) => number | undefined;
   /** Runs `body`, which must not await, in the namespace `/run/netns/<name>`. */
   readonly inNamespace: <T>(name: string, body: () => T) => T;
+  /** The same in a namespace of its own, which lasts as long as what `body` opens in it. */
+  readonly inNewNamespace: <T>(body: () => T) => T;
+  /** A reader of many datagrams at once; undefined on architectures whose structures it does not know. */
+  readonly receiver: () => Receiver | undefined;
+};
+
+/** Takes datagrams out of a socket without waiting. */
+export type Receiver = {
+  /**
+   * Hands over those that are there, at most `RECEIVE_BATCH`, each as a view that is good until the next call; undefined
+   * for one that did not fit. Returns how many.
+   */
+  readonly receive: (fd: number, take: (datagram: Buffer | undefined) => void) => number;
 };
 
 /** Binds the calls; rejects with the reason when koffi or the C library cannot be loaded. */
@@ -24,6 +37,9 @@ export async function loadLibc(): Promise<Libc> {
   const getsockopt = library.func("int getsockopt(int fd, int level, int name, void *value, void *length)");
   const getsockname = library.func("int getsockname(int fd, void *address, void *length)");
   const setns = library.func("int setns(int fd, int type)");
+  const unshare = library.func("int unshare(int flags)");
+  const recvmmsg = library.func("int recvmmsg(int fd, void *messages, uint32_t count, int flags, void *timeout)");
+  const addressOf = library.func("uint64_t memmove(void *to, void *from, size_t octets)");
 
   const enter = (fd: number, name: string): void => {
     if (setns(fd, k.CLONE_NEWNET) !== 0) throw new Error(`setns to ${name} failed with errno ${koffi.errno()}`);
@@ -45,21 +61,86 @@ export async function loadLibc(): Promise<Libc> {
       if (getsockname(fd, address, uint32(address.length)) !== 0) return undefined;
       return address.readUInt16LE(0) === k.AF_NETLINK ? address.readUInt32LE(4) : undefined;
     },
-    inNamespace: (name, body) => {
-      // The namespace belongs to the thread, so it must be the calling one's own that is come back to.
-      const home = openSync("/proc/thread-self/ns/net", "r");
-      try {
+    inNamespace: (name, body) =>
+      andBack(() => {
         const away = openSync(`/run/netns/${name}`, "r");
         try {
           enter(away, name);
-          return body();
         } finally {
-          enter(home, "the former namespace");
           closeSync(away);
         }
+        return body();
+      }),
+    inNewNamespace: (body) =>
+      andBack(() => {
+        if (unshare(k.CLONE_NEWNET) !== 0) throw new Error(`unshare failed with errno ${koffi.errno()}`);
+        return body();
+      }),
+    receiver: () => {
+      if (process.arch !== "x64" && process.arch !== "arm64") return undefined;
+      return createReceiver(
+        (buffer) => BigInt(addressOf(buffer, buffer, 0) as number | bigint),
+        (fd, messages) => recvmmsg(fd, messages, RECEIVE_BATCH, MSG_DONTWAIT | MSG_TRUNC, null) as number,
+      );
+    },
+  };
+
+  function andBack<T>(body: () => T): T {
+    // The namespace belongs to the thread, so it must be the calling one's own that is come back to.
+    const home = openSync("/proc/thread-self/ns/net", "r");
+    try {
+      return body();
+    } finally {
+      try {
+        enter(home, "the former namespace");
       } finally {
         closeSync(home);
       }
+    }
+  }
+}
+
+/** Datagrams that one call may take. */
+export const RECEIVE_BATCH = 64;
+/** Room for each: a notification of a link with all its counters is about 2 KB. */
+const DATAGRAM_BYTES = 8192;
+const MSG_TRUNC = 0x20;
+const MSG_DONTWAIT = 0x40;
+// struct mmsghdr and struct iovec of 64-bit Linux.
+const MMSGHDR_BYTES = 64;
+const IOV_AT = 16;
+const IOV_COUNT_AT = 24;
+const FLAGS_AT = 48;
+const LENGTH_AT = 56;
+const IOVEC_BYTES = 16;
+
+function createReceiver(
+  addressOf: (buffer: Buffer) => bigint,
+  call: (fd: number, messages: Buffer) => number,
+): Receiver {
+  // Not of the pool: the kernel is told their addresses once and for all.
+  const room = Buffer.allocUnsafeSlow(RECEIVE_BATCH * DATAGRAM_BYTES);
+  // In one piece, so that nobody frees the vectors while only the kernel knows where they are.
+  const headers = Buffer.alloc(RECEIVE_BATCH * (MMSGHDR_BYTES + IOVEC_BYTES));
+  const messages = headers.subarray(0, RECEIVE_BATCH * MMSGHDR_BYTES);
+  const vectors = headers.subarray(RECEIVE_BATCH * MMSGHDR_BYTES);
+  const [roomAt, vectorsAt] = [addressOf(room), addressOf(vectors)];
+  for (let i = 0; i < RECEIVE_BATCH; i++) {
+    vectors.writeBigUInt64LE(roomAt + BigInt(i * DATAGRAM_BYTES), i * IOVEC_BYTES);
+    vectors.writeBigUInt64LE(BigInt(DATAGRAM_BYTES), i * IOVEC_BYTES + 8);
+    messages.writeBigUInt64LE(vectorsAt + BigInt(i * IOVEC_BYTES), i * MMSGHDR_BYTES + IOV_AT);
+    messages.writeBigUInt64LE(1n, i * MMSGHDR_BYTES + IOV_COUNT_AT);
+  }
+  return {
+    receive: (fd, take) => {
+      const count = call(fd, messages);
+      for (let i = 0; i < count; i++) {
+        const flags = messages.readInt32LE(i * MMSGHDR_BYTES + FLAGS_AT);
+        const length = messages.readUInt32LE(i * MMSGHDR_BYTES + LENGTH_AT);
+        const at = i * DATAGRAM_BYTES;
+        take(flags & MSG_TRUNC || length > DATAGRAM_BYTES ? undefined : room.subarray(at, at + length));
+      }
+      return count;
     },
   };
 }

@@ -2,7 +2,7 @@
 // The flags of a bridge port go into INFO_SLAVE_DATA, which needs no AF_BRIDGE request of its own.
 
 import { type IpAddress, ipFromOctets, ipToOctets, isIpv4 } from "../../shared/address/ip.ts";
-import { type Mac, macToOctets } from "../../shared/address/mac.ts";
+import { type Mac, macFromOctets, macToOctets } from "../../shared/address/mac.ts";
 import * as k from "./constants.ts";
 import { attributeText, type MessageWriter, parseAttributes } from "./message.ts";
 
@@ -11,6 +11,7 @@ export type Link = {
   readonly index: number;
   readonly name: string;
   readonly kind: string;
+  readonly mac: Mac | undefined;
   readonly up: boolean;
   readonly loopback: boolean;
   readonly mtuBytes: number;
@@ -22,6 +23,8 @@ export type Link = {
         readonly vni: number;
         readonly local: IpAddress | undefined;
         readonly udpPort: number;
+        /** UDP source ports; undefined: the kernel's choice. */
+        readonly sourcePorts: { readonly low: number; readonly high: number } | undefined;
         readonly learning: boolean;
       }
     | undefined;
@@ -51,6 +54,8 @@ export type LinkChange = {
     readonly learning: boolean;
     /** Only at creation: the kernel refuses to change it. */
     readonly udpPort?: number;
+    /** Likewise. */
+    readonly sourcePorts?: { readonly low: number; readonly high: number } | undefined;
   };
   readonly port?: { readonly learning: boolean; readonly neighSuppress: boolean };
 };
@@ -96,6 +101,10 @@ function writeLinkInfo(writer: MessageWriter, change: LinkChange): void {
         writer.octets(isIpv4(vxlan.local) ? k.IFLA_VXLAN_LOCAL : k.IFLA_VXLAN_LOCAL6, ipToOctets(vxlan.local));
         writer.u8(k.IFLA_VXLAN_LEARNING, vxlan.learning ? 1 : 0);
         if (vxlan.udpPort !== undefined) writer.u16be(k.IFLA_VXLAN_PORT, vxlan.udpPort);
+        if (vxlan.sourcePorts) {
+          const { low, high } = vxlan.sourcePorts;
+          writer.octets(k.IFLA_VXLAN_PORT_RANGE, Uint8Array.of(low >> 8, low & 0xff, high >> 8, high & 0xff));
+        }
       });
     }
     if (port) {
@@ -125,6 +134,7 @@ export function parseLink(payload: Buffer): Link {
     index: payload.readInt32LE(4),
     name: optionalText(attributes.get(k.IFLA_IFNAME)) ?? "",
     kind,
+    mac: macOf(attributes.get(k.IFLA_ADDRESS)),
     up: (flags & k.IFF_UP) !== 0,
     loopback: (flags & k.IFF_LOOPBACK) !== 0,
     mtuBytes: attributes.get(k.IFLA_MTU)?.readUInt32LE(0) ?? 0,
@@ -141,8 +151,21 @@ function parseVxlan(data: Map<number, Buffer>): NonNullable<Link["vxlan"]> {
     vni: data.get(k.IFLA_VXLAN_ID)?.readUInt32LE(0) ?? 0,
     local: local && ipFromOctets(local),
     udpPort: data.get(k.IFLA_VXLAN_PORT)?.readUInt16BE(0) ?? 0,
+    sourcePorts: sourcePorts(data.get(k.IFLA_VXLAN_PORT_RANGE)),
     learning: flag(data.get(k.IFLA_VXLAN_LEARNING)),
   };
+}
+
+/** Two zeros stand for the kernel's choice. */
+function sourcePorts(value: Buffer | undefined): { low: number; high: number } | undefined {
+  if (!value || value.length < 4) return undefined;
+  const [low, high] = [value.readUInt16BE(0), value.readUInt16BE(2)];
+  return low === 0 && high === 0 ? undefined : { low, high };
+}
+
+/** Other kinds of links have addresses of other lengths, or none. */
+function macOf(value: Buffer | undefined): Mac | undefined {
+  return value?.length === 6 ? macFromOctets(value) : undefined;
 }
 
 function parsePort(data: Map<number, Buffer>): NonNullable<Link["port"]> {

@@ -1,133 +1,128 @@
-// Turns the kernel's notifications into events of the dataplane. Pure but for its memory: which links concern us (told
-// after each dump) and which of our own writes are still to come back as notifications.
-//
-// Forwarding entries carry no trace of who changed them, so own writes are remembered until their echo. A wrong guess
-// costs one comparison too many, never one too few for longer than the periodic comparison.
+// Turns the kernel's notifications into events of the dataplane, by the live tables of links and nexthops, which it keeps
+// up to date on the way. Own writes come back here like those of others: nothing is told apart, and nothing awaited.
 
-import type { Vni } from "../../shared/address/vni.ts";
-import type { KernelEvent } from "../dataplane/kernel.ts";
+import type { Mac } from "../../shared/address/mac.ts";
+import { ZERO_MAC } from "../../shared/address/mac.ts";
+import { parseVni } from "../../shared/address/vni.ts";
+import type { KernelEvent, Tunnel } from "../dataplane/kernel.ts";
 import { NEIGHBOUR_PROTOCOL } from "../dataplane/state.ts";
-import { isOwnAddress, isPinned, ownedVni } from "./assemble.ts";
+import { isOwnAddress, isPinned } from "./assemble.ts";
 import * as k from "./constants.ts";
-import { type Link, linkHead, parseLink } from "./link-message.ts";
+import { linkHead, parseLink } from "./link-message.ts";
+import type { LinkTable } from "./link-table.ts";
 import type { NetlinkMessage } from "./message.ts";
-import { type NeighbourMessage, parseNeighbour } from "./neighbour-message.ts";
+import { type NeighbourMessage, neighbourIndex, parseNeighbour } from "./neighbour-message.ts";
+import { parseNexthop } from "./nexthop-message.ts";
+import type { NexthopTable } from "./nexthop-table.ts";
 
-export type Monitor = {
-  /** Events of one notification; `ownPort` is the port that our requests come from. */
-  onMessage(message: NetlinkMessage, ownPort: number): readonly KernelEvent[];
-  /** A dump saw these links: what was expected until now has either come or been lost. */
-  onDump(links: readonly Link[]): void;
-  /** A request that makes or deletes this forwarding entry is about to be sent. */
-  expect(entry: ForwardingKey, deletion: boolean): void;
-  /** A request that deletes this link is about to be sent, and what goes with it is no news. */
-  forget(index: number): void;
-  /** How many expected notifications have not come yet. */
-  awaited(): number;
+export type MonitorPorts = {
+  readonly links: LinkTable;
+  readonly nexthops: NexthopTable;
+  /** What is known of this link is no longer the whole truth: it has to be asked for. */
+  readonly onStaleLink: (index: number) => void;
+  /** An address came or went. */
+  readonly onStaleAddresses: () => void;
+  readonly emit: (event: KernelEvent) => void;
 };
 
-/** What tells forwarding entries apart. */
-export type ForwardingKey = Pick<NeighbourMessage, "index" | "mac" | "dst" | "flags">;
+/** Takes one notification. Throws for a message that cannot be read. */
+export type Monitor = (message: NetlinkMessage) => void;
 
-type Known = { readonly name: string; readonly master: number | undefined };
+export function createMonitor(ports: MonitorPorts): Monitor {
+  const { links, nexthops, onStaleLink, onStaleAddresses, emit } = ports;
+  const tunnels = createTunnelReader(nexthops);
 
-export function createMonitor(): Monitor {
-  const known = new Map<number, Known>();
-  /** Devices of ours and their ports, by ifindex. */
-  const ours = new Map<number, Vni>();
-  const expected = new Set<string>();
-  /** Links that we are deleting. */
-  const dying = new Set<number>();
-
-  const changed = (vni: Vni | undefined): KernelEvent[] =>
-    vni === undefined ? [] : [{ kind: "network-changed", vni }];
-
-  const onNewLink = (payload: Buffer, own: boolean): readonly KernelEvent[] => {
-    const { family, index } = linkHead(payload);
-    if (dying.has(index)) return [];
-    // AF_BRIDGE: flags of a bridge port.
-    if (family !== k.AF_UNSPEC) return own ? [] : changed(ours.get(index));
-    const link = parseLink(payload);
-    const before = known.get(index);
-    known.set(index, { name: link.name, master: link.master });
-    const vni = ours.get(index) ?? ownedVni(link) ?? (link.master === undefined ? undefined : ours.get(link.master));
-    if (vni !== undefined) ours.set(index, vni);
-    if (own) return [];
-    // A change of master may set a port free that a network waits for.
-    if (before?.name !== link.name || before.master !== link.master)
-      return [{ kind: "link-appeared", name: link.name }];
-    return changed(vni);
+  const emitAll = (events: readonly KernelEvent[]): void => {
+    for (const event of events) emit(event);
   };
 
-  const onDeletedLink = (payload: Buffer, own: boolean): readonly KernelEvent[] => {
+  const onLink = (payload: Buffer, gone: boolean): void => {
     const { family, index } = linkHead(payload);
-    if (dying.has(index)) return [];
-    const name = known.get(index)?.name;
-    const vni = ours.get(index);
-    if (family !== k.AF_UNSPEC) return own ? [] : changed(vni);
-    known.delete(index);
-    ours.delete(index);
-    return own || name === undefined ? [] : [{ kind: "link-gone", name }];
-  };
-
-  const onNeighbour = (message: NetlinkMessage, own: boolean): readonly KernelEvent[] => {
-    const entry = parseNeighbour(message.payload);
-    const vni = ours.get(entry.index) ?? (entry.master === undefined ? undefined : ours.get(entry.master));
-    if (vni === undefined) return [];
-    if (entry.family !== k.AF_BRIDGE) {
-      const relevant = entry.protocol === NEIGHBOUR_PROTOCOL || (entry.state & k.NUD_PERMANENT) !== 0;
-      return own || !relevant ? [] : changed(vni);
+    if (family === k.AF_UNSPEC) {
+      emitAll(gone ? links.remove(index) : links.set(parseLink(payload)));
+      return;
     }
-    const tunnel = (entry.flags & k.NTF_SELF) !== 0;
-    if (!tunnel && (isOwnAddress(entry) || !isPinned(entry))) return [];
-    if (expected.delete(keyOf(entry, message.type === k.RTM_DELNEIGH))) return [];
-    return changed(vni);
+    // AF_BRIDGE: the flags of a bridge's port, without the rest of the link.
+    const role = links.role(index);
+    if (!role) return;
+    onStaleLink(index);
+    emit({ kind: "host", name: role.name });
   };
 
-  return {
-    onMessage: (message, ownPort) => {
-      const own = message.port === ownPort;
-      switch (message.type) {
-        case k.RTM_NEWLINK:
-          return onNewLink(message.payload, own);
-        case k.RTM_DELLINK:
-          return onDeletedLink(message.payload, own);
-        case k.RTM_NEWNEIGH:
-        case k.RTM_DELNEIGH:
-          return onNeighbour(message, own);
-        default:
-          return [];
-      }
-    },
-    onDump: (links) => {
-      known.clear();
-      ours.clear();
-      expected.clear();
-      dying.clear();
-      for (const link of links) {
-        known.set(link.index, { name: link.name, master: link.master });
-        const vni = ownedVni(link);
-        if (vni !== undefined) ours.set(link.index, vni);
-      }
-      for (const { index, master } of links) {
-        const vni = master === undefined ? undefined : ours.get(master);
-        if (vni !== undefined) ours.set(index, vni);
-      }
-    },
-    expect: (entry, deletion) => {
-      expected.delete(keyOf(entry, !deletion));
-      expected.add(keyOf(entry, deletion));
-    },
-    forget: (index) => {
-      dying.add(index);
-      ours.delete(index);
-      known.delete(index);
-    },
-    awaited: () => expected.size,
+  const onNeighbour = (payload: Buffer, gone: boolean): void => {
+    const role = links.role(neighbourIndex(payload));
+    if (!role) return;
+    const entry = parseNeighbour(payload);
+    const { mac, dst, flags } = entry;
+    const { vni } = role;
+    if (mac === undefined && entry.family === k.AF_BRIDGE) return;
+    if (entry.family !== k.AF_BRIDGE) {
+      if (role.kind !== "bridge" || dst === undefined) return;
+      const ours = entry.protocol === NEIGHBOUR_PROTOCOL;
+      const there = !gone && mac !== undefined && (entry.state & k.NUD_PERMANENT) !== 0;
+      // What ARP resolves by itself is nobody's declaration; that one of ours stopped being permanent is news.
+      emit({ kind: "neighbour", vni, ip: dst, mac: there ? mac : undefined, ours: there && ours });
+      return;
+    }
+    if (flags & k.NTF_SELF) {
+      if (role.kind !== "vxlan") return;
+      if (mac !== ZERO_MAC) {
+        emit({ kind: "vxlan-entry", vni, mac: mac as Mac, tunnel: gone ? undefined : tunnels(entry) });
+      } else if (dst !== undefined) emit({ kind: "flood", vni, vtep: dst, present: !gone });
+      return;
+    }
+    if (role.kind === "bridge" || isOwnAddress(entry)) return;
+    const state = gone ? "gone" : isPinned(entry) ? "pinned" : "learned";
+    emit({ kind: "bridge-entry", vni, mac: mac as Mac, port: role.name, state });
+  };
+
+  const onNexthop = (payload: Buffer, gone: boolean): void => {
+    const nexthop = parseNexthop(payload);
+    if (nexthop) emitAll(gone ? nexthops.onDeleted(nexthop.id) : nexthops.onNew(nexthop));
+  };
+
+  return ({ type, payload }) => {
+    switch (type) {
+      case k.RTM_NEWLINK:
+      case k.RTM_DELLINK:
+        onLink(payload, type === k.RTM_DELLINK);
+        break;
+      case k.RTM_NEWNEIGH:
+      case k.RTM_DELNEIGH:
+        onNeighbour(payload, type === k.RTM_DELNEIGH);
+        break;
+      case k.RTM_NEWNEXTHOP:
+      case k.RTM_DELNEXTHOP:
+        onNexthop(payload, type === k.RTM_DELNEXTHOP);
+        break;
+      case k.RTM_NEWADDR:
+      case k.RTM_DELADDR:
+        onStaleAddresses();
+        emit({ kind: "host", name: "addresses" });
+        break;
+      default:
+    }
   };
 }
 
-function keyOf(entry: ForwardingKey, deletion: boolean): string {
-  const tunnel = (entry.flags & k.NTF_SELF) !== 0;
-  return `${deletion ? "-" : "+"} ${entry.index} ${entry.mac} ${tunnel ? entry.dst : "master"}`;
+/** Reads where a vxlan entry leads; plain destinations share one object for each, as groups do. */
+export function createTunnelReader(nexthops: Pick<NexthopTable, "tunnelOf">): (entry: NeighbourMessage) => Tunnel {
+  const plain = new Map<string, Tunnel>();
+  return ({ dst, nexthop, vni }) => {
+    if (nexthop !== undefined) return nexthops.tunnelOf(nexthop) ?? UNKNOWN_GROUP;
+    const key = vni === undefined ? (dst ?? "") : `${dst} ${vni}`;
+    let tunnel = plain.get(key);
+    if (!tunnel) {
+      tunnel = {
+        form: "dst",
+        vteps: dst === undefined ? [] : [dst],
+        vni: vni === undefined ? undefined : parseVni(vni),
+      };
+      plain.set(key, tunnel);
+    }
+    return tunnel;
+  };
 }
+
+/** A group that is not known: another's, made a moment ago. It is nowhere that we want an entry to lead. */
+const UNKNOWN_GROUP: Tunnel = { form: "nexthop", vteps: [], vni: undefined };

@@ -23,16 +23,20 @@ export type NeighbourMessage = {
   /** ifindex of the bridge, on the bridge's own entries. */
   readonly master: number | undefined;
   readonly protocol: number | undefined;
+  /** The group of nexthops of a vxlan entry, in place of `dst`. */
+  readonly nexthop: number | undefined;
+  /** VNI of the other side, if a vxlan entry has one of its own. */
+  readonly vni: number | undefined;
 };
+
+/** What is written of an entry; `master` never is. */
+export type NeighbourChange = Pick<NeighbourMessage, "family" | "index" | "state" | "flags" | "mac"> &
+  Partial<Pick<NeighbourMessage, "dst" | "protocol" | "nexthop" | "vni">>;
 
 const NDMSG_BYTES = 12;
 
-/** Writes one RTM_NEWNEIGH or RTM_DELNEIGH; `master` is never sent. */
-export function writeNeighbour(
-  writer: MessageWriter,
-  request: Request,
-  entry: Omit<NeighbourMessage, "master" | "protocol"> & { readonly protocol?: number },
-): void {
+/** Writes one RTM_NEWNEIGH or RTM_DELNEIGH. */
+export function writeNeighbour(writer: MessageWriter, request: Request, entry: NeighbourChange): void {
   writer.begin(request.type, request.flags, request.seq);
   const { buffer, at } = writer.fixed(NDMSG_BYTES);
   buffer.writeUInt8(entry.family, at);
@@ -41,6 +45,8 @@ export function writeNeighbour(
   buffer.writeUInt8(entry.flags, at + 10);
   if (entry.mac !== undefined) writer.octets(k.NDA_LLADDR, macOctets(entry.mac));
   if (entry.dst !== undefined) writer.octets(k.NDA_DST, ipToOctets(entry.dst));
+  if (entry.nexthop !== undefined) writer.u32(k.NDA_NH_ID, entry.nexthop);
+  if (entry.vni !== undefined) writer.u32(k.NDA_VNI, entry.vni);
   if (entry.protocol !== undefined) writer.u8(k.NDA_PROTOCOL, entry.protocol);
   writer.end();
 }
@@ -48,6 +54,11 @@ export function writeNeighbour(
 /** The family of an IP neighbour. */
 export function ipFamily(ip: IpAddress): number {
   return isIpv4(ip) ? k.AF_INET : k.AF_INET6;
+}
+
+/** ifindex of a payload, the cheap part. */
+export function neighbourIndex(payload: Buffer): number {
+  return payload.readInt32LE(4);
 }
 
 /**
@@ -59,14 +70,32 @@ export function parseNeighbour(payload: Buffer): NeighbourMessage {
   let dst: IpAddress | undefined;
   let master: number | undefined;
   let protocol: number | undefined;
+  let nexthop: number | undefined;
+  let vni: number | undefined;
   for (let at = NDMSG_BYTES; at + 4 <= payload.length; ) {
     const length = payload.readUInt16LE(at);
     if (length < 4 || at + length > payload.length) throw new RangeError("malformed netlink attribute");
-    const type = payload.readUInt16LE(at + 2) & k.NLA_TYPE_MASK;
-    if (type === k.NDA_LLADDR && length === 10) mac = macFromOctets(payload, at + 4);
-    else if (type === k.NDA_DST) dst = address(payload.subarray(at + 4, at + length));
-    else if (type === k.NDA_MASTER) master = payload.readUInt32LE(at + 4);
-    else if (type === k.NDA_PROTOCOL) protocol = payload.readUInt8(at + 4);
+    switch (payload.readUInt16LE(at + 2) & k.NLA_TYPE_MASK) {
+      case k.NDA_LLADDR:
+        if (length === 10) mac = macFromOctets(payload, at + 4);
+        break;
+      case k.NDA_DST:
+        dst = address(payload, at + 4, length - 4);
+        break;
+      case k.NDA_MASTER:
+        master = payload.readUInt32LE(at + 4);
+        break;
+      case k.NDA_PROTOCOL:
+        protocol = payload.readUInt8(at + 4);
+        break;
+      case k.NDA_NH_ID:
+        nexthop = payload.readUInt32LE(at + 4);
+        break;
+      case k.NDA_VNI:
+        vni = payload.readUInt32LE(at + 4);
+        break;
+      default:
+    }
     at += (length + 3) & ~3;
   }
   return {
@@ -78,12 +107,15 @@ export function parseNeighbour(payload: Buffer): NeighbourMessage {
     dst,
     master,
     protocol,
+    nexthop,
+    vni,
   };
 }
 
 /** Other families' neighbours (DECnet once, now none) have addresses that are not ours to read. */
-function address(octets: Buffer): IpAddress | undefined {
-  return octets.length === 4 || octets.length === 16 ? ipFromOctets(octets) : undefined;
+function address(payload: Buffer, at: number, length: number): IpAddress | undefined {
+  if (length === 4) return ipFromOctets(payload.subarray(at, at + 4));
+  return length === 16 ? ipFromOctets(payload.subarray(at, at + 16)) : undefined;
 }
 
 const scratch = new Uint8Array(6);

@@ -3,16 +3,21 @@
 
 import { constants } from "node:os";
 import { assertNever } from "../../shared/assert.ts";
-import { ZERO_MAC } from "../../shared/address/mac.ts";
-import type { Op } from "../dataplane/kernel.ts";
+import { type Mac, ZERO_MAC } from "../../shared/address/mac.ts";
+import type { Op, Tunnel } from "../dataplane/kernel.ts";
 import { isOwnerMark, NEIGHBOUR_PROTOCOL, VXLAN_PORT } from "../dataplane/state.ts";
 import type { WireRequest } from "./connection.ts";
 import * as k from "./constants.ts";
 import { type Link, type LinkChange, writeLink } from "./link-message.ts";
-import { ipFamily, writeNeighbour } from "./neighbour-message.ts";
+import type { LinkTable } from "./link-table.ts";
+import { ipFamily, type NeighbourChange, writeNeighbour } from "./neighbour-message.ts";
+import type { NexthopTable } from "./nexthop-table.ts";
 
-/** The links of the namespace by name and by ifindex, as of the last dump. */
-export type LinkTable = { readonly byName: ReadonlyMap<string, Link>; readonly byIndex: ReadonlyMap<number, Link> };
+/** The links and nexthops of the namespace, as they are. */
+export type OpContext = {
+  readonly links: Pick<LinkTable, "byName" | "byIndex">;
+  readonly nexthops: Pick<NexthopTable, "use" | "drop">;
+};
 
 /** What to send, or why the op cannot even be sent. No requests: it is already as it should be. */
 export type Plan = { readonly requests: readonly WireRequest[] } | { readonly code: string; readonly message: string };
@@ -45,58 +50,59 @@ export function stageOf(op: Op): Stage {
 export function isHarmless(op: Op, errno: number): boolean {
   if (op.kind === "add-flood") return errno === EEXIST;
   if (op.kind === "release-port" || op.kind === "delete-link") return errno === ENODEV;
-  return op.kind.startsWith("delete-") && (errno === ENOENT || errno === ENODEV || errno === ESRCH);
+  return /^(delete|flush)-/.test(op.kind) && (errno === ENOENT || errno === ENODEV || errno === ESRCH);
 }
 
 /** The requests of `op` against the links of `table`. */
-export function planOp(op: Op, table: LinkTable): Plan {
+export function planOp(op: Op, context: OpContext): Plan {
   switch (op.kind) {
     case "add-bridge":
     case "add-vxlan":
-      return planCreation(op, table);
+      return planCreation(op, context);
     case "rebuild-vxlan": {
-      const old = table.byName.get(op.name);
+      const old = context.links.byName.get(op.name);
       if (old && !isOwnerMark(old.alias)) return foreign(op.name);
       const drop = old ? [link(k.RTM_DELLINK, 0, { index: old.index })] : [];
       return { requests: [...drop, ...creation({ ...op, kind: "add-vxlan" })] };
     }
     case "set-link":
-      return withLink(table, op.name, ({ index }) => {
+      return withLink(context, op.name, ({ index }) => {
         const up = op.up === undefined ? {} : { up: op.up };
-        return [change({ index, alias: op.owner, mtuBytes: op.mtuBytes, ...up })];
+        const mac = op.mac === undefined ? {} : { mac: op.mac };
+        return [change({ index, alias: op.owner, mtuBytes: op.mtuBytes, ...mac, ...up })];
       });
     case "set-vxlan":
-      return withLink(table, op.name, ({ index }) => [
+      return withLink(context, op.name, ({ index }) => [
         change({ index, kind: "vxlan", vxlan: { vni: op.vni, local: op.vtep, learning: false } }),
       ]);
     case "attach-port":
-      return withLink(table, op.bridge, (bridge) =>
-        withLink(table, op.name, (port) => attach(port.index, bridge.index, op.role)),
+      return withLink(context, op.bridge, (bridge) =>
+        withLink(context, op.name, (port) => attach(port.index, bridge.index, op.role)),
       );
     case "release-port": {
-      const port = table.byName.get(op.name);
-      const bridge = table.byName.get(op.bridge);
+      const port = context.links.byName.get(op.name);
+      const bridge = context.links.byName.get(op.bridge);
       if (!port || !bridge || port.master !== bridge.index) return DONE;
       return { requests: [change({ index: port.index, master: 0 })] };
     }
     case "delete-link": {
-      const old = table.byName.get(op.name);
+      const old = context.links.byName.get(op.name);
       if (!old) return DONE;
       return isOwnerMark(old.alias) ? { requests: [link(k.RTM_DELLINK, 0, { index: old.index })] } : foreign(op.name);
     }
     default:
-      return planEntry(op, table);
+      return planEntry(op, context);
   }
 }
 
-type EntryOp = Extract<Op, { kind: `${string}-${"entry" | "flood" | "neighbour"}` }>;
+type EntryOp = Extract<Op, { kind: `${string}-${"entry" | "flood" | "neighbour" | "tunnel" | "vtep"}` }>;
 
-function planEntry(op: EntryOp, table: LinkTable): Plan {
+function planEntry(op: EntryOp, context: OpContext): Plan {
   switch (op.kind) {
     case "replace-bridge-entry":
-      return withLink(table, op.port, ({ index, master }) => {
+      return withLink(context, op.port, ({ index, master }) => {
         // On another's bridge the entry would be written there.
-        if (!isOwnerMark(table.byIndex.get(master ?? 0)?.alias)) {
+        if (!isOwnerMark(context.links.byIndex.get(master ?? 0)?.alias)) {
           return { code: "EINVAL", message: `${op.port} is not a port of our bridge` };
         }
         const extern = op.origin === "extern";
@@ -105,30 +111,31 @@ function planEntry(op: EntryOp, table: LinkTable): Plan {
         return [fdb(k.RTM_NEWNEIGH, k.NLM_F_CREATE | k.NLM_F_REPLACE, { index, state, flags, mac: op.mac })];
       });
     case "delete-bridge-entry":
-      return ifLink(table, op.port, ({ index }) => [
+      return ifLink(context, op.port, ({ index }) => [
         fdb(k.RTM_DELNEIGH, 0, { index, state: 0, flags: k.NTF_MASTER, mac: op.mac }),
       ]);
     case "replace-vxlan-entry":
-      return withLink(table, op.vxlan, ({ index }) => {
-        const flags = k.NTF_SELF | k.NTF_EXT_LEARNED;
-        const entry = { index, state: k.NUD_REACHABLE, flags, mac: op.mac, dst: op.vtep };
-        return [fdb(k.RTM_NEWNEIGH, k.NLM_F_CREATE | k.NLM_F_REPLACE, entry)];
-      });
+    case "replace-remote-entry":
+      return withLink(context, op.vxlan, (device) => planRemote(op, device, context));
     case "delete-vxlan-entry":
-      return ifLink(table, op.vxlan, ({ index }) => [
-        fdb(k.RTM_DELNEIGH, 0, { index, state: 0, flags: k.NTF_SELF, mac: op.mac, dst: op.vtep }),
+      return ifLink(context, op.vxlan, ({ index }) => [deleteTunnelled(index, op.mac, op.tunnel)]);
+    case "delete-tunnel":
+      return { requests: context.nexthops.drop(op.tunnel.vteps) };
+    case "flush-vtep":
+      return ifLink(context, op.vxlan, ({ index }) => [
+        fdb(k.RTM_DELNEIGH, k.NLM_F_BULK, { index, state: 0, flags: k.NTF_SELF, mac: undefined, dst: op.vtep }),
       ]);
     case "add-flood":
-      return withLink(table, op.vxlan, ({ index }) => {
+      return withLink(context, op.vxlan, ({ index }) => {
         const entry = { index, state: k.NUD_PERMANENT, flags: k.NTF_SELF, mac: ZERO_MAC, dst: op.vtep };
         return [fdb(k.RTM_NEWNEIGH, k.NLM_F_CREATE | k.NLM_F_APPEND, entry)];
       });
     case "delete-flood":
-      return ifLink(table, op.vxlan, ({ index }) => [
+      return ifLink(context, op.vxlan, ({ index }) => [
         fdb(k.RTM_DELNEIGH, 0, { index, state: 0, flags: k.NTF_SELF, mac: ZERO_MAC, dst: op.vtep }),
       ]);
     case "replace-neighbour":
-      return withLink(table, op.bridge, ({ index }) => [
+      return withLink(context, op.bridge, ({ index }) => [
         {
           type: k.RTM_NEWNEIGH,
           flags: k.NLM_F_CREATE | k.NLM_F_REPLACE,
@@ -145,7 +152,7 @@ function planEntry(op: EntryOp, table: LinkTable): Plan {
         },
       ]);
     case "delete-neighbour":
-      return ifLink(table, op.bridge, ({ index }) => [
+      return ifLink(context, op.bridge, ({ index }) => [
         {
           type: k.RTM_DELNEIGH,
           flags: 0,
@@ -165,8 +172,42 @@ function planEntry(op: EntryOp, table: LinkTable): Plan {
   }
 }
 
-function planCreation(op: Extract<Op, { kind: "add-bridge" | "add-vxlan" }>, table: LinkTable): Plan {
-  const there = table.byName.get(op.name);
+type RemoteOp = Extract<Op, { kind: "replace-vxlan-entry" | "replace-remote-entry" }>;
+
+/**
+ * Both halves in one message where both are wanted: the kernel does the bridge's first. It neither turns a plain
+ * destination into a group nor the other way round (it refuses the one, and forgets the other without a word), so there
+ * the old half goes first; the two are worked off in one system call, and meanwhile the flood list carries the frames.
+ */
+function planRemote(op: RemoteOp, device: Link, context: OpContext): Plan {
+  const { mac, tunnel, before } = op;
+  const { index, master } = device;
+  const both = op.kind === "replace-remote-entry";
+  if (both && !isOwnerMark(context.links.byIndex.get(master ?? 0)?.alias)) {
+    return { code: "EINVAL", message: `${op.vxlan} is not a port of our bridge` };
+  }
+  const requests: WireRequest[] = before && before.form !== tunnel.form ? [deleteTunnelled(index, mac, before)] : [];
+  const flags = k.NTF_SELF | k.NTF_EXT_LEARNED | (both ? k.NTF_MASTER : 0);
+  const entry = { index, state: k.NUD_REACHABLE, flags, mac };
+  const replace = k.NLM_F_CREATE | k.NLM_F_REPLACE;
+  if (tunnel.form === "dst") {
+    requests.push(fdb(k.RTM_NEWNEIGH, replace, { ...entry, dst: tunnel.vteps[0], vni: tunnel.vni }));
+  } else {
+    const group = context.nexthops.use(tunnel.vteps);
+    requests.push(...group.requests, fdb(k.RTM_NEWNEIGH, replace, { ...entry, nexthop: group.id }));
+  }
+  return { requests };
+}
+
+/** An entry with a plain destination is found by it; one of a group by its MAC alone. */
+function deleteTunnelled(index: number, mac: Mac, tunnel: Tunnel): WireRequest {
+  const entry = { index, state: 0, flags: k.NTF_SELF, mac };
+  const dst = tunnel.form === "dst" ? { dst: tunnel.vteps[0], vni: tunnel.vni } : {};
+  return fdb(k.RTM_DELNEIGH, 0, { ...entry, ...dst });
+}
+
+function planCreation(op: Extract<Op, { kind: "add-bridge" | "add-vxlan" }>, context: OpContext): Plan {
+  const there = context.links.byName.get(op.name);
   if (there && isOwnerMark(there.alias)) return DONE;
   return there ? foreign(op.name) : { requests: creation(op) };
 }
@@ -190,9 +231,10 @@ function creation(op: Extract<Op, { kind: "add-bridge" | "add-vxlan" }>): WireRe
   }
   const which = { index: 0, name, kind: "vxlan" as const };
   const vxlan = { vni, local: op.vtep, learning: false };
+  const fixed = { udpPort: VXLAN_PORT, sourcePorts: op.sourcePorts };
   // A vxlan device takes its MTU at creation; a change that names the kind may not carry one ("Cannot change mtu").
   return [
-    link(k.RTM_NEWLINK, create, { ...which, mtuBytes, vxlan: { ...vxlan, udpPort: VXLAN_PORT } }),
+    link(k.RTM_NEWLINK, create, { ...which, mtuBytes, vxlan: { ...vxlan, ...fixed } }),
     change({ ...which, vxlan, ...mark }),
   ];
 }
@@ -223,26 +265,21 @@ function change(what: LinkChange): WireRequest {
   return link(k.RTM_NEWLINK, 0, what);
 }
 
-function fdb(
-  type: number,
-  flags: number,
-  entry: Omit<Parameters<typeof writeNeighbour>[2], "family" | "dst" | "protocol"> &
-    Partial<Pick<Parameters<typeof writeNeighbour>[2], "dst">>,
-): WireRequest {
-  const whole = { dst: undefined, ...entry, family: k.AF_BRIDGE };
-  return { type, flags, forwarding: whole, write: (writer, request) => writeNeighbour(writer, request, whole) };
+function fdb(type: number, flags: number, entry: Omit<NeighbourChange, "family">): WireRequest {
+  const whole = { ...entry, family: k.AF_BRIDGE };
+  return { type, flags, write: (writer, request) => writeNeighbour(writer, request, whole) };
 }
 
-function withLink(table: LinkTable, name: string, body: (link: Link) => readonly WireRequest[] | Plan): Plan {
-  const found = table.byName.get(name);
+function withLink(context: OpContext, name: string, body: (link: Link) => readonly WireRequest[] | Plan): Plan {
+  const found = context.links.byName.get(name);
   if (!found) return { code: "ENODEV", message: `no device ${name}` };
   const result = body(found);
   return "requests" in result || "code" in result ? result : { requests: result };
 }
 
 /** For deletions: without the device the entry is gone too. */
-function ifLink(table: LinkTable, name: string, body: (link: Link) => readonly WireRequest[]): Plan {
-  return table.byName.has(name) ? withLink(table, name, body) : DONE;
+function ifLink(context: OpContext, name: string, body: (link: Link) => readonly WireRequest[]): Plan {
+  return context.links.byName.has(name) ? withLink(context, name, body) : DONE;
 }
 
 function foreign(name: string): Plan {

@@ -80,7 +80,8 @@ async function arrives(fabric: MemoryFabric, from: Station, to: Station, packetB
   if (!entry) return false;
   if (entry.port !== vxlanName(fabric.vni)) return isAt(fabric, from.at.vtep, to);
   const remote = network.vxlanEntries.find(({ mac }) => mac === to.mac);
-  return remote !== undefined && isAt(fabric, remote.vtep, to);
+  const [vtep] = remote?.tunnel.vteps ?? [];
+  return vtep !== undefined && isAt(fabric, vtep, to);
 }
 
 /** Does a frame for the station that comes to this VTEP reach it? */

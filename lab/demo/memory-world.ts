@@ -178,8 +178,16 @@ async function incarnate(options: IncarnateOptions): Promise<Incarnation> {
 /** The kernel outlives the agent: what a dead one asks is never answered, and its close closes nothing. */
 function mortalKernel(kernel: MemoryKernel, alive: () => boolean): Kernel {
   const never = <T>() => new Promise<T>(() => undefined);
+  const { tunnelForm, bulkDelete, capabilities, tunnels } = kernel;
   return {
+    tunnelForm,
+    bulkDelete,
+    capabilities,
+    tunnels,
     dump: () => (alive() ? kernel.dump() : never()),
+    readHost: () => (alive() ? kernel.readHost() : never()),
+    readEntries: (vni) => (alive() ? kernel.readEntries(vni) : never()),
+    pathMtu: (from, to) => (alive() ? kernel.pathMtu(from, to) : never()),
     apply: (ops) => (alive() ? kernel.apply(ops) : never()),
     watch: (listener) => kernel.watch((event) => alive() && listener(event)),
     close: async () => undefined,

@@ -196,7 +196,7 @@ async function holds(kernel: MemoryKernel, vni: number): Promise<string[] | unde
   return [
     ...(bridge && vxlan ? [] : ["a device is missing"]),
     ...bridgeEntries.map(({ mac, port }) => `${mac} port ${port === vxlan?.name ? "(vxlan)" : port}`),
-    ...vxlanEntries.map(({ mac, vtep }) => `${mac} dst ${vtep}`),
+    ...vxlanEntries.map(({ mac, tunnel }) => `${mac} dst ${tunnel.vteps.join("/")}`),
     ...flood.map((vtep) => `flood ${vtep}`),
     ...neighbours.map(({ ip, mac }) => `${ip} lladdr ${mac}`),
   ].sort();

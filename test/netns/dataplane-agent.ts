@@ -50,9 +50,25 @@ export function lines(text: string): string[] {
     .filter((line) => line !== "");
 }
 
-/** The declared entries of a host, as `bridge` prints them; without what the kernel makes of itself. */
+/**
+ * The declared entries of a host, as `bridge` prints them, with the VTEPs in the place of a group's id; without what the
+ * kernel makes of itself.
+ */
 export function forwarding(host: Namespace): string[] {
-  const declared = lines(host.run("bridge fdb show")).filter((line) => /^(02:00:00|00:00:00:00)/.test(line));
+  const gateways = new Map<string, string>();
+  const groups = new Map<string, string>();
+  for (const line of lines(host.run("ip nexthop show"))) {
+    const [, id = "", kind, value = ""] = line.split(" ");
+    if (kind === "via") gateways.set(id, value);
+    else if (kind === "group") groups.set(id, value);
+  }
+  const vteps = (id: string) =>
+    (groups.get(id) ?? "")
+      .split("/")
+      .map((member) => gateways.get(member))
+      .join("/");
+  const declared = lines(host.run("bridge fdb show"))
+    .map((line) => line.replace(/nhid (\d+)/, (_, id: string) => `nexthop ${vteps(id)}`)).filter((line) => /^(02:00:00|00:00:00:00)/.test(line));
   return declared.filter((line) => /\bov(br|x)100\b/.test(line)).sort();
 }
 

@@ -105,8 +105,8 @@ describe.runIf(requireKernel("root", "vxlan", "bridge"))("dataplane on two hosts
     expect(forwarding(hostA)).toEqual([
       "00:00:00:00:00:00 dev ovx100 dst 192.0.2.2 self permanent",
       "02:00:00:00:00:01 dev tap1 master ovbr100 static",
-      "02:00:00:00:00:02 dev ovx100 dst 192.0.2.2 self extern_learn",
       "02:00:00:00:00:02 dev ovx100 extern_learn master ovbr100",
+      "02:00:00:00:00:02 dev ovx100 nexthop 192.0.2.2 self extern_learn",
       "02:00:00:00:00:33 dev tapm master ovbr100 static",
     ]);
     expect(lines(hostA.run("ip neigh show dev ovbr100 nud permanent")).sort()).toEqual([
@@ -184,9 +184,9 @@ describe.runIf(requireKernel("root", "vxlan", "bridge"))("dataplane on two hosts
     expect(lost).toBeLessThan(100);
     const about = (host: Namespace) => forwarding(host).filter((line) => line.startsWith(MOVER.mac));
     expect(about(hostA)).toEqual([
-      "02:00:00:00:00:33 dev ovx100 dst 192.0.2.2 self extern_learn",
       // The kernel keeps `static` of the entry that was replaced.
       "02:00:00:00:00:33 dev ovx100 extern_learn master ovbr100 static",
+      "02:00:00:00:00:33 dev ovx100 nexthop 192.0.2.2 self extern_learn",
     ]);
     expect(about(hostB)).toEqual(["02:00:00:00:00:33 dev tapm extern_learn master ovbr100 static"]);
     expect(hostA.run("ip -d link show tapm")).not.toContain("master");

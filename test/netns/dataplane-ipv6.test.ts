@@ -74,8 +74,8 @@ describe.runIf(requireKernel("root", "vxlan", "bridge"))("dataplane on two hosts
     expect(forwarding(hostA)).toEqual([
       "00:00:00:00:00:00 dev ovx100 dst 2001:db8::b self permanent",
       "02:00:00:00:00:01 dev tap1 master ovbr100 static",
-      "02:00:00:00:00:02 dev ovx100 dst 2001:db8::b self extern_learn",
       "02:00:00:00:00:02 dev ovx100 extern_learn master ovbr100",
+      "02:00:00:00:00:02 dev ovx100 nexthop 2001:db8::b self extern_learn",
     ]);
     expect(hostA.run("ip link show ovx100")).toContain("mtu 1530");
     expect(lines(hostA.run("ip -6 neigh show dev ovbr100 nud permanent"))).toEqual([

@@ -6,13 +6,22 @@ import { kernelContract, VTEP } from "../contract/kernel.ts";
 import { makeNamespace } from "./namespace.ts";
 import { requireKernel } from "./require-root.ts";
 
-describe.runIf(requireKernel("root", "vxlan", "bridge"))("netlink kernel", () => {
-  kernelContract(async () => {
+const usable = requireKernel("root", "vxlan", "bridge");
+
+describe.runIf(usable).each(["nexthop", "dst"] as const)("netlink kernel, %s", (tunnelForm) => {
+  kernelContract(tunnelForm, async () => {
     const namespace = makeNamespace("kernel");
     namespace.run(`ip addr add ${VTEP}/32 dev lo`);
-    const kernel = await createNetlinkKernel({ netns: namespace.name, log: console.warn });
+    const kernel = await createNetlinkKernel({ netns: namespace.name, log: console.warn, tunnelForm });
     return {
       kernel,
+      addUnderlay: async (mtuBytes) => {
+        namespace.run("ip link add name u type veth peer name u-p");
+        namespace.run(`ip link set u mtu ${mtuBytes} up`);
+        namespace.run("ip link set u-p up");
+        namespace.run("ip addr add 198.51.100.1/30 dev u");
+        namespace.run("ip route add 192.0.2.0/24 via 198.51.100.2");
+      },
       addInterface: async (name) => {
         namespace.run(`ip link add name ${name} type veth peer name ${name}-p`);
         namespace.run(`ip link set ${name} addrgenmode none`);

@@ -187,7 +187,9 @@ function holdsEndpoint(actual: ActualNetwork, endpoint: Endpoint, host: SimHost,
   const entry = actual.bridgeEntries.find(({ mac }) => mac === endpoint.mac);
   if (endpoint.host === host.id) return entry?.port === endpoint.port;
   const vtep = hosts.get(endpoint.host)?.vtep;
-  const remote = actual.vxlanEntries.some((one) => one.mac === endpoint.mac && one.vtep === vtep);
+  const remote = actual.vxlanEntries.some(
+    (one) => one.mac === endpoint.mac && vtep !== undefined && one.tunnel.vteps.includes(vtep),
+  );
   return remote && entry !== undefined && entry.port === actual.vxlan?.name;
 }
 
@@ -195,7 +197,7 @@ function linesOf({ bridge, vxlan, bridgeEntries, vxlanEntries, flood, neighbours
   return [
     ...(bridge && vxlan ? [] : ["a device is missing"]),
     ...bridgeEntries.map(({ mac, port }) => `${mac} ${port === vxlan?.name ? "vxlan" : `port ${port}`}`),
-    ...vxlanEntries.map(({ mac, vtep }) => `${mac} dst ${vtep}`),
+    ...vxlanEntries.map(({ mac, tunnel }) => `${mac} dst ${tunnel.vteps.join("/")}`),
     ...flood.map((vtep) => `flood ${vtep}`),
     ...neighbours.map(({ ip, mac }) => `${ip} lladdr ${mac}`),
   ].sort();

@@ -1,7 +1,7 @@
 // Random desired states and random disorder for the dataplane's properties: few names, so that they collide often.
 
 import fc from "fast-check";
-import type { Op } from "../../../edge-agent/dataplane/kernel.ts";
+import type { Op, Tunnel } from "../../../edge-agent/dataplane/kernel.ts";
 import { createMemoryKernel, type MemoryKernel } from "../../../edge-agent/dataplane/memory-kernel.ts";
 import type { DesiredState, NetworkState } from "../../../edge-agent/dataplane/state.ts";
 import { ip, mac, vni } from "../../contract/kernel.ts";
@@ -77,8 +77,8 @@ export const tamperings: fc.Arbitrary<readonly Op[]> = fc
   .map((all) => all.flat());
 
 /** A machine as the disorder describes it. */
-export function machine(disorder: Disorder): MemoryKernel {
-  const kernel = createMemoryKernel({ vtep: HOST });
+export function machine(disorder: Disorder, tunnelForm: Tunnel["form"] = "nexthop"): MemoryKernel {
+  const kernel = createMemoryKernel({ vtep: HOST, tunnelForm });
   for (const { name, ...options } of disorder.interfaces) {
     kernel.addInterface(name, { up: options.up, ...(options.master === undefined ? {} : { master: options.master }) });
   }

@@ -4,8 +4,11 @@ import { describe, expect, it } from "vitest";
 import { describeNetworks } from "../../../edge-agent/dataplane/describe.ts";
 import type { ActualNetwork } from "../../../edge-agent/dataplane/kernel.ts";
 import { describeProblem } from "../../../edge-agent/dataplane/problem.ts";
-import { readBack } from "../../../edge-agent/dataplane/read-back.ts";
-import { isOwnerMark, ownerMark } from "../../../edge-agent/dataplane/state.ts";
+import { createBreath } from "../../../edge-agent/dataplane/breath.ts";
+import { setDevices } from "../../../edge-agent/dataplane/network.ts";
+import { viewVerified } from "../../../edge-agent/dataplane/read-back.ts";
+import { createTables } from "../../../edge-agent/dataplane/tables.ts";
+import { isOwnerMark, type NetworkState, ownerMark, ownerOf, routerMark } from "../../../edge-agent/dataplane/state.ts";
 import { ip, mac, vni } from "../../contract/kernel.ts";
 
 const owner = ownerMark("blue", "acme");
@@ -13,9 +16,23 @@ const ONE = mac("02:00:00:00:00:01");
 const TWO = mac("02:00:00:00:00:02");
 const THREE = mac("02:00:00:00:00:03");
 
+const TUNNEL = { form: "nexthop", vteps: [ip("192.0.2.2")], vni: undefined } as const;
+
+/** What is verified of a network that was read so. */
+async function readBack(network: ActualNetwork): Promise<NetworkState | undefined> {
+  const tables = createTables("nexthop");
+  await tables.load(
+    network,
+    "event",
+    createBreath(() => 0),
+  );
+  setDevices(tables.network(network.vni), network);
+  return viewVerified(tables.network(network.vni))?.state();
+}
+
 const FULL: ActualNetwork = {
   vni: vni(100),
-  bridge: { name: "ovbr100", owner, mtuBytes: 1450, up: true },
+  bridge: { name: "ovbr100", owner, mac: mac("06:6f:00:00:64:01"), mtuBytes: 1450, up: true },
   vxlan: {
     name: "ovx100",
     owner,
@@ -23,6 +40,7 @@ const FULL: ActualNetwork = {
     up: true,
     vtep: ip("192.0.2.1"),
     udpPort: 4789,
+    sourcePorts: undefined,
     learning: false,
     master: "ovbr100",
     portLearning: false,
@@ -39,8 +57,8 @@ const FULL: ActualNetwork = {
     { mac: mac("02:00:00:00:00:04"), port: "tap1", pinned: false },
   ],
   vxlanEntries: [
-    { mac: TWO, vtep: ip("192.0.2.2") },
-    { mac: ONE, vtep: ip("192.0.2.2") },
+    { mac: TWO, tunnel: TUNNEL },
+    { mac: ONE, tunnel: TUNNEL },
   ],
   flood: [ip("192.0.2.3"), ip("192.0.2.2")],
   neighbours: [
@@ -50,8 +68,8 @@ const FULL: ActualNetwork = {
 };
 
 describe("readBack", () => {
-  it("halves, learned entries, ports that are down, others' neighbours -> do not count", () => {
-    expect(readBack(FULL)).toEqual({
+  it("halves, learned entries, ports that are down, others' neighbours -> do not count", async () => {
+    expect(await readBack(FULL)).toEqual({
       vni: 100,
       owner,
       vtep: "192.0.2.1",
@@ -64,22 +82,22 @@ describe("readBack", () => {
     });
   });
 
-  it("the vxlan device is down or off the bridge -> nothing remote forwards", () => {
+  it("the vxlan device is down or off the bridge -> nothing remote forwards", async () => {
     for (const change of [{ up: false }, { master: undefined }]) {
       const vxlan = FULL.vxlan && { ...FULL.vxlan, ...change };
-      expect(readBack({ ...FULL, vxlan })).toMatchObject({ remote: [], flood: [], local: [{ mac: ONE }] });
+      expect(await readBack({ ...FULL, vxlan })).toMatchObject({ remote: [], flood: [], local: [{ mac: ONE }] });
     }
   });
 
-  it("a device is missing -> nothing to report", () => {
-    expect(readBack({ ...FULL, vxlan: undefined })).toBeUndefined();
-    expect(readBack({ ...FULL, bridge: undefined })).toBeUndefined();
+  it("a device is missing -> nothing to report", async () => {
+    expect(await readBack({ ...FULL, vxlan: undefined })).toBeUndefined();
+    expect(await readBack({ ...FULL, bridge: undefined })).toBeUndefined();
   });
 });
 
 describe("describeNetworks", () => {
-  it("two networks -> the form of `bridge fdb show` and `ip neigh`, by VNI", () => {
-    const blue = readBack(FULL);
+  it("two networks -> the form of `bridge fdb show` and `ip neigh`, by VNI", async () => {
+    const blue = await readBack(FULL);
     if (!blue) throw new Error("not read back");
     const green = { ...blue, vni: vni(5), ports: [], local: [], remote: [], flood: [], neighbours: [] };
     expect(describeNetworks([blue, green])).toBe(
@@ -112,6 +130,9 @@ describe("describeProblem", () => {
 describe("ownerMark", () => {
   it("ours -> recognised; an operator's alias or none -> not", () => {
     expect(isOwnerMark(owner)).toBe(true);
+    expect(ownerOf(owner)).toBe("network");
+    expect(isOwnerMark(routerMark("core", "acme"))).toBe(false);
+    expect(ownerOf(routerMark("core", "acme"))).toBe("router");
     expect(isOwnerMark("uplink to overspan")).toBe(false);
     expect(isOwnerMark(undefined)).toBe(false);
   });

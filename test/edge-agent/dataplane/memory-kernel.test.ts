@@ -2,13 +2,14 @@
 
 import { describe } from "vitest";
 import { createMemoryKernel } from "../../../edge-agent/dataplane/memory-kernel.ts";
-import { kernelContract, mac, vni, VTEP } from "../../contract/kernel.ts";
+import { ip, kernelContract, mac, vni, VTEP } from "../../contract/kernel.ts";
 
-describe("memory kernel", () => {
-  kernelContract(async () => {
-    const kernel = createMemoryKernel({ vtep: VTEP });
+describe.each(["nexthop", "dst"] as const)("memory kernel, %s", (tunnelForm) => {
+  kernelContract(tunnelForm, async () => {
+    const kernel = createMemoryKernel({ vtep: VTEP, tunnelForm });
     return {
       kernel,
+      addUnderlay: async (mtuBytes) => kernel.setPathMtu(ip("192.0.2.2"), mtuBytes),
       addInterface: async (name) => kernel.addInterface(name),
       removeInterface: async (name) => kernel.removeLink(name),
       addAddressed: async (name) => kernel.addInterface(name, { addressed: true }),

@@ -77,7 +77,7 @@ describe("reconciler", () => {
 
   it("changes by key -> applied; the report says what was verified before, the accessors what is now", async () => {
     const { reconciler, clock, last } = open();
-    const { local, remote, neighbours, ...frame } = BLUE;
+    const { local, remote, neighbours: _neighbours, ...frame } = BLUE;
     const [here, there] = [local[0]?.mac, remote[0]?.mac] as [Mac, Mac];
     const far: MacTarget = { kind: "remote", vteps: [ip("192.0.2.2")] };
     const macs = new Map<Mac, MacTarget>([
@@ -221,11 +221,12 @@ describe("reconciler", () => {
   });
 
   it("a change that no event told -> found by the periodic comparison", async () => {
-    const kernel = withPort();
-    const { reconciler, clock, last } = open({ ...kernel, watch: () => ({ close: () => undefined }) });
+    const { reconciler, clock, last, kernel } = open();
     reconciler.setDesired({ networks: [BLUE] }, inSync);
     await clock.advance(0);
+    kernel.setDeaf(true);
     kernel.tamper({ kind: "delete-link", vni: vni(100), name: "ovx100" });
+    kernel.setDeaf(false);
     await clock.advance(29_999);
     expect(last().counters.repairs).toBe(0);
     await clock.advance(1);

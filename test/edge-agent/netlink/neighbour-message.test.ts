@@ -13,7 +13,7 @@ import { ip, mac } from "../../contract/kernel.ts";
 import { fromHex, toHex } from "./hex.ts";
 
 const HEADER_BYTES = 16;
-const none = { dst: undefined, master: undefined, protocol: undefined };
+const none = { dst: undefined, master: undefined, protocol: undefined, nexthop: undefined, vni: undefined };
 const NEW = k.NLM_F_REQUEST | k.NLM_F_ACK;
 
 type Vector = {
@@ -101,11 +101,45 @@ const VECTORS: readonly Vector[] = [
     hex: `30000000 1d00 0500 70eb026b 00000000  07000000 03000000 c000 02 00
           0a00 0200 020000000002 0000  0800 0100 c0000202`,
   },
+  {
+    command: "bridge fdb replace 02:00:00:00:00:02 dev ovx100 nhid 1325400066 self extern_learn dynamic",
+    type: k.RTM_NEWNEIGH,
+    flags: NEW | k.NLM_F_CREATE | k.NLM_F_REPLACE,
+    entry: {
+      ...none,
+      family: k.AF_BRIDGE,
+      index: 3,
+      state: k.NUD_REACHABLE,
+      flags: k.NTF_SELF | k.NTF_EXT_LEARNED,
+      mac: mac("02:00:00:00:00:02"),
+      nexthop: 0x4f000002,
+    },
+    hex: `30000000 1c00 0505 70eb026b 00000000  07000000 03000000 0200 12 00
+          0a00 0200 020000000002 0000  0800 0d00 0200004f`,
+  },
+  {
+    command: "bridge fdb replace 02:00:00:00:00:02 dev ovx100 dst 192.0.2.2 vni 7000 self extern_learn dynamic",
+    type: k.RTM_NEWNEIGH,
+    flags: NEW | k.NLM_F_CREATE | k.NLM_F_REPLACE,
+    entry: {
+      ...none,
+      family: k.AF_BRIDGE,
+      index: 3,
+      state: k.NUD_REACHABLE,
+      flags: k.NTF_SELF | k.NTF_EXT_LEARNED,
+      mac: mac("02:00:00:00:00:02"),
+      dst: ip("192.0.2.2"),
+      vni: 7000,
+    },
+    hex: `38000000 1c00 0505 70eb026b 00000000  07000000 03000000 0200 12 00
+          0a00 0200 020000000002 0000  0800 0100 c0000202  0800 0700 581b0000`,
+  },
 ];
 
 describe("neighbour messages as iproute2 sends them", () => {
   it.each(VECTORS)("$command -> the same octets, both ways", ({ type, flags, entry, hex }) => {
-    const { master: _, protocol: __, ...sent } = entry;
+    const { family, index, state, flags: entryFlags, mac: address, dst, nexthop, vni } = entry;
+    const sent = { family, index, state, flags: entryFlags, mac: address, dst, nexthop, vni };
     const writer = new MessageWriter();
     writeNeighbour(writer, { type, flags, seq: 0x6b02eb70 }, sent);
     expect(toHex(writer.take())).toBe(toHex(fromHex(hex)));
@@ -123,6 +157,8 @@ describe("neighbour messages as iproute2 sends them", () => {
       dst: "10.0.0.7",
       master: undefined,
       protocol: 79,
+      nexthop: undefined,
+      vni: undefined,
     });
   });
 
