@@ -12,6 +12,12 @@ export function parseRouteDistinguisher(text: string): RouteDistinguisher | unde
 
 /** The eight octets on the wire: a two-octet type and the value. */
 export function rdToOctets(rd: RouteDistinguisher): Uint8Array {
+  const other = /^\?(\d+):([0-9a-f]{12})$/.exec(rd);
+  if (other) {
+    const type = Number(other[1]);
+    const value = (other[2] as string).match(/../g) ?? [];
+    return Uint8Array.of(type >> 8, type & 0xff, ...value.map((octet) => Number.parseInt(octet, 16)));
+  }
   const { type, octets } = encodeAdminNumber(rd);
   return Uint8Array.of(0, type, ...octets);
 }

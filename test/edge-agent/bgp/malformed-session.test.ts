@@ -87,6 +87,11 @@ async function startWorld(kind: MalformedCase["kind"], staleMs: number): Promise
       save: () => Promise.resolve(),
       remove: () => Promise.resolve(),
     },
+    snapshots: {
+      open: () => {
+        throw new Error("nothing is offered here");
+      },
+    },
     speaker: (listener) => {
       speaker = createSpeaker({ transport: overLoopback, clock, random: () => 1, staleMs }, listener);
       return speaker;
