@@ -2,7 +2,8 @@
 //
 //   intent (MQTT) --> peers      -> BGP sessions
 //                 \-> networks   -> L2 entries of the kernel, RT-2 and RT-3 for the ToRs
-//   routes (BGP)  --/                 | read-back
+//   routes (BGP)  --/-> routers    -> VRFs of the kernel, RT-5 for the ToRs
+//                                     | read-back
 //                     reports  <------/   -> the cloud
 //
 // This file makes the lanes and passes on what happens; it decides nothing else. A lane runs on without the others: no
@@ -17,6 +18,7 @@ import type { PeerSummary, Speaker, SpeakerError, SpeakerListener } from "./bgp/
 import type { Clock, Random } from "./clock.ts";
 import type { Kernel } from "./dataplane/kernel.ts";
 import { createReconciler, type DataplaneReport } from "./dataplane/reconciler.ts";
+import type { RouterKernel, RouterSupport } from "./dataplane/router-kernel.ts";
 import type { MovedMac } from "./evpn/mobility.ts";
 import type { SnapshotSource } from "./intent/fetch-snapshot.ts";
 import type { BrokerConnection } from "./intent/mqtt.ts";
@@ -28,6 +30,7 @@ import type { Lane, LaneContext } from "./lane/lane.ts";
 import { createNetworksLane } from "./lane/networks.ts";
 import { createPace } from "./lane/pace.ts";
 import { createPeersLane, hostRecord } from "./lane/peers.ts";
+import { createRoutersLane, type RoutersLane } from "./lane/routers.ts";
 import type { Diary } from "./log.ts";
 import type { Overlay } from "./overlay.ts";
 import { createMalformedLog, type MalformedMessage } from "./report/malformed.ts";
@@ -38,6 +41,8 @@ export type AgentPorts = {
   readonly host: string;
   readonly broker: BrokerConnection;
   readonly kernel: Kernel;
+  /** The part of the kernel that has VRFs; absent: tenants' routers cannot be here. */
+  readonly routers?: RouterKernel | undefined;
   readonly replica: ReplicaStore;
   /** Where offered snapshots are fetched. */
   readonly snapshots: SnapshotSource;
@@ -61,6 +66,7 @@ export type AgentView = {
   /** Made when it is asked for. */
   readonly overlay: Overlay;
   readonly dataplane: DataplaneReport | undefined;
+  readonly routers: ReturnType<RoutersLane["view"]>;
   readonly peers: readonly PeerSummary[];
   readonly fabric: readonly ReceivedRoute[];
   /** MACs that moved of late, and those frozen for it. */
@@ -88,6 +94,8 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
   const malformed = createMalformedLog();
   const pace = createPace(clock, () => completeness.judge());
   const preserved = await forwardsAlready(ports);
+  // Known before any network is looked at: its bridge has the gateway's address or its own.
+  const support = await routerSupport(ports);
   const speaker = ports.speaker(
     {
       routes: (changes) => each((lane) => lane.routes?.(changes)),
@@ -134,6 +142,10 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
       bgp: speaker.summary().map(peerReport),
       counters: diary.counters,
       events: diary.recent(),
+      capabilities: {
+        ...Object.fromEntries(kernel.capabilities.map(({ name, present }) => [name, present])),
+        vrf: support.vrf,
+      },
     }),
   });
   const context: LaneContext = {
@@ -150,8 +162,18 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
     reportChanged: () => reports.changed(),
   };
   // LANES
-  const networks = createNetworksLane(context, { fabricVteps: ports.fabricVteps });
-  lanes.push(createPeersLane(context), networks);
+  const routers = createRoutersLane(context, {
+    kernel: ports.routers,
+    support,
+    compareEveryMs: ports.compareEveryMs,
+    fabricVteps: ports.fabricVteps,
+    onRouting: (network) => networks.routingChanged(network),
+  });
+  const networks = createNetworksLane(context, {
+    fabricVteps: ports.fabricVteps,
+    routing: (network) => routers.routing(network),
+  });
+  lanes.push(createPeersLane(context), routers, networks);
 
   diary.onWarning(() => reports.changed());
   reconciler.onReport((report) => {
@@ -214,6 +236,9 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
         return (overlay ??= networks.overlay());
       },
       dataplane: reconciler.latest(),
+      get routers() {
+        return routers.view();
+      },
       peers: speaker.summary(),
       get fabric() {
         return speaker.ribIn();
@@ -252,6 +277,18 @@ async function forwardsAlready({ kernel, diary }: AgentPorts): Promise<boolean> 
   } catch (cause) {
     diary.warn("kernel-unread", `whether the kernel forwards already is not known: ${(cause as Error).message}`);
     return false;
+  }
+}
+
+/** A kernel that does not answer has none: the networks go on without. */
+async function routerSupport({ routers, diary }: AgentPorts): Promise<RouterSupport> {
+  if (!routers) return { vrf: false, reason: "this agent was started without" };
+  try {
+    return await routers.support();
+  } catch (cause) {
+    const reason = (cause as Error).message;
+    diary.warn("vrf-unknown", reason);
+    return { vrf: false, reason };
   }
 }
 

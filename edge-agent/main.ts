@@ -16,6 +16,7 @@ import { answerLocal } from "./local/answer.ts";
 import { serveSocket } from "./local/socket.ts";
 import { createDiary } from "./log.ts";
 import { createNetlinkKernel } from "./netlink/kernel.ts";
+import { openNetlinkRouters } from "./netlink/routers.ts";
 import { agentVersion } from "./version.ts";
 
 const clock: Clock = {
@@ -56,6 +57,7 @@ export async function runAgent(configPath: string): Promise<void> {
       summary: () => summary(),
     });
   const kernel = await createNetlinkKernel({ log: (text: string) => diary.warn("netlink", text) });
+  const routers = await openNetlinkRouters({ log: (text: string) => diary.warn("netlink", text) });
   const started = await startAgent({
     host: config.host,
     broker: connectBroker(
@@ -63,6 +65,7 @@ export async function runAgent(configPath: string): Promise<void> {
       { log: diary, clock, random: Math.random },
     ),
     kernel,
+    routers,
     replica,
     snapshots: httpSnapshots({ allowPlain: config.broker.url.startsWith("mqtt://"), setTimer: clock.setTimer }),
     speaker: (listener, { preserved }) => {

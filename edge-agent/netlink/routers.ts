@@ -9,6 +9,7 @@ import { type Connection, connect, InterruptedDump, MAX_BATCH, type WireRequest 
 import * as k from "./constants.ts";
 import { parseGateway } from "./gateway-message.ts";
 import { type L3Link, parseL3Link, probeVrf } from "./l3-link-message.ts";
+import { loadLibc } from "./libc.ts";
 import { type NeighbourMessage, parseNeighbour } from "./neighbour-message.ts";
 import { parseRouteMessage, ROUTE_DUMP, type RouteMessage } from "./route-message.ts";
 import { createRouterMonitor } from "./router-monitor.ts";
@@ -29,8 +30,14 @@ const ERRNO_NAMES: ReadonlyMap<number, string> = new Map(
   Object.entries(constants.errno).map(([name, number]) => [number, name]),
 );
 
-/** Opens the sockets in `place`. */
-export function createNetlinkRouters(place: Place, log: (text: string) => void): NetlinkRouters {
+/** Opens the sockets, in the namespace `netns` of /run/netns if given (which needs koffi). */
+export async function openNetlinkRouters(options: {
+  readonly netns?: string;
+  readonly log: (text: string) => void;
+}): Promise<NetlinkRouters> {
+  const { netns, log } = options;
+  const libc = await loadLibc().catch(() => undefined);
+  const place: Place = { libc, netns };
   const writes = connect(place, "messages");
   const dumps = connect(place, "dumps");
   const sysctls = createSysctls(place);

@@ -45,6 +45,8 @@ export type ReportContent = {
   readonly bgp: PeerReport[];
   readonly counters: ReadonlyMap<string, number>;
   readonly events: readonly DiaryEvent[];
+  /** What the kernel can do, by name. */
+  readonly capabilities: Record<string, boolean>;
 };
 
 const AFTER_CHANGE_MS = 20;

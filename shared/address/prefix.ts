@@ -26,6 +26,17 @@ export function prefixLength(prefix: Prefix): number {
   return Number(prefix.slice(prefix.indexOf("/") + 1));
 }
 
+/** `ip` alone: a /32 or a /128. */
+export function hostPrefix(ip: IpAddress): Prefix {
+  return `${ip}/${isIpv4(ip) ? 32 : 128}` as Prefix;
+}
+
+/** The address of a /32 or a /128; undefined for shorter prefixes. */
+export function ipFromPrefix(prefix: Prefix): IpAddress | undefined {
+  const ip = prefixAddress(prefix);
+  return hostPrefix(ip) === prefix ? ip : undefined;
+}
+
 /** True if `ip` is of the prefix's family and inside it. */
 export function prefixContains(prefix: Prefix, ip: IpAddress): boolean {
   const base = prefixAddress(prefix);

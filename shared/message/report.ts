@@ -38,6 +38,8 @@ export const Report = z.object({
   number: z.number().int().min(1),
   agent: z.object({ version: z.string().max(32), startedAtMs: z.number(), kernel: z.string().max(64) }),
   inSync: z.boolean(),
+  /** What the host's kernel can do. Without "vrf" no router can be placed there. */
+  capabilities: z.record(z.string().max(64), z.boolean()).optional(),
   channels: z.array(ChannelReport).max(5000),
   bgp: z.array(PeerReport).max(16),
   counters: z.record(z.string().max(64), z.number()),

@@ -2,8 +2,7 @@
 
 import { execFileSync } from "node:child_process";
 import { afterAll, describe } from "vitest";
-import { loadLibc } from "../../edge-agent/netlink/libc.ts";
-import { createNetlinkRouters } from "../../edge-agent/netlink/routers.ts";
+import { openNetlinkRouters } from "../../edge-agent/netlink/routers.ts";
 import { ownerMark } from "../../edge-agent/dataplane/state.ts";
 import { VTEP } from "../contract/kernel.ts";
 import { routersContract } from "../contract/routers.ts";
@@ -20,7 +19,7 @@ describe("routers on a kernel with VRF", () => {
     namespace.run("ip link add name u0 type dummy");
     namespace.run(`ip address add ${VTEP}/24 dev u0`);
     namespace.run("ip link set u0 up");
-    const kernel = createNetlinkRouters({ libc: await loadLibc(), netns: namespace.name }, (text) => said.push(text));
+    const kernel = await openNetlinkRouters({ netns: namespace.name, log: (text) => void said.push(text) });
     return {
       kernel,
       addBridge: async (vni) => {

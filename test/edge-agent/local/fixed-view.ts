@@ -117,6 +117,7 @@ export function fixedView(extra: Partial<AgentView> = {}): AgentView {
     hostIntent: intent,
     overlay: buildOverlay(intent, fabric),
     dataplane: undefined,
+    routers: { support: { vrf: true }, routers: [], report: undefined },
     peers: [peer],
     fabric,
     moved: [
