@@ -1,42 +1,59 @@
 // The API as a Hono app, without environment, clock or network: lambda.ts gives it those. What every request shares is
+// here: who asks and how often, the limit on bodies, unknown paths and methods, unexpected errors, the document, the index.
+// Who may do what is not decided here yet: nothing is authenticated.
+
+// The API as a Hono app, without environment, clock or network: lambda.ts gives it those. What every request shares is
 // here: the limit on bodies, unknown paths and methods, unexpected errors, the document, the index.
 // Who may do what is not decided here yet: nothing is authenticated.
 
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { bodyLimit } from "hono/body-limit";
+import { type Actor, actorText } from "../domain/audit.ts";
 import { createIds, type Random } from "../domain/ids.ts";
 import { type Store, StoreBusyError } from "../store/store.ts";
-import type { Services } from "./answers.ts";
+import type { Log } from "./answers.ts";
 import { createCommands } from "./commands.ts";
 import type { Clock } from "./execute.ts";
-import { answerProblem, nothingHere, pathPattern } from "./operation.ts";
+import type { HostStatuses } from "./host-status.ts";
+import { type Api, answerProblem, nothingHere, pathPattern } from "./operation.ts";
 import { plainProblem } from "./problem.ts";
+import { createRateLimit, type Rate } from "./rate-limit.ts";
 import type { Receipts } from "./receipts.ts";
+import { addAudit } from "./routes/audit.ts";
 import { addChanges } from "./routes/changes.ts";
 import { addEndpoints } from "./routes/endpoints.ts";
+import { addFabricPeers } from "./routes/fabric-peers.ts";
 import { addHosts } from "./routes/hosts.ts";
 import { addNetworks } from "./routes/networks.ts";
+import { addRouters } from "./routes/routers.ts";
 import { addSites } from "./routes/sites.ts";
 import { addTenants } from "./routes/tenants.ts";
+import { addVniPools } from "./routes/vni-pools.ts";
 
 export type ApiOptions = {
   store: Store;
+  hosts: HostStatuses;
   receipts: Receipts;
   clock: Clock;
   random: Random;
-  /** Told of what should not have happened. */
-  log: (entry: { level: "warn" | "error"; message: string; cause: unknown }) => void;
+  log: Log;
+  /** Who asks; default: nobody is asked who he is. */
+  identify?: (headers: Headers) => Promise<Actor>;
+  /** Of each actor, in this instance; default: any. */
+  rate?: Rate;
 };
 
 const MAX_BODY_BYTES = 1024 * 1024;
+const ANONYMOUS: Actor = { kind: "anonymous" };
 
-export function createApi({ store, receipts, clock, random, log }: ApiOptions): OpenAPIHono {
+export function createApi(options: ApiOptions): OpenAPIHono {
+  const { store, hosts, receipts, clock, random, log } = options;
   const app = new OpenAPIHono();
   const ids = createIds(random);
-  const services: Services = { store, receipts, clock, ids, commands: createCommands({ store, clock, ids, random }) };
+  const runtime = { store, hosts, clock, ids, random };
+  const commands = createCommands(runtime);
+  const api: Api = { app, services: { runtime, store, hosts, receipts, clock, ids, log, commands } };
 
-  const tooLarge = plainProblem(413, "too-large", "Too large", `the body is larger than ${MAX_BODY_BYTES} bytes`);
-  app.use(bodyLimit({ maxSize: MAX_BODY_BYTES, onError: (context) => answerProblem(context, tooLarge) }));
   app.onError((cause, context) => {
     if (cause instanceof StoreBusyError) {
       log({ level: "warn", message: `${context.req.method} ${context.req.path}: ${cause.message}`, cause });
@@ -49,16 +66,37 @@ export function createApi({ store, receipts, clock, random, log }: ApiOptions): 
       plainProblem(500, "internal", "Internal error", "an unexpected error; it was logged"),
     );
   });
-
-  addTenants(app, services);
-  addSites(app, services);
-  addHosts(app, services);
-  addNetworks(app, services);
-  addEndpoints(app, services);
-  addChanges(app, services);
+  receiveRequests(app, options);
+  addTenants(api);
+  addSites(api);
+  addHosts(api);
+  addFabricPeers(api);
+  addVniPools(api);
+  addNetworks(api);
+  addRouters(api);
+  addEndpoints(api);
+  addChanges(api);
+  addAudit(api);
   addIndex(app, store);
   refuseTheRest(app);
   return app;
+}
+
+/** Before any operation: who asks, not too often, and not too much. */
+function receiveRequests(app: OpenAPIHono, { clock, identify, rate }: ApiOptions): void {
+  const limit = rate && createRateLimit(rate);
+  app.use(async (context, next) => {
+    const actor = identify ? await identify(context.req.raw.headers) : ANONYMOUS;
+    context.set("actor" as never, actor as never);
+    const waitSec = limit?.(actorText(actor), clock.now()) ?? 0;
+    if (waitSec === 0) return next();
+    const reason = `more than ${rate?.perSec} requests a second; try again in ${waitSec} s`;
+    return answerProblem(context, plainProblem(429, "rate", "Too many requests", reason), {
+      "retry-after": String(waitSec),
+    });
+  });
+  const tooLarge = plainProblem(413, "too-large", "Too large", `the body is larger than ${MAX_BODY_BYTES} bytes`);
+  app.use(bodyLimit({ maxSize: MAX_BODY_BYTES, onError: (context) => answerProblem(context, tooLarge) }));
 }
 
 const INDEX = {
@@ -67,10 +105,14 @@ const INDEX = {
   tenants: "/v1/tenants",
   sites: "/v1/sites",
   hosts: "/v1/hosts",
+  "fabric-peers": "/v1/fabric-peers",
+  "vni-pools": "/v1/vni-pools",
   networks: "/v1/networks",
+  routers: "/v1/routers",
   endpoints: "/v1/networks/{network}/endpoints",
   convergence: "/v1/networks/{network}/convergence",
   changes: "/v1/changes/{change}",
+  audit: "/v1/audit",
 };
 
 const DOCUMENT = {
@@ -80,7 +122,8 @@ const DOCUMENT = {
     version: "1",
     description:
       "Tenant networks stretched over many data centres. Every write answers with the `change` it made; " +
-      "GET /v1/changes/{change} tells where it is live. Errors are problems (RFC 9457).",
+      "GET /v1/changes/{change} tells where it is live. A write may carry an Idempotency-Key and an If-Match. " +
+      "Errors are problems (RFC 9457). `x-needs` says what an operation needs: read, write or admin.",
     license: { name: "Apache-2.0", identifier: "Apache-2.0" },
   },
   servers: [{ url: "/" }],

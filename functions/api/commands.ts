@@ -1,231 +1,239 @@
-// Which facts each command needs, one line of reading per fact. The rules are in functions/domain.
+// Which facts each command needs, one line of reading per fact. The rules are in functions/domain. Here: tenants, sites,
+// hosts, fabric peers and VNI pools; networks and routers are commands-network.ts, endpoints commands-endpoint.ts.
 
 import type * as ask from "../domain/command.ts";
-import { changeEndpoint, createEndpoint, deleteEndpoint, moveEndpoint } from "../domain/endpoint.ts";
+import { changeFabricPeer, createFabricPeer, deleteFabricPeer } from "../domain/fabric-peer.ts";
 import { changeHost, createHost, deleteHost } from "../domain/host.ts";
-import { type AddressInUse, changeNetwork, createNetwork, deleteNetwork, narrowsSubnets } from "../domain/network.ts";
-import type { Children } from "../domain/plan.ts";
-import type { ResourceRef } from "../domain/resource.ts";
 import { changeSite, createSite, deleteSite } from "../domain/site.ts";
 import { changeTenant, createTenant, deleteTenant } from "../domain/tenant.ts";
-import type { Page, Store } from "../store/store.ts";
-import { execute, type Runtime } from "./execute.ts";
+import { changeVniPool, createVniPool, deleteVniPool } from "../domain/vni-pool.ts";
+import { endpointCommands } from "./commands-endpoint.ts";
+import { networkCommands, prefixCommands, routerCommands } from "./commands-network.ts";
+import { execute, type Request, type Runtime } from "./execute.ts";
+import { childrenOf, fabricOf } from "./facts.ts";
 
-type ById = { id: string };
-type EndpointId = { network: string; id: string };
-
-/** How many children a refusal to delete names. */
-const BLOCKING_NAMED = 20;
-const READ_AT_ONCE = 200;
+export type ById = { id: string };
 
 /** One function per command; each answers with the resource after it, or the refusal. */
 export type Commands = ReturnType<typeof createCommands>;
 
 export function createCommands(runtime: Runtime) {
   return {
-    ...tenantCommands(runtime),
-    ...siteCommands(runtime),
-    ...hostCommands(runtime),
-    ...networkCommands(runtime),
-    ...endpointCommands(runtime),
+    tenant: tenantCommands(runtime),
+    site: siteCommands(runtime),
+    host: hostCommands(runtime),
+    fabricPeer: fabricPeerCommands(runtime),
+    vniPool: vniPoolCommands(runtime),
+    network: networkCommands(runtime),
+    router: routerCommands(runtime),
+    prefix: prefixCommands(runtime),
+    endpoint: endpointCommands(runtime),
   };
 }
 
 function tenantCommands(runtime: Runtime) {
   const { store } = runtime;
-  const refOf = ({ id }: ById) => ({ kind: "tenant", id }) as const;
-  const facts = async (command: ById) => ({ tenant: await store.get(refOf(command)) });
+  const subject = ({ id }: ById) => {
+    const ref = { kind: "tenant", id } as const;
+    const facts = async () => ({ tenant: await store.get(ref) });
+    return { ref, facts, held: (known: Awaited<ReturnType<typeof facts>>) => known.tenant };
+  };
   return {
-    createTenant: (command: ask.CreateTenant) =>
-      execute(runtime, {
-        ref: refOf(command),
-        facts: () => facts(command),
+    create: (request: Request, command: ask.CreateTenant) =>
+      execute(runtime, request, {
+        ...subject(command),
         decide: (known, context) => createTenant(known, command, context),
       }),
-    changeTenant: (command: ask.ChangeTenant) =>
-      execute(runtime, {
-        ref: refOf(command),
-        facts: () => facts(command),
+    put: (request: Request, command: ask.CreateTenant) =>
+      execute(runtime, request, {
+        ...subject(command),
+        creates: true,
+        decide: (known, context) =>
+          known.tenant.state === "live"
+            ? changeTenant(known, { id: command.id, put: command }, context)
+            : createTenant(known, command, context),
+      }),
+    change: (request: Request, command: ask.ChangeTenant) =>
+      execute(runtime, request, {
+        ...subject(command),
         decide: (known, context) => changeTenant(known, command, context),
       }),
-    deleteTenant: (command: ById) =>
-      execute(runtime, {
-        ref: refOf(command),
-        facts: async () => ({ ...(await facts(command)), children: await childrenOf(store, refOf(command)) }),
+    delete: (request: Request, command: ById) => {
+      const { ref, facts } = subject(command);
+      return execute(runtime, request, {
+        ref,
+        facts: async () => ({ ...(await facts()), children: await childrenOf(store, ref) }),
+        held: ({ tenant }) => tenant,
         decide: (known, context) => deleteTenant(known, command, context),
-      }),
+      });
+    },
   };
 }
 
 function siteCommands(runtime: Runtime) {
   const { store } = runtime;
-  const refOf = ({ id }: ById) => ({ kind: "site", id }) as const;
-  const facts = async (command: ById) => ({ site: await store.get(refOf(command)) });
+  const subject = ({ id }: ById) => {
+    const ref = { kind: "site", id } as const;
+    const facts = async () => ({ site: await store.get(ref) });
+    return { ref, facts, held: (known: Awaited<ReturnType<typeof facts>>) => known.site };
+  };
   return {
-    createSite: (command: ask.CreateSite) =>
-      execute(runtime, {
-        ref: refOf(command),
-        facts: () => facts(command),
+    create: (request: Request, command: ask.CreateSite) =>
+      execute(runtime, request, {
+        ...subject(command),
         decide: (known, context) => createSite(known, command, context),
       }),
-    changeSite: (command: ask.ChangeSite) =>
-      execute(runtime, {
-        ref: refOf(command),
-        facts: () => facts(command),
+    put: (request: Request, command: ask.CreateSite) =>
+      execute(runtime, request, {
+        ...subject(command),
+        creates: true,
+        decide: (known, context) =>
+          known.site.state === "live"
+            ? changeSite(known, { id: command.id, put: command }, context)
+            : createSite(known, command, context),
+      }),
+    change: (request: Request, command: ask.ChangeSite) =>
+      execute(runtime, request, {
+        ...subject(command),
         decide: (known, context) => changeSite(known, command, context),
       }),
-    deleteSite: (command: ById) =>
-      execute(runtime, {
-        ref: refOf(command),
-        facts: async () => ({ ...(await facts(command)), children: await childrenOf(store, refOf(command)) }),
+    delete: (request: Request, command: ById) => {
+      const { ref, facts } = subject(command);
+      return execute(runtime, request, {
+        ref,
+        facts: async () => ({ ...(await facts()), children: await childrenOf(store, ref) }),
+        held: ({ site }) => site,
         decide: (known, context) => deleteSite(known, command, context),
-      }),
+      });
+    },
   };
 }
 
 function hostCommands(runtime: Runtime) {
   const { store } = runtime;
   const refOf = ({ id }: ById) => ({ kind: "host", id }) as const;
+  /** Only a host with BGP peers has a say about ToRs. */
+  const fabric = async (site: string | undefined) => (site === undefined ? [] : fabricOf(store, site));
+  const created = (command: ask.CreateHost) => async () => {
+    const host = await store.get(refOf(command));
+    const site = await store.get({ kind: "site", id: command.site });
+    return { host, site, fabric: await fabric(command.bgp && command.site) };
+  };
   return {
-    createHost: (command: ask.CreateHost) =>
-      execute(runtime, {
+    create: (request: Request, command: ask.CreateHost) =>
+      execute(runtime, request, {
         ref: refOf(command),
-        facts: async () => ({
-          host: await store.get(refOf(command)),
-          site: await store.get({ kind: "site", id: command.site }),
-        }),
+        facts: created(command),
+        held: ({ host }) => host,
         decide: (known, context) => createHost(known, command, context),
       }),
-    changeHost: (command: ask.ChangeHost) =>
-      execute(runtime, {
+    put: (request: Request, command: ask.CreateHost) =>
+      execute(runtime, request, {
         ref: refOf(command),
-        facts: async () => ({ host: await store.get(refOf(command)) }),
+        facts: created(command),
+        held: ({ host }) => host,
+        creates: true,
+        decide: (known, context) =>
+          known.host.state === "live"
+            ? changeHost(known, { id: command.id, put: command }, context)
+            : createHost(known, command, context),
+      }),
+    change: (request: Request, command: ask.ChangeHost) =>
+      execute(runtime, request, {
+        ref: refOf(command),
+        facts: async () => {
+          const host = await store.get(refOf(command));
+          const site = host.state === "live" && command.patch?.bgp ? host.resource.site : undefined;
+          return { host, fabric: await fabric(site) };
+        },
+        held: ({ host }) => host,
         decide: (known, context) => changeHost(known, command, context),
       }),
-    deleteHost: (command: ById) =>
-      execute(runtime, {
+    delete: (request: Request, command: ById) =>
+      execute(runtime, request, {
         ref: refOf(command),
         facts: async () => ({
           host: await store.get(refOf(command)),
           children: await childrenOf(store, refOf(command)),
         }),
+        held: ({ host }) => host,
         decide: (known, context) => deleteHost(known, command, context),
       }),
   };
 }
 
-function networkCommands(runtime: Runtime) {
+function fabricPeerCommands(runtime: Runtime) {
   const { store } = runtime;
-  const refOf = ({ id }: ById) => ({ kind: "network", id }) as const;
+  const subject = ({ id, site }: ById & { site?: string }) => {
+    const ref = { kind: "fabric-peer", id } as const;
+    const facts = async () => {
+      const peer = await store.get(ref);
+      return {
+        peer,
+        site: site === undefined ? ({ state: "absent" } as const) : await store.get({ kind: "site", id: site }),
+      };
+    };
+    return { ref, facts, held: (known: Awaited<ReturnType<typeof facts>>) => known.peer };
+  };
   return {
-    createNetwork: (command: ask.CreateNetwork) =>
-      execute(runtime, {
-        ref: refOf(command),
-        facts: async () => ({
-          network: await store.get(refOf(command)),
-          tenant: await store.get({ kind: "tenant", id: command.tenant }),
-        }),
-        decide: (known, context) => createNetwork(known, command, context),
+    create: (request: Request, command: ask.CreateFabricPeer) =>
+      execute(runtime, request, {
+        ...subject(command),
+        decide: (known, context) => createFabricPeer(known, command, context),
       }),
-    changeNetwork: (command: ask.ChangeNetwork) =>
-      execute(runtime, {
-        ref: refOf(command),
-        facts: async () => {
-          const network = await store.get(refOf(command));
-          const narrows = narrowsSubnets(network, command.patch);
-          return { network, addresses: narrows ? await addressesOf(store, command.id) : [] };
-        },
-        decide: (known, context) => changeNetwork(known, command, context),
+    put: (request: Request, command: ask.CreateFabricPeer) =>
+      execute(runtime, request, {
+        ...subject(command),
+        creates: true,
+        decide: (known, context) =>
+          known.peer.state === "live"
+            ? changeFabricPeer(known, { id: command.id, put: command }, context)
+            : createFabricPeer(known, command, context),
       }),
-    deleteNetwork: (command: ById) =>
-      execute(runtime, {
-        ref: refOf(command),
-        facts: async () => ({
-          network: await store.get(refOf(command)),
-          children: await childrenOf(store, refOf(command)),
-        }),
-        decide: (known, context) => deleteNetwork(known, command, context),
+    change: (request: Request, command: ask.ChangeFabricPeer) =>
+      execute(runtime, request, {
+        ...subject({ id: command.id }),
+        decide: (known, context) => changeFabricPeer(known, command, context),
+      }),
+    delete: (request: Request, command: ById) =>
+      execute(runtime, request, {
+        ...subject({ id: command.id }),
+        decide: (known, context) => deleteFabricPeer(known, command, context),
       }),
   };
 }
 
-function endpointCommands(runtime: Runtime) {
+function vniPoolCommands(runtime: Runtime) {
   const { store } = runtime;
-  const refOf = ({ network, id }: EndpointId) => ({ kind: "endpoint", network, id }) as const;
-  const network = ({ network: id }: EndpointId) => store.get({ kind: "network", id });
-  const host = ({ host: id }: { host: string }) => store.get({ kind: "host", id });
-  const endpoint = (command: EndpointId) => store.get(refOf(command));
+  const subject = ({ id }: ById) => {
+    const ref = { kind: "vni-pool", id } as const;
+    const facts = async () => ({ pool: await store.get(ref) });
+    return { ref, facts, held: (known: Awaited<ReturnType<typeof facts>>) => known.pool };
+  };
   return {
-    createEndpoint: (command: ask.CreateEndpoint) =>
-      execute(runtime, {
-        ref: refOf(command),
-        facts: () => together({ network: network(command), host: host(command), endpoint: endpoint(command) }),
-        decide: (known, context) => createEndpoint(known, command, context),
+    create: (request: Request, command: ask.CreateVniPool) =>
+      execute(runtime, request, {
+        ...subject(command),
+        decide: (known, context) => createVniPool(known, command, context),
       }),
-    changeEndpoint: (command: ask.ChangeEndpoint) =>
-      execute(runtime, {
-        ref: refOf(command),
-        facts: () => together({ network: network(command), endpoint: endpoint(command) }),
-        decide: (known, context) => changeEndpoint(known, command, context),
+    put: (request: Request, command: ask.CreateVniPool) =>
+      execute(runtime, request, {
+        ...subject(command),
+        creates: true,
+        decide: (known, context) =>
+          known.pool.state === "live"
+            ? changeVniPool(known, { id: command.id, put: command }, context)
+            : createVniPool(known, command, context),
       }),
-    moveEndpoint: (command: ask.MoveEndpoint) =>
-      execute(runtime, {
-        ref: refOf(command),
-        facts: () => together({ endpoint: endpoint(command), host: host(command) }),
-        decide: (known, context) => moveEndpoint(known, command, context),
+    change: (request: Request, command: ask.ChangeVniPool) =>
+      execute(runtime, request, {
+        ...subject(command),
+        decide: (known, context) => changeVniPool(known, command, context),
       }),
-    deleteEndpoint: (command: EndpointId) =>
-      execute(runtime, {
-        ref: refOf(command),
-        facts: async () => ({ endpoint: await endpoint(command) }),
-        decide: (known, context) => deleteEndpoint(known, command, context),
+    delete: (request: Request, command: ById) =>
+      execute(runtime, request, {
+        ...subject(command),
+        decide: (known, context) => deleteVniPool(known, command, context),
       }),
   };
-}
-
-/** Facts that do not depend on each other's moment: the conditions of the commit hold them together. */
-async function together<T extends Record<string, Promise<unknown>>>(
-  reads: T,
-): Promise<{ [K in keyof T]: Awaited<T[K]> }> {
-  const entries = Object.entries(reads).map(async ([name, read]) => [name, await read] as const);
-  return Object.fromEntries(await Promise.all(entries)) as { [K in keyof T]: Awaited<T[K]> };
-}
-
-type ParentRef = { kind: "tenant" | "site" | "host" | "network"; id: string };
-
-async function childrenOf(store: Store, { kind, id }: ParentRef): Promise<Children> {
-  const page = { limit: BLOCKING_NAMED };
-  const endpointRef = ({ network, id }: EndpointId) => ({ kind: "endpoint", network, id }) as const;
-  switch (kind) {
-    case "tenant":
-      return named(await store.list<"network">({ kind: "network", tenant: id }, page), ({ id }) => ({
-        kind: "network",
-        id,
-      }));
-    case "site":
-      return named(await store.list<"host">({ kind: "host", site: id }, page), ({ id }) => ({ kind: "host", id }));
-    case "host":
-      return named(await store.list<"endpoint">({ kind: "endpoint", host: id }, page), endpointRef);
-    case "network":
-      return named(await store.list<"endpoint">({ kind: "endpoint", network: id }, page), endpointRef);
-  }
-}
-
-function named<T>({ items, next }: Page<T>, refOf: (item: T) => ResourceRef): Children {
-  return { refs: items.map(refOf), more: next !== undefined };
-}
-
-/** Every address in use in a network, with its endpoint. */
-async function addressesOf(store: Store, network: string): Promise<AddressInUse[]> {
-  const addresses: AddressInUse[] = [];
-  let position: string | undefined;
-  do {
-    const page = { limit: READ_AT_ONCE, ...(position === undefined ? {} : { position }) };
-    const { items, next } = await store.list<"endpoint">({ kind: "endpoint", network }, page);
-    for (const { id, ips } of items) {
-      for (const ip of ips) addresses.push({ ref: { kind: "endpoint", network, id }, ip });
-    }
-    position = next;
-  } while (position !== undefined);
-  return addresses;
 }

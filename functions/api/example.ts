@@ -5,7 +5,7 @@ export const CHANGE = "01kaptn6r0v3f8w2m9q4x7h5zc";
 
 const stored = { version: 1, createdAt: AT, updatedAt: AT, change: CHANGE };
 
-export const newTenant = { id: "acme", name: "Acme" };
+export const newTenant = { id: "acme", name: "Acme", labels: { tier: "gold" } };
 export const newSite = { id: "fra", name: "Frankfurt" };
 export const newHost = {
   id: "h11",
@@ -13,16 +13,54 @@ export const newHost = {
   vtep: "192.0.2.11",
   bgp: { asn: 65101, peers: [{ address: "192.0.2.1", asn: 65100, holdTimeSec: 9 }] },
 };
-export const newNetwork = { id: "web", tenant: "acme", name: "Web", vni: 10100, subnets: ["10.1.0.0/24"] };
+export const newFabricPeer = { id: "tor1", site: "fra", name: "Rack 1", asn: 65100, addresses: ["192.0.2.1"] };
+export const newVniPool = { id: "tenants", name: "Tenants", ranges: [{ from: 20000, to: 29999 }] };
+export const newNetwork = {
+  id: "web",
+  tenant: "acme",
+  name: "Web",
+  vni: 10100,
+  subnets: ["10.1.0.0/24"],
+  gateways: ["10.1.0.1"],
+  labels: { tier: "web" },
+};
+export const newRouter = { id: "core", tenant: "acme", name: "Core", vni: 50100 };
+export const newPrefix = { id: "branch", prefix: "172.16.0.0/16", nextHop: "10.1.0.254" };
 export const newEndpoint = { id: "vm1", host: "h11", mac: "02:00:5e:10:00:01", ips: ["10.1.0.10"], port: "tap0" };
 
 export const tenant = { ...newTenant, ...stored };
 export const site = { ...newSite, ...stored };
 export const host = { ...newHost, ...stored };
+export const fabricPeer = { ...newFabricPeer, ...stored };
+export const vniPool = { ...newVniPool, ...stored };
 export const network = { ...newNetwork, ...stored };
+export const router = { ...newRouter, ...stored };
+export const prefix = { ...newPrefix, router: "core", ...stored };
 export const endpoint = { ...newEndpoint, network: "web", mobility: 0, ...stored };
 
-export const tenantPatch = { name: "Acme Corporation" };
+export const shownTenant = {
+  ...tenant,
+  usage: {
+    networks: { used: 1, quota: 1000 },
+    routers: { used: 1, quota: 100 },
+    endpoints: { used: 1, quota: 100_000 },
+  },
+};
+export const shownVniPool = { ...vniPool, size: 10_000, used: 0 };
+export const shownHost = {
+  ...host,
+  status: {
+    lastSeenAt: AT,
+    inSync: true,
+    agent: { version: "0.1.0", startedAtMs: 1_795_000_000_000, kernel: "6.1.0" },
+    bgp: [
+      { peer: "192.0.2.1", asn: 65100, state: "Established", sinceMs: 1_795_000_000_000, routesIn: 4, routesOut: 2 },
+    ],
+    capabilities: { vrf: true },
+  },
+};
+
+export const tenantPatch = { name: "Acme Corporation", quotas: { networks: 50 } };
 export const sitePatch = { name: "Frankfurt 2" };
 export const underlay = {
   announceVtep: true,
@@ -30,9 +68,70 @@ export const underlay = {
   multipathRelax: true,
 };
 export const hostPatch = { name: null, bgp: { peers: [{ address: "192.0.2.2", asn: 65100 }] } };
-export const networkPatch = { subnets: ["10.1.0.0/24", "2001:db8:1::/64"], mtuBytes: 1450 };
+export const fabricPeerPatch = { addresses: ["192.0.2.1", "192.0.2.2"] };
+export const vniPoolPatch = { ranges: [{ from: 20000, to: 39999 }] };
+export const networkPatch = { subnets: ["10.1.0.0/24", "2001:db8:1::/64"], mtuBytes: 1450, router: "core" };
+export const routerPatch = { name: "Backbone", labels: { tier: "core" } };
+export const prefixPatch = { nextHop: "10.1.0.253" };
 export const endpointPatch = { ips: ["10.1.0.10", "2001:db8:1::10"] };
 export const endpointMove = { host: "h21", port: "tap7" };
+
+export const preparedEndpoint = { ...endpoint, next: { ...endpointMove, change: CHANGE }, version: 2 };
+export const batch = {
+  items: [
+    {
+      op: "create" as const,
+      endpoint: { host: "h11", mac: "02:00:5e:10:00:02", allocate: { ipv4: true }, port: "tap1" },
+    },
+    { op: "delete" as const, id: "vm9" },
+  ],
+};
+export const batchResult = {
+  done: 1,
+  refused: 1,
+  items: [
+    {
+      status: 201,
+      id: "ep-4x7h5z",
+      endpoint: { ...endpoint, id: "ep-4x7h5z", mac: "02:00:5e:10:00:02", ips: ["10.1.0.2"], port: "tap1" },
+    },
+    {
+      status: 404,
+      id: "vm9",
+      problem: {
+        type: "urn:overspan:problem:not-found",
+        title: "Not found",
+        status: 404,
+        detail: "There is no endpoint vm9 of network web",
+        reason: "there is no endpoint vm9 of network web",
+      },
+    },
+  ],
+};
+
+export const auditEntry = {
+  id: CHANGE,
+  at: AT,
+  actor: "anonymous",
+  outcome: "done" as const,
+  action: "change",
+  resource: { kind: "site" as const, id: "fra" },
+  version: 2,
+  before: site,
+  after: { ...site, name: "Frankfurt 2", version: 2 },
+};
+
+export const fabricConfig = `! Overspan: tor1, a fabric peer of site fra. Generated of 1 host.
+router bgp 65100
+ no bgp default ipv4-unicast
+ neighbor 192.0.2.11 remote-as 65101
+ neighbor 192.0.2.11 description h11
+ address-family l2vpn evpn
+  neighbor 192.0.2.11 activate
+  advertise-all-vni
+ exit-address-family
+exit
+`;
 
 export const receipt = {
   change: CHANGE,
@@ -58,9 +157,11 @@ export const problems: Record<number, { title: string; kind: string; field?: str
   400: { kind: "malformed-json", title: "Malformed JSON", reason: "the body is not JSON" },
   404: { kind: "not-found", title: "Not found", reason: "there is no network web" },
   409: { kind: "vni-taken", title: "The VNI is taken", field: "vni", reason: "10100 is taken by network db" },
+  412: { kind: "precondition-failed", title: "Precondition failed", reason: "network web is at version 3" },
   413: { kind: "too-large", title: "Too large", reason: "the body is larger than 1048576 bytes" },
   415: { kind: "media-type", title: "Unsupported media type", reason: "the body must be application/json" },
   422: { kind: "invalid-fields", title: "Invalid fields", field: "mac", reason: "must be a unicast MAC address" },
+  429: { kind: "rate", title: "Too many requests", reason: "more than 200 requests a second; try again in 1 s" },
   500: { kind: "internal", title: "Internal error", reason: "an unexpected error; it was logged" },
   503: { kind: "busy", title: "Busy", reason: "the store is overloaded; try again" },
 };

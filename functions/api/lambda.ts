@@ -5,6 +5,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { handle } from "hono/aws-lambda";
+import { tableHostStatuses } from "../report/host-status.ts";
 import { tableReceipts } from "../report/receipts.ts";
 import { createDynamoDbStore } from "../store/dynamodb.ts";
 import { createApi } from "./app.ts";
@@ -17,9 +18,14 @@ const clock = { now: () => Date.now(), sleep: (ms: number) => sleep(ms) };
 
 const pacing = { sleep: clock.sleep, random: () => Math.random() };
 
+/** Requests a second of one actor in one instance. */
+const RATE = { perSec: 200, burst: 1000 };
+
 const app = createApi({
   store: createDynamoDbStore({ client, table, pacing, requestToken: () => randomUUID() }),
   receipts: tableReceipts({ client, name: table }, clock.now),
+  hosts: tableHostStatuses({ client, name: table }),
+  rate: RATE,
   clock,
   random: randomBytes,
   log: ({ level, message, cause }) => console.error(JSON.stringify({ level, message, cause: describe(cause) })),

@@ -1,11 +1,19 @@
 // One operation of the API: its entry in the document and its handler from one description, so that the two cannot
-// drift apart. Parses path, query and body by the schemas of the document and answers faults as problems.
+// drift apart. Parses path, query, headers and body by the schemas of the document, answers faults as problems, and leaves
+// an entry of every refused write in the audit. Who may do it is said here (`needs`) and not decided yet.
 
+import { createHash } from "node:crypto";
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { canonicalJson } from "../../shared/message/digest.ts";
+import { type Actor, actorText, withoutSecrets } from "../domain/audit.ts";
+import type { ResourceRef } from "../domain/resource.ts";
 import { refuse } from "../domain/write.ts";
+import type { Services } from "./answers.ts";
 import * as example from "./example.ts";
+import type { Request } from "./execute.ts";
+import { readTerms, requestHeaders } from "./headers.ts";
 import {
   type FieldError,
   fieldErrors,
@@ -18,24 +26,43 @@ import {
 import { immutableRefusals, refusalProblem } from "./refusal-problem.ts";
 import { ProblemSchema } from "./schema.ts";
 
-type Shape = Record<string, z.ZodType>;
+export type Shape = Record<string, z.ZodType>;
+
+/** What an actor must be allowed: to see, to change what tenants have, or to change what the operator has. */
+export type Needs = "read" | "write" | "admin";
+
+/** The app that operations are added to, and what they stand on. */
+export type Api = { app: OpenAPIHono; services: Services };
 
 export type Operation<P extends Shape, Q extends Shape, B extends z.ZodType> = {
   /** The operationId: a name for generated clients. */
   id: string;
-  method: "get" | "post" | "patch" | "delete";
+  method: "get" | "post" | "put" | "patch" | "delete";
   /** As in OpenAPI: `/v1/networks/{network}/endpoints/{endpoint}:move`. */
   path: string;
   summary: string;
   description?: string;
   tag: string;
+  needs: Needs;
   params?: P;
   query?: Q;
   /** `patch`: a merge patch. `immutable`: the resource's fields, told apart from unknown ones in a refusal. */
   body?: { schema: B; example: unknown; patch?: boolean; immutable?: readonly string[] };
-  answer: { status: 200 | 201; description: string; schema: z.ZodType; example: unknown };
+  /** `created`: 201 as well, if it was made. `tagged`: with an entity tag, so that preconditions can be made. */
+  answer: {
+    status: 200 | 201;
+    created?: boolean;
+    tagged?: boolean;
+    description: string;
+    schema: z.ZodType;
+    example: unknown;
+    /** Default application/json. */
+    type?: string;
+  };
   /** The statuses of its problems besides those that every operation has. */
   problems: readonly number[];
+  /** What a write is about, for the audit of a refusal. */
+  subject?(params: { [K in keyof P]: z.output<P[K]> }): ResourceRef;
   run(input: Input<P, Q, B>): Promise<Answer>;
 };
 
@@ -43,26 +70,54 @@ export type Input<P extends Shape, Q extends Shape, B extends z.ZodType> = {
   params: { [K in keyof P]: z.output<P[K]> };
   query: { [K in keyof Q]: z.output<Q[K]> };
   body: z.output<B>;
+  /** Who asks, and on what terms. */
+  request: Request;
 };
 
 /** What an operation answers: a body, or a problem. */
 export type Answer =
-  | { kind: "answer"; body: unknown; headers?: Record<string, string> }
-  | { kind: "problem"; problem: Problem };
+  | { kind: "answer"; body: unknown; created?: boolean; headers?: Record<string, string> }
+  | { kind: "problem"; problem: Problem; headers?: Record<string, string> };
 
 /** Adds the operation to the app and to its document. */
 export function addOperation<P extends Shape, Q extends Shape, B extends z.ZodType>(
-  app: OpenAPIHono,
+  { app, services }: Api,
   operation: Operation<P, Q, B>,
 ): void {
   app.openAPIRegistry.registerPath(documentEntry(operation));
   app.on(operation.method.toUpperCase(), [honoPath(operation.path)], async (context) => {
     const input = await readInput(context, operation);
-    if ("problem" in input) return answerProblem(context, input.problem);
+    if ("problem" in input) {
+      await auditRefusal(services, { context, operation, problem: input.problem, input: undefined });
+      return answerProblem(context, input.problem);
+    }
     const answer = await operation.run(input.input);
-    if (answer.kind === "problem") return answerProblem(context, answer.problem);
-    return context.json(answer.body, operation.answer.status, answer.headers);
+    if (answer.kind === "problem") {
+      await auditRefusal(services, { context, operation, problem: answer.problem, input: input.input });
+      return answerProblem(context, answer.problem, answer.headers);
+    }
+    return answered(context, operation.answer, answer);
   });
+}
+
+function answered(context: Context, how: Operation<Shape, Shape, z.ZodType>["answer"], answer: Answer): Response {
+  if (answer.kind === "problem") throw new Error("a problem is no answer");
+  const tag = answer.headers?.["ETag"];
+  const seen = context.req.header("if-none-match");
+  const isRead = context.req.method === "GET" || context.req.method === "HEAD";
+  // Only what is tagged as unchanging can be not modified.
+  if (isRead && how.tagged && tag !== undefined && seen !== undefined && tagMatches(seen, tag)) {
+    return context.body(null, 304, answer.headers);
+  }
+  const status = how.created ? (answer.created ? 201 : 200) : how.status;
+  if (how.type !== undefined) {
+    return context.body(String(answer.body), status, { ...answer.headers, "content-type": how.type });
+  }
+  return context.json(answer.body, status, answer.headers);
+}
+
+function tagMatches(list: string, tag: string): boolean {
+  return list.split(",").some((each) => ["*", tag, `W/${tag}`].includes(each.trim()));
 }
 
 /** Any problem as a response. */
@@ -70,29 +125,95 @@ export function answerProblem(context: Context, problem: Problem, headers: Recor
   return context.json(problem, problem.status as ContentfulStatusCode, { ...headers, "content-type": PROBLEM_TYPE });
 }
 
+/** Who asks: what the app's first step found out. */
+export function actorOf(context: Context): Actor {
+  return (context.get("actor") as Actor | undefined) ?? { kind: "anonymous" };
+}
+
+const MAX_AUDITED_CHARACTERS = 8192;
+const KEPT_CHARACTERS = 500;
+
+type Refusal<P extends Shape, Q extends Shape, B extends z.ZodType> = {
+  context: Context;
+  operation: Operation<P, Q, B>;
+  problem: Problem;
+  input: Input<P, Q, B> | undefined;
+};
+
+/** By itself, since nothing else is written. That it cannot be kept is told to the operator, not to the caller. */
+async function auditRefusal<P extends Shape, Q extends Shape, B extends z.ZodType>(
+  { store, clock, ids, log }: Services,
+  { context, operation, problem, input }: Refusal<P, Q, B>,
+): Promise<void> {
+  if (operation.method === "get" || problem.status >= 500) return;
+  const nowMs = clock.now();
+  const asked = input?.body === undefined ? undefined : JSON.stringify(withoutSecrets(input.body));
+  const resource = input && operation.subject?.(input.params);
+  const audit = {
+    outcome: "refused" as const,
+    id: ids.change(nowMs),
+    at: new Date(nowMs).toISOString(),
+    actor: actorText(actorOf(context)),
+    operation: operation.id,
+    path: kept(context.req.path),
+    status: problem.status,
+    problem: problem.type,
+    reason: kept(problem.detail),
+    ...(asked !== undefined && asked.length <= MAX_AUDITED_CHARACTERS ? { request: asked } : {}),
+    ...(resource ? { resource } : {}),
+  };
+  const trail = resource ? [{ write: "trail" as const, ref: resource, change: audit.id, at: audit.at }] : [];
+  try {
+    await store.commit([{ write: "refused", audit }, ...trail]);
+  } catch (cause) {
+    log({ level: "error", message: `${operation.id}: a refusal could not be audited`, cause });
+  }
+}
+
+/** Cut, and without halves of surrogate pairs, which are no text. */
+function kept(text: string): string {
+  return text.slice(0, KEPT_CHARACTERS).replace(/\p{Cs}/gu, "\ufffd");
+}
+
 type Read<P extends Shape, Q extends Shape, B extends z.ZodType> = { input: Input<P, Q, B> } | { problem: Problem };
 
 async function readInput<P extends Shape, Q extends Shape, B extends z.ZodType>(
   context: Context,
-  { params, query, body, path }: Operation<P, Q, B>,
+  { params, query, body, path, method }: Operation<P, Q, B>,
 ): Promise<Read<P, Q, B>> {
   const names = pathParameters(path);
   const given = Object.fromEntries(names.map((name) => [name, ownParameter(context, path, name)]));
   const parsedParams = z.object(params ?? {}).safeParse(given);
   // An id that cannot be is the id of nothing.
   if (!parsedParams.success) return { problem: nothingHere(context) };
+  const twice = Object.entries(context.req.queries()).find(([, values]) => values.length > 1);
+  if (twice) return { problem: fieldsProblem([{ field: twice[0].slice(0, 100), reason: "is given twice" }]) };
   const parsedQuery = z.strictObject(query ?? {}).safeParse(context.req.query());
   const errors: FieldError[] = parsedQuery.success ? [] : fieldErrors(parsedQuery.error.issues);
   if (errors.length > 0) return { problem: fieldsProblem(errors) };
-  const input = { params: parsedParams.data, query: parsedQuery.data } as Omit<Input<P, Q, B>, "body">;
-  if (!body) return { input: input as Input<P, Q, B> };
+  const terms = readTerms(context.req.raw.headers, method);
+  if ("problem" in terms) return terms;
+  const request = { ...terms.terms, actor: actorOf(context) };
+  const fingerprinted = (asked: unknown): Request => {
+    const { key, ...rest } = request;
+    if (key === undefined) return rest;
+    const fingerprint = fingerprintOf([context.req.method, context.req.path, context.req.query(), asked]);
+    return { ...rest, idempotency: { key, fingerprint } };
+  };
+  const input = { params: parsedParams.data, query: parsedQuery.data } as Omit<Input<P, Q, B>, "body" | "request">;
+  if (!body) return { input: { ...input, request: fingerprinted(null) } as Input<P, Q, B> };
   const json = await readJson(context, body.patch === true);
   if ("problem" in json) return json;
   const parsedBody = body.schema.safeParse(json.value, { error: typeMessage });
-  if (parsedBody.success) return { input: { ...input, body: parsedBody.data } };
+  if (parsedBody.success) return { input: { ...input, body: parsedBody.data, request: fingerprinted(json.value) } };
   const { issues } = parsedBody.error;
   const [first, ...more] = immutableRefusals(issues, body.immutable ?? []);
   return { problem: first ? refusalProblem(refuse(first, ...more)) : fieldsProblem(fieldErrors(issues)) };
+}
+
+/** What a request asks, in one line: the order of members and white space make no difference. */
+function fingerprintOf(asked: unknown): string {
+  return createHash("sha256").update(canonicalJson(asked)).digest("base64url");
 }
 
 export function nothingHere(context: Context): Problem {
@@ -125,7 +246,7 @@ function refuseProto(key: string, value: unknown): unknown {
 }
 
 /** `{name}` at the end of a segment or before a verb such as `:move`. */
-const PARAMETER = /\{(\w+)\}(:[a-z]+)?/g;
+const PARAMETER = /\{(\w+)\}(:[a-zA-Z]+)?/g;
 
 function pathParameters(path: string): string[] {
   return Array.from(path.matchAll(PARAMETER), ([, name]) => name as string);
@@ -147,12 +268,28 @@ function ownParameter(context: Context, path: string, name: string): string {
 }
 
 function documentEntry<P extends Shape, Q extends Shape, B extends z.ZodType>(operation: Operation<P, Q, B>) {
-  const { id, method, path, summary, description, tag, params, query, body, answer, problems } = operation;
+  const { id, method, path, summary, description, tag, needs, params, query, body, answer, problems } = operation;
   const content = body && { schema: body.schema, example: body.example };
   const types = body?.patch ? ["application/merge-patch+json", "application/json"] : ["application/json"];
-  const always = [500, 503, ...(body ? [400, 413, 415, 422] : []), ...(query ? [422] : [])];
+  const headers = requestHeaders(method, answer.tagged === true);
+  const always = [
+    422,
+    429,
+    500,
+    503,
+    ...(body ? [413, 415] : []),
+    ...(method === "get" ? [] : [400]),
+    ...(answer.tagged && method !== "get" && method !== "post" ? [412] : []),
+  ];
   const statuses = [...new Set([...problems, ...always])].sort((a, b) => a - b);
-  const location = { Location: { description: "The path of the new resource.", schema: { type: "string" as const } } };
+  const success = {
+    description: answer.description,
+    content: { [answer.type ?? "application/json"]: { schema: answer.schema, example: answer.example } },
+  };
+  const replayed = method === "get" ? {} : { "Idempotency-Replayed": REPLAYED };
+  const tagged = answer.tagged ? { ETag: ETAG } : {};
+  const created = { ...success, headers: { Location: LOCATION, ...tagged, ...replayed } };
+  const done = { ...success, headers: { ...tagged, ...replayed } };
   return createRoute({
     method,
     path,
@@ -160,27 +297,36 @@ function documentEntry<P extends Shape, Q extends Shape, B extends z.ZodType>(op
     ...(description === undefined ? {} : { description }),
     operationId: id,
     tags: [tag],
+    "x-needs": needs,
     request: {
       ...(params ? { params: z.object(params) } : {}),
       ...(query ? { query: z.object(query) } : {}),
+      ...(headers ? { headers: z.object(headers) } : {}),
       ...(content
         ? { body: { required: true, content: Object.fromEntries(types.map((type) => [type, content])) } }
         : {}),
     },
     responses: {
-      [answer.status]: {
-        description: answer.description,
-        content: { "application/json": { schema: answer.schema, example: answer.example } },
-        ...(answer.status === 201 ? { headers: location } : {}),
-      },
+      ...(answer.status === 201 || answer.created ? { 201: created } : {}),
+      ...(answer.status === 200 || answer.created ? { 200: done } : {}),
+      ...(answer.tagged && method === "get" ? { 304: { description: "Not modified." } } : {}),
       ...Object.fromEntries(statuses.map((status) => [status, problemEntry(status)])),
     },
   });
 }
 
+const LOCATION = { description: "The path of the new resource.", schema: { type: "string" as const } };
+const ETAG = { description: "The version, as an entity tag, for If-Match.", schema: { type: "string" as const } };
+const REPLAYED = {
+  description: "`true`: it was done before under this Idempotency-Key, and this is the answer of then.",
+  schema: { type: "string" as const },
+};
+const RETRY_AFTER = { description: "Seconds to wait.", schema: { type: "string" as const } };
+
 function problemEntry(status: number) {
   const { kind, title, reason, field } = example.problems[status] ?? { kind: "", title: "Problem", reason: "" };
   const problem = field === undefined ? plainProblem(status, kind, title, reason) : fieldsProblem([{ field, reason }]);
   const shown = { ...problem, type: `urn:overspan:problem:${kind}`, title, status };
-  return { description: title, content: { [PROBLEM_TYPE]: { schema: ProblemSchema, example: shown } } };
+  const headers = status === 429 || status === 503 ? { headers: { "Retry-After": RETRY_AFTER } } : {};
+  return { description: title, ...headers, content: { [PROBLEM_TYPE]: { schema: ProblemSchema, example: shown } } };
 }

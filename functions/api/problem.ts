@@ -21,6 +21,8 @@ export type Problem = {
   errors?: FieldError[];
   /** What is in the way of a deletion or a change. */
   blocking?: ResourceRef[];
+  /** The resource as it is, if a precondition failed. */
+  current?: unknown;
 };
 
 /** How many faults of one request are named. */

@@ -1,13 +1,20 @@
 // The one place where a refusal of the domain gets its status and its words.
 
 import type { z } from "zod";
-import { assertNever } from "../../shared/assert.ts";
 import type { Refusal } from "../domain/refusal.ts";
 import type { ResourceKind, ResourceRef } from "../domain/resource.ts";
-import type { Refused } from "../domain/write.ts";
+import { GATEWAY_OWNER, type Refused } from "../domain/write.ts";
 import { MAX_ERRORS, type Problem, sentence, typeOf } from "./problem.ts";
+import { moreWords, nameOf } from "./refusal-words.ts";
 
-type Told = { status: number; title: string; field?: string; reason: string; blocking?: ResourceRef[] };
+type Told = {
+  status: number;
+  title: string;
+  field?: string;
+  reason: string;
+  blocking?: ResourceRef[];
+  current?: unknown;
+};
 
 /** The problem of a refusal: status and words of the first, the fields of all. */
 export function refusalProblem({ refusals }: Refused): Problem {
@@ -26,6 +33,7 @@ export function refusalProblem({ refusals }: Refused): Problem {
     reason: told.reason,
     ...(errors.length === 0 ? {} : { errors: errors.slice(0, MAX_ERRORS) }),
     ...(told.blocking ? { blocking: told.blocking } : {}),
+    ...(told.current === undefined ? {} : { current: told.current }),
   };
 }
 
@@ -54,6 +62,34 @@ const TITLE: Record<Refusal["kind"], string> = {
   "subnet-change-strands-endpoints": "Endpoints would be outside the subnets",
   "router-id-needed": "A router id is needed",
   required: "A field is missing",
+  "not-whole": "Not whole",
+  "gateway-outside-subnets": "The gateway is outside the subnets",
+  "second-gateway": "A second gateway in one subnet",
+  "gateways-needed": "Gateways are needed",
+  "other-tenant": "Of another tenant",
+  "no-vrf": "A host cannot carry routers",
+  "next-hops-stranded": "Next hops would be out of reach",
+  "next-hop-unreachable": "The next hop is out of reach",
+  "next-hop-family": "The next hop is of another family",
+  "prefix-taken": "There is such a route",
+  "prefix-is-connected": "The prefix is a network's",
+  "port-taken": "The port is taken",
+  "peer-address-taken": "The address is taken",
+  "asn-mismatch": "Another AS number than the fabric peer's",
+  "too-many": "Too many",
+  quota: "Over the quota",
+  "vni-outside-pool": "The VNI is not of the pool",
+  "pool-exhausted": "The pool is exhausted",
+  "subnets-exhausted": "The subnets are exhausted",
+  "range-reversed": "The range is reversed",
+  "ranges-overlap": "Ranges overlap",
+  "move-prepared": "A move is prepared",
+  "move-not-prepared": "No move is prepared",
+  "move-not-ready": "The target is not ready",
+  "same-host": "It is on that host",
+  "precondition-failed": "Precondition failed",
+  "key-reused": "The Idempotency-Key was used",
+  "cascade-unfinished": "Not all is deleted yet",
   "immutable-field": "The field cannot be changed",
   contended: "Changed by others",
 };
@@ -62,7 +98,9 @@ function tell(refusal: Refusal): Told {
   return { title: TITLE[refusal.kind], ...words(refusal) };
 }
 
-function words(refusal: Refusal): Omit<Told, "title"> {
+type Words = Omit<Told, "title">;
+
+function words(refusal: Refusal): Words {
   switch (refusal.kind) {
     case "not-found":
       return { status: 404, reason: `there is no ${nameOf(refusal.ref)}` };
@@ -97,8 +135,8 @@ function words(refusal: Refusal): Omit<Told, "title"> {
     case "ip-taken":
       return {
         status: 409,
-        field: "ips",
-        reason: `${refusal.ip} is taken in this network${by("endpoint", refusal.by)}`,
+        field: refusal.field,
+        reason: `${refusal.ip} is taken in this network${refusal.by === GATEWAY_OWNER ? " by its gateway" : by("endpoint", refusal.by)}`,
       };
     case "ip-outside-subnets": {
       const { field, ip, subnets } = refusal;
@@ -112,8 +150,17 @@ function words(refusal: Refusal): Omit<Told, "title"> {
       };
     case "duplicate":
       return { status: 422, field: refusal.field, reason: `${refusal.value} is given twice` };
-    case "subnets-overlap":
-      return { status: 422, field: refusal.field, reason: `${refusal.subnet} overlaps ${refusal.other}` };
+    case "subnets-overlap": {
+      const { field, subnet, other, network } = refusal;
+      if (network === undefined) return { status: 422, field, reason: `${subnet} overlaps ${other}` };
+      const blocking: ResourceRef[] = [{ kind: "network", id: network }];
+      return {
+        status: 409,
+        field,
+        reason: `${subnet} overlaps ${other} of network ${network}, of the same router`,
+        blocking,
+      };
+    }
     case "subnet-change-strands-endpoints": {
       const { stranded, more } = refusal;
       const first = stranded[0] ? ` (${stranded[0].ref.id}: ${stranded[0].ip})` : "";
@@ -141,22 +188,22 @@ function words(refusal: Refusal): Omit<Told, "title"> {
         field: refusal.field,
         reason: refusal.field === "host" ? "changes by a move only (POST …:move)" : "cannot be changed",
       };
+    case "not-whole":
+      return { status: 422, field: refusal.field, reason: refusal.reason };
     case "contended":
       return { status: 409, reason: `${nameOf(refusal.ref)} was changed by others at the same time; try again` };
     default:
-      return assertNever(refusal);
+      return moreWords(refusal);
   }
 }
 
-/** `endpoint e1 of network n1`. */
-function nameOf(ref: ResourceRef): string {
-  return ref.kind === "endpoint" ? `endpoint ${ref.id} of network ${ref.network}` : `${ref.kind} ${ref.id}`;
-}
-
 function by(kind: ResourceKind, id: string | undefined): string {
-  return id === undefined ? "" : ` by ${kind} ${id}`;
+  if (id === undefined) return "";
+  // A router's VNI is owned by `router/<id>`.
+  return ` by ${id.includes("/") ? id.replace("/", " ") : `${kind} ${id}`}`;
 }
 
 function plural(kind: ResourceKind, count: number): string {
-  return count === 1 ? kind : `${kind}s`;
+  if (count === 1) return kind;
+  return kind === "prefix" ? "prefixes" : `${kind}s`;
 }

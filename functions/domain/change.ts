@@ -1,9 +1,11 @@
-// The change record: written in the transaction of every write, and the subject of its receipt.
+// The change record: written in the transaction of every write, and the subject of its receipt. It is the audit's entry
+// too: who, what, before and after.
 
-import { type Channel, hostChannel, networkChannel } from "../../shared/model/record.ts";
+import { type Channel, hostChannel, networkChannel, routerChannel } from "../../shared/model/record.ts";
 import type { ResourceRef } from "./resource.ts";
 
-export type ChangeAction = "create" | "change" | "delete" | "move";
+/** `prepare` and `abandon` are of a move in two phases, whose activation is a `move`. */
+export type ChangeAction = "create" | "change" | "delete" | "move" | "prepare" | "abandon";
 
 export type ChangeRecord = {
   id: string;
@@ -26,10 +28,16 @@ export function placeOf(ref: ResourceRef): { channels: Channel[]; key?: string }
       return { channels: [networkChannel(ref.network)], key: `endpoint/${ref.id}` };
     case "network":
       return { channels: [networkChannel(ref.id)], key: "network" };
+    case "router":
+      return { channels: [routerChannel(ref.id)], key: "router" };
+    case "prefix":
+      return { channels: [routerChannel(ref.router)], key: `prefix/${ref.id}` };
     case "host":
       return { channels: [hostChannel(ref.id)], key: "host" };
     case "tenant":
     case "site":
+    case "fabric-peer":
+    case "vni-pool":
       return { channels: [] };
   }
 }

@@ -1,117 +1,235 @@
-// Endpoints: one MAC on a network, at a port of a host. MAC and addresses are unique in the network; a move raises the
-// mobility sequence (RFC 7432 section 15).
+// Endpoints: one MAC on a network, at a port of a host. MAC and addresses are unique in the network, and a port serves
+// endpoints of one network. A move raises the mobility sequence (RFC 7432 section 15); moves are endpoint-move.ts.
 
-import type { IpAddress } from "../../shared/address/ip.ts";
-import { canonicalJson } from "../../shared/message/digest.ts";
-import { Endpoint, type Host, type Network } from "../../shared/model/resource.ts";
-import { type ChangeEndpoint, type CreateEndpoint, type MoveEndpoint, mergePatch } from "./command.ts";
-import { parentRefusal, planChange, planCreate, planDelete, planNothing, requireLive } from "./plan.ts";
+import { type IpAddress, isIpv4 } from "../../shared/address/ip.ts";
+import { type Allocate, Endpoint, type Host, type Network } from "../../shared/model/resource.ts";
+import { type ChangeEndpoint, type CreateEndpoint, same, wanted } from "./command.ts";
+import type { ChangeAction } from "./change.ts";
+import { type Content, parentRefusal, planChange, planCreate, planDelete, planNothing, requireLive } from "./plan.ts";
+import type { Refusal } from "./refusal.ts";
 import type { Held, Live } from "./resource.ts";
 import { addressRefusals } from "./subnet.ts";
-import { type Context, type Decision, refuse, type Write } from "./write.ts";
+import { type Context, type Decision, type PortUse, refuse, refuseAny, type Write } from "./write.ts";
 
-export function createEndpoint(
-  facts: { network: Held<Network>; host: Held<Host>; endpoint: Held<Endpoint> },
-  command: CreateEndpoint,
-  context: Context,
-): Decision<Endpoint> {
+/** A free address of each family that one was asked of; absent: none is left. */
+export type FreeAddresses = { ipv4?: IpAddress; ipv6?: IpAddress };
+
+export type EndpointFacts = {
+  network: Held<Network>;
+  endpoint: Held<Endpoint>;
+  /** The hosts that it is to be on. */
+  hosts: Readonly<Record<string, Held<Host>>>;
+  /** Who uses the ports that it has, by `portName`. */
+  ports: Readonly<Record<string, PortUse | undefined>>;
+  free: FreeAddresses;
+  /** Those of the hosts that reported that they know no VRFs; looked at for a router's network only. */
+  withoutVrf: readonly string[];
+};
+
+/** The name of a port among facts. */
+export function portName({ host, port }: Place): string {
+  return `${host} ${port}`;
+}
+
+export function createEndpoint(facts: EndpointFacts, command: CreateEndpoint, context: Context): Decision<Endpoint> {
   const ref = endpointRef(command);
   const network = requireLive({ kind: "network", id: command.network }, facts.network);
   if ("refusals" in network) return network;
   if (facts.endpoint.state === "live") return refuse({ kind: "id-taken", ref });
-  const host = { kind: "host", id: command.host } as const;
-  const missing = parentRefusal("host", host, facts.host);
-  const [first, ...more] = [...(missing ? [missing] : []), ...newAddressRefusals(command.ips, network)];
-  if (first) return refuse(first, ...more);
+  const { allocate, ...given } = command;
+  const ips = chooseIps(given.ips, [], allocate, { network, free: facts.free });
+  const content = { ...given, ips: ips.all, mobility: 0 };
+  const places = placeWrites(facts, [], content);
+  const refused = refuseAny([...places.refusals, ...ips.refusals, ...newAddressRefusals(ips.all, network)]);
+  if (refused) return refused;
   const writes: Write[] = [
-    requireNetwork(network, command.ips),
-    { write: "require", ref: host },
+    requireNetwork(network, ips.all),
+    { write: "room", tenant: network.resource.tenant, mode: "take", rooms: { endpoints: 1 } },
     { write: "claim", guard: { kind: "mac", network: command.network, mac: command.mac }, owner: command.id },
-    ...command.ips.map((ip) => addressWrite("claim", command, ip)),
-    { write: "link", index: hostIndex(command, command.host) },
+    ...ips.all.map((ip) => claimAddress(command, ip, ips.allocated.includes(ip))),
+    ...places.writes,
   ];
-  return planCreate({ ref, held: facts.endpoint, content: { ...command, mobility: 0 } }, writes, context);
+  return planCreate({ ref, held: facts.endpoint, content }, writes, context);
 }
 
-export function changeEndpoint(
-  facts: { network: Held<Network>; endpoint: Held<Endpoint> },
-  command: ChangeEndpoint,
-  context: Context,
-): Decision<Endpoint> {
+/** By a put, to another host too: that is a move. */
+export function changeEndpoint(facts: EndpointFacts, command: ChangeEndpoint, context: Context): Decision<Endpoint> {
   const network = requireLive({ kind: "network", id: command.network }, facts.network);
   if ("refusals" in network) return network;
   const ref = endpointRef(command);
   const live = requireLive(ref, facts.endpoint);
   if ("refusals" in live) return live;
   const before = live.resource;
-  const after = Endpoint.parse(mergePatch(before, command.patch));
-  if (canonicalJson(after) === canonicalJson(before)) return planNothing(before);
+  const { put } = command;
+  const ips = put && chooseIps(put.ips, before.ips, put.allocate, { network, free: facts.free });
+  const wish = put && ips ? { put: { ...put, ips: ips.all } } : { patch: command.patch };
+  const change = wanted(before, wish, { schema: Endpoint, fixed: ["network", "mac"], own: ["mobility", "next"] });
+  if ("refusals" in change) return change;
+  const moved = change.after.host !== before.host;
+  if (moved && before.next) return refuse({ kind: "move-prepared", ref, host: before.next.host });
+  const after = moved ? { ...change.after, mobility: before.mobility + 1 } : change.after;
+  if (same(after, before)) return planNothing(before);
   const added = after.ips.filter((ip) => !before.ips.includes(ip));
   const removed = before.ips.filter((ip) => !after.ips.includes(ip));
-  const refusals = newAddressRefusals(after.ips, network);
+  const places = placeWrites(facts, placesOf(before), after);
   // An address that the endpoint has already may be what a change of subnets under way is about to trip over.
-  const [first, ...more] = refusals.filter((refusal) => !("ip" in refusal) || added.includes(refusal.ip));
-  if (first) return refuse(first, ...more);
+  const addresses = newAddressRefusals(after.ips, network).filter(
+    (refusal) => !("ip" in refusal) || added.includes(refusal.ip),
+  );
+  const refused = refuseAny([...places.refusals, ...(ips?.refusals ?? []), ...addresses]);
+  if (refused) return refused;
   const writes: Write[] = [
     requireNetwork(network, added),
-    ...added.map((ip) => addressWrite("claim", command, ip)),
-    ...removed.map((ip) => addressWrite("release", command, ip)),
+    ...added.map((ip) => claimAddress(command, ip, ips?.allocated.includes(ip) ?? false)),
+    ...removed.map((ip) => releaseAddress(command, ip)),
+    ...places.writes,
   ];
-  return planChange({ ref, live, content: after }, writes, context);
-}
-
-/** To another host, at `port` there or the same name. To the host it is on: a change of port at most, and no move. */
-export function moveEndpoint(
-  facts: { endpoint: Held<Endpoint>; host: Held<Host> },
-  command: MoveEndpoint,
-  context: Context,
-): Decision<Endpoint> {
-  const ref = endpointRef(command);
-  const live = requireLive(ref, facts.endpoint);
-  if ("refusals" in live) return live;
-  const before = live.resource;
-  const { host, port = before.port } = command;
-  const target = { kind: "host", id: host } as const;
-  const missing = parentRefusal("host", target, facts.host);
-  if (missing) return refuse(missing);
-  if (host === before.host) {
-    if (port === before.port) return planNothing(before);
-    return planChange({ ref, live, content: { ...before, port } }, [], context);
-  }
-  const content = { ...before, host, port, mobility: before.mobility + 1 };
-  const writes: Write[] = [
-    { write: "require", ref: target },
-    { write: "unlink", index: hostIndex(command, before.host) },
-    { write: "link", index: hostIndex(command, host) },
-  ];
-  return planChange({ ref, live, content, action: "move" }, writes, context);
+  return planChange({ ref, live, content: after, action: moved ? "move" : "change" }, writes, context);
 }
 
 export function deleteEndpoint(
-  facts: { endpoint: Held<Endpoint> },
-  command: { network: string; id: string },
+  facts: Pick<EndpointFacts, "network" | "endpoint" | "ports">,
+  command: Identity,
   context: Context,
 ): Decision<Endpoint> {
   const ref = endpointRef(command);
   const live = requireLive(ref, facts.endpoint);
   if ("refusals" in live) return live;
-  const { mac, ips, host } = live.resource;
+  const { mac, ips } = live.resource;
+  const places = placeWrites({ ...facts, hosts: {}, withoutVrf: [] }, placesOf(live.resource), {
+    ...live.resource,
+    places: [],
+  });
+  const { network } = facts;
   const writes: Write[] = [
     { write: "release", guard: { kind: "mac", network: command.network, mac }, owner: command.id },
-    ...ips.map((ip) => addressWrite("release", command, ip)),
-    { write: "unlink", index: hostIndex(command, host) },
+    ...ips.map((ip) => releaseAddress(command, ip)),
+    ...places.writes,
+    ...(network.state === "live"
+      ? [{ write: "room", tenant: network.resource.tenant, mode: "shift", rooms: { endpoints: -1 } } as const]
+      : []),
   ];
   return planDelete({ ref, live }, writes, context);
 }
 
-type Identity = { network: string; id: string };
+/** The next version of an endpoint at other places: what a move's steps have in common. */
+export function replaceEndpoint(
+  facts: Omit<EndpointFacts, "free">,
+  subject: { live: Live<Endpoint>; content: Content<"endpoint">; action: ChangeAction },
+  context: Context,
+): Decision<Endpoint> {
+  const { live, content, action } = subject;
+  const places = placeWrites(facts, placesOf(live.resource), content);
+  const refused = refuseAny(places.refusals);
+  if (refused) return refused;
+  return planChange({ ref: endpointRef(content), live, content, action }, places.writes, context);
+}
 
-function endpointRef({ network, id }: Identity) {
+export type Identity = { network: string; id: string };
+export type Place = { host: string; port: string };
+
+export function endpointRef({ network, id }: Identity) {
   return { kind: "endpoint", network, id } as const;
 }
 
-function addressWrite(write: "claim" | "release", { network, id }: Identity, ip: IpAddress): Write {
-  return { write, guard: { kind: "ip", network, ip }, owner: id };
+/** Where an endpoint is, and where it is about to move. */
+export function placesOf({ host, port, next }: Pick<Endpoint, "host" | "port" | "next">): Place[] {
+  return [{ host, port }, ...(next ? [{ host: next.host, port: next.port }] : [])];
+}
+
+type Placed = Identity & Pick<Endpoint, "host" | "port" | "next"> & { places?: Place[] };
+
+/** What taking up new places and leaving old ones writes, and what speaks against it. */
+function placeWrites(
+  facts: Omit<EndpointFacts, "free" | "endpoint">,
+  before: readonly Place[],
+  after: Placed,
+): { writes: Write[]; refusals: Refusal[] } {
+  const now = after.places ?? placesOf(after);
+  const isIn = (places: readonly Place[], place: Place) =>
+    places.some(({ host, port }) => host === place.host && port === place.port);
+  const taken = now.filter((place) => !isIn(before, place));
+  const left = before.filter((place) => !isIn(now, place));
+  const [hostsBefore, hostsNow] = [hostsOf(before), hostsOf(now)];
+  const newHosts = hostsNow.filter((host) => !hostsBefore.includes(host));
+  const router = facts.network.state === "live" ? facts.network.resource.router : undefined;
+  const refusals = newHosts.flatMap((host): Refusal[] => {
+    const held = facts.hosts[host] ?? { state: "absent" };
+    const missing = parentRefusal("host", { kind: "host", id: host }, held);
+    if (missing) return [missing];
+    if (router === undefined || !facts.withoutVrf.includes(host)) return [];
+    return [{ kind: "no-vrf", field: "host", router, hosts: [host] }];
+  });
+  const writes: Write[] = [
+    ...newHosts.map((host): Write => ({ write: "require", ref: { kind: "host", id: host } })),
+    ...newHosts.map((host): Write => ({ write: "link", index: hostIndex(after, host) })),
+    ...hostsBefore
+      .filter((host) => !hostsNow.includes(host))
+      .map((host): Write => ({ write: "unlink", index: hostIndex(after, host) })),
+  ];
+  for (const { host, port } of taken) {
+    writes.push({ write: "take-port", host, port, network: after.network, endpoints: 1 });
+  }
+  for (const { host, port } of left) {
+    const expected = facts.ports[portName({ host, port })];
+    if (expected?.network === after.network) writes.push({ write: "leave-port", host, port, expected });
+  }
+  return { writes, refusals };
+}
+
+function hostsOf(places: readonly Place[]): string[] {
+  return [...new Set(places.map(({ host }) => host))];
+}
+
+const FAMILIES = ["ipv4", "ipv6"] as const;
+
+/** The addresses given, and of each family that one was asked of and none given, the one it has or a free one. */
+function chooseIps(
+  given: readonly IpAddress[],
+  held: readonly IpAddress[],
+  allocate: Allocate | undefined,
+  { network, free }: { network: Live<Network>; free: FreeAddresses },
+): { all: IpAddress[]; allocated: IpAddress[]; refusals: Refusal[] } {
+  const all = [...given];
+  const allocated: IpAddress[] = [];
+  const refusals: Refusal[] = [];
+  for (const family of FAMILIES) {
+    const wish = allocate?.[family];
+    const field = `allocate.${family}`;
+    if (wish === undefined) continue;
+    if (wish !== true && !network.resource.subnets.includes(wish)) {
+      refusals.push({ kind: "not-whole", field, reason: "must be true or a subnet of the network" });
+      continue;
+    }
+    if (wish !== true && isIpv4Text(wish) !== (family === "ipv4")) {
+      refusals.push({ kind: "not-whole", field, reason: `must be an ${family === "ipv4" ? "IPv4" : "IPv6"} subnet` });
+      continue;
+    }
+    if (given.some((ip) => isIpv4(ip) === (family === "ipv4"))) continue;
+    const kept = held.filter((ip) => isIpv4(ip) === (family === "ipv4"));
+    const fresh = free[family];
+    all.push(...kept);
+    if (kept.length > 0) continue;
+    if (fresh === undefined) {
+      refusals.push({ kind: "subnets-exhausted", field });
+      continue;
+    }
+    all.push(fresh);
+    allocated.push(fresh);
+  }
+  return { all, allocated, refusals };
+}
+
+function isIpv4Text(prefix: string): boolean {
+  return !prefix.includes(":");
+}
+
+function claimAddress({ network, id }: Identity, ip: IpAddress, allocated: boolean): Write {
+  return { write: "claim", guard: { kind: "ip", network, ip }, owner: id, ...(allocated ? { allocated } : {}) };
+}
+
+function releaseAddress({ network, id }: Identity, ip: IpAddress): Write {
+  return { write: "release", guard: { kind: "ip", network, ip }, owner: id };
 }
 
 function hostIndex({ network, id }: Identity, host: string) {

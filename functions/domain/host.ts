@@ -1,9 +1,9 @@
 // Hosts: hypervisors. A VTEP address belongs to one host, for the host's life.
 
-import { canonicalJson } from "../../shared/message/digest.ts";
 import { isIpv4 } from "../../shared/address/ip.ts";
-import { Host, type Site } from "../../shared/model/resource.ts";
-import { type ChangeHost, type CreateHost, mergePatch } from "./command.ts";
+import { type FabricPeer, Host, type Site } from "../../shared/model/resource.ts";
+import { type ChangeHost, type CreateHost, same, wanted } from "./command.ts";
+import { asnRefusals } from "./fabric-peer.ts";
 import {
   type Children,
   parentRefusal,
@@ -15,18 +15,21 @@ import {
 } from "./plan.ts";
 import type { Refusal } from "./refusal.ts";
 import type { Held } from "./resource.ts";
-import { type Context, type Decision, refuse, type Write } from "./write.ts";
+import { type Context, type Decision, refuse, refuseAny, type Write } from "./write.ts";
+
+/** The ToRs of the host's site. */
+type Fabric = { fabric: readonly FabricPeer[] };
 
 export function createHost(
-  facts: { host: Held<Host>; site: Held<Site> },
+  facts: { host: Held<Host>; site: Held<Site> } & Fabric,
   command: CreateHost,
   context: Context,
 ): Decision<Host> {
   const ref = { kind: "host", id: command.id } as const;
   if (facts.host.state === "live") return refuse({ kind: "id-taken", ref });
   const site = { kind: "site", id: command.site } as const;
-  const [first, ...more] = [parentRefusal("site", site, facts.site), ...bgpRefusals(command)].filter(isRefusal);
-  if (first) return refuse(first, ...more);
+  const refused = refuseAny([parentRefusal("site", site, facts.site), ...bgpRefusals(command, facts)]);
+  if (refused) return refused;
   const writes: Write[] = [
     { write: "require", ref: site },
     { write: "claim", guard: { kind: "vtep", vtep: command.vtep }, owner: command.id },
@@ -35,20 +38,24 @@ export function createHost(
   return planCreate({ ref, held: facts.host, content: command }, writes, context);
 }
 
-export function changeHost(facts: { host: Held<Host> }, command: ChangeHost, context: Context): Decision<Host> {
+export function changeHost(
+  facts: { host: Held<Host> } & Fabric,
+  command: ChangeHost,
+  context: Context,
+): Decision<Host> {
   const ref = { kind: "host", id: command.id } as const;
   const live = requireLive(ref, facts.host);
   if ("refusals" in live) return live;
-  const merged = Host.safeParse(mergePatch(live.resource, command.patch));
-  if (!merged.success) return refuse({ kind: "required", field: merged.error.issues[0]?.path.join(".") ?? "bgp" });
-  const host = merged.data;
-  const [first, ...more] = bgpRefusals(host);
-  if (first) return refuse(first, ...more);
-  if (canonicalJson(host) === canonicalJson(live.resource)) return planNothing(live.resource);
+  const change = wanted(live.resource, command, { schema: Host, fixed: ["site", "vtep"] });
+  if ("refusals" in change) return change;
+  const host = change.after;
+  const refused = refuseAny(bgpRefusals(host, facts));
+  if (refused) return refused;
+  if (same(host, live.resource)) return planNothing(live.resource);
   return planChange({ ref, live, content: host }, [], context);
 }
 
-/** Refused while endpoints are on it. */
+/** Refused while endpoints are on it, or about to move to it. */
 export function deleteHost(
   facts: { host: Held<Host>; children: Children },
   command: { id: string },
@@ -62,7 +69,7 @@ export function deleteHost(
   return planDeleteOfParent({ ref, held: facts.host, children: facts.children }, writes, context);
 }
 
-function bgpRefusals(host: Pick<Host, "vtep" | "bgp">): Refusal[] {
+function bgpRefusals(host: Pick<Host, "vtep" | "bgp">, { fabric }: Fabric): Refusal[] {
   const { bgp, vtep } = host;
   if (!bgp) return [];
   const refusals: Refusal[] = [];
@@ -72,9 +79,5 @@ function bgpRefusals(host: Pick<Host, "vtep" | "bgp">): Refusal[] {
     if (seen.has(address)) refusals.push({ kind: "duplicate", field: `bgp.peers.${index}.address`, value: address });
     seen.add(address);
   });
-  return refusals;
-}
-
-function isRefusal(refusal: Refusal | undefined): refusal is Refusal {
-  return refusal !== undefined;
+  return [...refusals, ...asnRefusals(bgp, fabric)];
 }

@@ -9,7 +9,11 @@ const PREFIX: Record<ResourceKind, string> = {
   tenant: "ten",
   site: "site",
   host: "host",
+  "fabric-peer": "tor",
+  "vni-pool": "pool",
   network: "net",
+  router: "rtr",
+  prefix: "pfx",
   endpoint: "ep",
 };
 
@@ -37,6 +41,16 @@ export function createIds(random: Random): Ids {
 /** True for text of the form that `change` gives. */
 export function isChangeId(text: string): boolean {
   return /^[0-9a-hjkmnp-tv-z]{26}$/.test(text);
+}
+
+/** The time in a change's id, ms since the epoch. */
+export function changeTime(id: string): number {
+  return Array.from(id.slice(0, 10)).reduce((ms, digit) => ms * 32 + ALPHABET.indexOf(digit), 0);
+}
+
+/** The smallest id of that time: all changes from then on are not below it. */
+export function firstChangeAt(nowMs: number): string {
+  return formatTime(nowMs) + "0".repeat(16);
 }
 
 /** Ten characters: 50 bits, of which a time until the year 10889 fills 48. */

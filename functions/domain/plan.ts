@@ -1,6 +1,7 @@
 // The parts that every plan is made of: the stamped new version of a resource with its change record, its tombstone, and
 // the looks at a held resource that every decision begins with.
 
+import { withoutSecrets } from "./audit.ts";
 import type { ChangeAction, ChangeRecord } from "./change.ts";
 import { placeOf } from "./change.ts";
 import type { Refusal } from "./refusal.ts";
@@ -22,7 +23,7 @@ export function planCreate<K extends ResourceKind>(
   const resource = stamp<K>(content, { version, createdAt: context.at, updatedAt: context.at, change: context.change });
   const expected = held.state === "absent" ? held : { state: held.state, version: held.version };
   return assemble(
-    { ref, resource, action: "create" },
+    { ref, resource, action: "create", context },
     { write: "resource", ref, expected, resource, deleted: false },
     writes,
   );
@@ -37,7 +38,11 @@ export function planChange<K extends ResourceKind>(
   const { ref, live, content, action = "change" } = subject;
   const resource = stampNext<K>(live, content, context);
   const expected = expectLive(live, context);
-  return assemble({ ref, resource, action }, { write: "resource", ref, expected, resource, deleted: false }, writes);
+  return assemble(
+    { ref, resource, before: live.resource, action, context },
+    { write: "resource", ref, expected, resource, deleted: false },
+    writes,
+  );
 }
 
 /** The tombstone of a live resource. */
@@ -50,12 +55,12 @@ export function planDelete<K extends ResourceKind>(
   const resource = stampNext<K>(live, live.resource, context);
   const expected = expectLive(live, context);
   const tombstone: Write = { write: "resource", ref, expected, resource, deleted: true };
-  return assemble({ ref, resource, action: "delete" }, tombstone, writes);
+  return assemble({ ref, resource, before: live.resource, action: "delete", context }, tombstone, writes);
 }
 
 /** The resource as it is: nothing to write. */
 export function planNothing<T>(resource: T): Plan<T> {
-  return { kind: "plan", resource, writes: [] };
+  return { kind: "plan", effect: "none", resource, writes: [] };
 }
 
 /** The resource to change, or the refusal if it is not there or on its way out. */
@@ -106,12 +111,26 @@ function expectLive(live: Live<Stamped>, context: Context) {
 }
 
 function assemble<T extends Stamped>(
-  done: { ref: ResourceRef; resource: T; action: ChangeAction },
+  done: { ref: ResourceRef; resource: T; before?: T; action: ChangeAction; context: Context },
   main: Write,
   writes: Write[],
 ): Plan<T> {
-  const { ref, resource, action } = done;
+  const { ref, resource, before, action, context } = done;
   const { change: id, version, updatedAt: at } = resource;
   const change: ChangeRecord = { id, resource: ref, action, ...placeOf(ref), version, at };
-  return { kind: "plan", resource, writes: [main, ...writes, { write: "record", change }] };
+  const audit = {
+    outcome: "done" as const,
+    actor: context.actor,
+    action,
+    resource: ref,
+    ...(before === undefined ? {} : { before: withoutSecrets(before) }),
+    ...(action === "delete" ? {} : { after: withoutSecrets(resource) }),
+  };
+  const trail: Write = { write: "trail", ref, change: id, at };
+  return {
+    kind: "plan",
+    effect: action,
+    resource,
+    writes: [main, ...writes, { write: "record", change, audit }, trail],
+  };
 }

@@ -1,15 +1,52 @@
 // How the domain speaks of resources: by reference, and as what the store holds under a reference.
 
 import type { Prefix } from "../../shared/address/prefix.ts";
-import type { Endpoint, Host, Network, Site, Tenant } from "../../shared/model/resource.ts";
+import type {
+  Endpoint,
+  FabricPeer,
+  Host,
+  Network,
+  Router,
+  RouterPrefix,
+  Site,
+  Tenant,
+  VniPool,
+} from "../../shared/model/resource.ts";
 
-export type ResourceOf = { tenant: Tenant; site: Site; host: Host; network: Network; endpoint: Endpoint };
+export type ResourceOf = {
+  tenant: Tenant;
+  site: Site;
+  host: Host;
+  "fabric-peer": FabricPeer;
+  "vni-pool": VniPool;
+  network: Network;
+  router: Router;
+  prefix: RouterPrefix;
+  endpoint: Endpoint;
+};
 export type ResourceKind = keyof ResourceOf;
 
-/** Names one resource; an endpoint's id is unique in its network only. */
+/** Kinds whose ids are unique by themselves. */
+export const TOP_KINDS = ["tenant", "site", "host", "fabric-peer", "vni-pool", "network", "router"] as const;
+export type TopKind = (typeof TOP_KINDS)[number];
+
+/** Names one resource; an endpoint's id is unique in its network only, a prefix's in its router. */
 export type ResourceRef =
-  | { kind: "tenant" | "site" | "host" | "network"; id: string }
-  | { kind: "endpoint"; network: string; id: string };
+  | { kind: TopKind; id: string }
+  | { kind: "endpoint"; network: string; id: string }
+  | { kind: "prefix"; router: string; id: string };
+
+/** One word for a reference, as people read it: `network/web`, `endpoint/web/vm1`, `prefix/core/default`. */
+export function refText(ref: ResourceRef): string {
+  switch (ref.kind) {
+    case "endpoint":
+      return `endpoint/${ref.network}/${ref.id}`;
+    case "prefix":
+      return `prefix/${ref.router}/${ref.id}`;
+    default:
+      return `${ref.kind}/${ref.id}`;
+  }
+}
 
 /** A live resource. A fence keeps children out while its emptiness, or their fit, is looked at. */
 export type Live<T> = {

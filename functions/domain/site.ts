@@ -1,7 +1,7 @@
-// Sites: data centres, each with hosts that share a fabric.
+// Sites: data centres, each with hosts and ToRs that share a fabric.
 
-import type { Site } from "../../shared/model/resource.ts";
-import type { ChangeSite, CreateSite } from "./command.ts";
+import { Site } from "../../shared/model/resource.ts";
+import { type ChangeSite, type CreateSite, same, wanted } from "./command.ts";
 import { type Children, planChange, planCreate, planDeleteOfParent, planNothing, requireLive } from "./plan.ts";
 import type { Held } from "./resource.ts";
 import { type Context, type Decision, refuse } from "./write.ts";
@@ -18,12 +18,13 @@ export function changeSite(facts: Facts, command: ChangeSite, context: Context):
   const ref = { kind: "site", id: command.id } as const;
   const live = requireLive(ref, facts.site);
   if ("refusals" in live) return live;
-  const { name = live.resource.name } = command.patch;
-  if (name === live.resource.name) return planNothing(live.resource);
-  return planChange({ ref, live, content: { ...live.resource, name } }, [], context);
+  const change = wanted(live.resource, command, { schema: Site, fixed: [] });
+  if ("refusals" in change) return change;
+  if (same(change.after, live.resource)) return planNothing(live.resource);
+  return planChange({ ref, live, content: change.after }, [], context);
 }
 
-/** Refused while it has hosts. */
+/** Refused while it has hosts or fabric peers. */
 export function deleteSite(
   facts: Facts & { children: Children },
   command: { id: string },

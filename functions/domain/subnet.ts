@@ -28,6 +28,42 @@ export function addressRefusal(field: string, ip: IpAddress, subnets: readonly P
   return role && { kind: "ip-reserved", field, ip, subnet, role };
 }
 
+/** What is wrong with a network's gateways: each is inside a subnet, and no two are in one. */
+export function gatewayRefusals(network: {
+  subnets: readonly Prefix[];
+  gateways?: readonly IpAddress[] | undefined;
+}): Refusal[] {
+  const { subnets, gateways = [] } = network;
+  const homes = gateways.map((ip) => subnets.find((subnet) => prefixContains(subnet, ip)));
+  return gateways.flatMap((ip, index): Refusal[] => {
+    const field = `gateways.${index}`;
+    const subnet = homes[index];
+    if (!subnet) return [{ kind: "gateway-outside-subnets", field, ip }];
+    if (homes.indexOf(subnet) < index) return [{ kind: "second-gateway", field, ip, subnet }];
+    const reserved = addressRefusal(field, ip, subnets);
+    return reserved ? [reserved] : [];
+  });
+}
+
+/** The first and last address that an endpoint of the subnet may have. */
+export function usableRange(subnet: Prefix): { first: IpAddress; last: IpAddress } {
+  const base = prefixAddress(subnet);
+  const last = lastAddress(base, prefixLength(subnet));
+  // The first address of an IPv6 subnet is its routers' anycast address (RFC 4291 2.6.1), not to be given away.
+  if (!isIpv4(base)) return { first: prefixLength(subnet) <= 126 ? step(base, 1) : base, last };
+  return hasReserved(subnet) ? { first: step(base, 1), last: step(last, -1) } : { first: base, last };
+}
+
+function step(ip: IpAddress, by: 1 | -1): IpAddress {
+  const octets = ipToOctets(ip);
+  for (let i = octets.length - 1; i >= 0; i--) {
+    const octet = (octets[i] as number) + by;
+    octets[i] = octet & 0xff;
+    if (octet >= 0 && octet <= 0xff) break;
+  }
+  return ipFromOctets(octets);
+}
+
 /** What is wrong with a network's subnets among themselves. */
 export function subnetRefusals(subnets: readonly Prefix[]): Refusal[] {
   return subnets.flatMap((subnet, index) => {

@@ -106,17 +106,25 @@ function hostBody(host: Host): HostRecord {
 }
 
 function networkBody(network: Network): NetworkRecord {
-  const { tenant, name, vni, subnets, mtuBytes, routeTargets } = network;
+  const { tenant, name, vni, subnets, mtuBytes, routeTargets, router, gateways, learning, stormPacketsPerSec } =
+    network;
   return {
     tenant,
     name,
     vni,
     subnets,
-    ...(mtuBytes === undefined ? {} : { mtuBytes }),
-    ...(routeTargets === undefined ? {} : { routeTargets }),
+    ...given({ mtuBytes, routeTargets, router, gateways, learning, stormPacketsPerSec }),
   };
 }
 
-function endpointBody({ host, mac, ips, port, mobility }: Endpoint): EndpointRecord {
-  return { host, mac, ips, port, mobility };
+function endpointBody(endpoint: Endpoint): EndpointRecord {
+  const { host, mac, ips, port, mobility, allowedAddresses, portSecurity, isolated, promiscuous } = endpoint;
+  const next = endpoint.next && { host: endpoint.next.host, port: endpoint.next.port };
+  return { host, mac, ips, port, mobility, ...given({ allowedAddresses, portSecurity, isolated, promiscuous, next }) };
+}
+
+/** Only the members that are there: an absent one is absent in the record, whose canonical form is hashed. */
+function given<T extends object>(members: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  const entries = Object.entries(members).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], undefined> };
 }

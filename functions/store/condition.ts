@@ -5,7 +5,11 @@ import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import { marshall } from "@aws-sdk/util-dynamodb";
 
 /** A sub-condition over one attribute; `value` is undefined where it compares with nothing. */
-export type Condition = { attribute: string; operator: "=" | "exists" | "not-exists"; value?: unknown };
+export type Condition = {
+  attribute: string;
+  operator: "=" | ">=" | "absent-or=" | "exists" | "not-exists";
+  value?: unknown;
+};
 
 export const isAbsent: Condition = { attribute: "pk", operator: "not-exists" };
 export const isPresent: Condition = { attribute: "pk", operator: "exists" };
@@ -35,6 +39,19 @@ export function narrowingIs(subnets: readonly string[]): Condition {
   return { attribute: "narrowing", operator: "=", value: subnets };
 }
 
+/** A number that is at least so much. */
+export function atLeast(attribute: string, value: number): Condition {
+  return { attribute, operator: ">=", value };
+}
+
+export function absentOr(attribute: string, value: unknown): Condition {
+  return { attribute, operator: "absent-or=", value };
+}
+
+export function attributeIs(attribute: string, value: unknown): Condition {
+  return { attribute, operator: "=", value };
+}
+
 export type ConditionInput = {
   ConditionExpression: string;
   ExpressionAttributeNames: Record<string, string>;
@@ -48,9 +65,10 @@ export function allOf(...conditions: readonly [Condition, ...Condition[]]): Cond
   const terms = conditions.map(({ attribute, operator, value }, index) => {
     const name = `#c${index}`;
     names[name] = attribute;
-    if (operator !== "=") return `attribute_${operator.replace("-", "_")}(${name})`;
+    if (operator === "exists" || operator === "not-exists") return `attribute_${operator.replace("-", "_")}(${name})`;
     values[`:c${index}`] = value;
-    return `${name} = :c${index}`;
+    if (operator === "absent-or=") return `(attribute_not_exists(${name}) OR ${name} = :c${index})`;
+    return `${name} ${operator} :c${index}`;
   });
   const input = { ConditionExpression: terms.join(" AND "), ExpressionAttributeNames: names };
   return Object.keys(values).length === 0 ? input : { ...input, ExpressionAttributeValues: marshall(values) };

@@ -2,27 +2,37 @@
 // what is there. No rule of the domain and no clock; tombstones take their time from the change.
 
 import {
-  BatchGetItemCommand,
   ConditionalCheckFailedException,
   type DynamoDBClient,
-  GetItemCommand,
-  QueryCommand,
   TransactionCanceledException,
   TransactWriteItemsCommand,
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
 import { marshall } from "@aws-sdk/util-dynamodb";
-import type { Held, ResourceKind, ResourceOf } from "../domain/resource.ts";
+import type { ResourceKind, ResourceOf } from "../domain/resource.ts";
 import type { Fence, Write } from "../domain/write.ts";
+import { readAuditPage } from "./audit.ts";
 import { allOf, fencedBy, isNotBeingDeleted, isNotDeleted, versionIs } from "./condition.ts";
-import { type Item, readChange, readHeld } from "./item.ts";
-import { changeKey, type Key, listedKey, listRange, type Range, resourceKey } from "./key.ts";
+import { gapsBefore } from "./gaps.ts";
+import { readBook, readChange, readHeld, readMemo, readOwner, readPort, readRoom } from "./item.ts";
+import {
+  bookKey,
+  changeKey,
+  guardKey,
+  guardNumber,
+  listedKey,
+  listRange,
+  memoKey,
+  portKey,
+  resourceKey,
+  roomKey,
+  type Span,
+  spanRange,
+} from "./key.ts";
+import { createReader, skOf } from "./read.ts";
 import { type Pacing, withRetries } from "./retry.ts";
-import type { Committed, ListOf, Page, PageRequest, Store } from "./store.ts";
+import { type Committed, type ListOf, MAX_EXAMINED, type Page, type PageRequest, type Store } from "./store.ts";
 import { failedWrites, MAX_TRANSACTION_ITEMS, marshallKey, transactItem } from "./transaction.ts";
-
-/** BatchGetItem reads at most this many (a service limit). */
-const MAX_BATCH_KEYS = 100;
 
 /**
  * `requestToken` names one transaction, over its repetitions: 1 to 36 characters, never the same twice. Without it the
@@ -37,11 +47,7 @@ export type DynamoDbStoreOptions = {
 
 export function createDynamoDbStore(options: DynamoDbStoreOptions): Store {
   const { client, table: TableName, pacing, requestToken } = options;
-
-  async function getItem(key: Key): Promise<Item | undefined> {
-    const command = new GetItemCommand({ TableName, Key: marshallKey(key), ConsistentRead: true });
-    return (await withRetries(pacing, () => client.send(command))).Item;
-  }
+  const reader = createReader(options);
 
   async function commit(writes: readonly Write[]): Promise<Committed> {
     if (writes.length > MAX_TRANSACTION_ITEMS) throw new Error(`a transaction of ${writes.length} writes`);
@@ -106,86 +112,85 @@ export function createDynamoDbStore(options: DynamoDbStoreOptions): Store {
     }
   }
 
-  async function list<K extends ResourceKind>(list: ListOf<K>, page: PageRequest): Promise<Page<ResourceOf[K]>> {
-    const range = listRange(list);
-    const found: { position: string; resource: ResourceOf[K] }[] = [];
-    let start =
-      page.position === undefined ? undefined : marshallKey({ pk: range.pk, sk: range.prefix + page.position });
-    do {
-      const command = rangeQuery(TableName, range, page.limit + 1);
-      command.input.ExclusiveStartKey = start;
-      const { Items = [], LastEvaluatedKey } = await withRetries(pacing, () => client.send(command));
-      const items = range.holds === "resources" ? Items : await resourcesOf(list, Items);
-      Items.forEach((item, index) => {
-        const held: Held<ResourceOf[K]> = readHeld<K>(list.kind as K, items[index]);
-        const position = skOf(item).slice(range.prefix.length);
-        if (held.state === "live") found.push({ position, resource: held.resource });
-      });
-      start = LastEvaluatedKey as typeof start;
-    } while (start && found.length <= page.limit);
-    const shown = found.slice(0, page.limit);
-    const items = shown.map(({ resource }) => resource);
-    const next = found.length > page.limit ? shown.at(-1)?.position : undefined;
-    return next === undefined ? { items } : { items, next };
-  }
-
-  /** The resources of index items, in their order; undefined where one was deleted in the meantime. */
-  async function resourcesOf(list: ListOf<ResourceKind>, indexItems: readonly Item[]): Promise<(Item | undefined)[]> {
-    const keys = indexItems.map((item) => listedKey(list, skOf(item)));
-    const byKey = new Map<string, Item>();
-    for (let i = 0; i < keys.length; i += MAX_BATCH_KEYS) {
-      for (const item of await batchGet(keys.slice(i, i + MAX_BATCH_KEYS))) byKey.set(keyText(item), item);
+  async function list<K extends ResourceKind>(
+    list: ListOf<K>,
+    page: PageRequest,
+    keep: (resource: ResourceOf[K]) => boolean = () => true,
+  ): Promise<Page<ResourceOf[K]>> {
+    const { pk, prefix, holds } = listRange(list);
+    const items: ResourceOf[K][] = [];
+    let last = page.position;
+    for (let examined = 0; examined < MAX_EXAMINED; ) {
+      const limit = Math.min(page.limit + 1, MAX_EXAMINED);
+      const after = last === undefined ? {} : { after: prefix + last };
+      const found = await reader.query({ pk, prefix, limit, notDeleted: holds === "resources", ...after });
+      const resources =
+        holds === "resources" ? found.items : await reader.many(found.items.map((item) => listedKey(list, skOf(item))));
+      for (const [index, item] of found.items.entries()) {
+        const held = readHeld<K>(list.kind as K, resources[index]);
+        if (held.state === "live" && keep(held.resource)) {
+          if (items.length === page.limit) return last === undefined ? { items } : { items, next: last };
+          items.push(held.resource);
+        }
+        last = skOf(item).slice(prefix.length);
+      }
+      if (found.next === undefined) return { items };
+      last = found.next.slice(prefix.length);
+      // Filtered-out items are read too: at least one page's worth.
+      examined += Math.max(found.items.length, limit);
     }
-    return keys.map((key) => byKey.get(keyText(marshallKey(key))));
+    return last === undefined ? { items } : { items, next: last };
   }
 
-  async function batchGet(keys: readonly Key[]): Promise<Item[]> {
-    const items: Item[] = [];
-    let Keys: Item[] = keys.map(marshallKey);
-    await withRetries(pacing, async () => {
-      const command = new BatchGetItemCommand({ RequestItems: { [TableName]: { Keys, ConsistentRead: true } } });
-      const { Responses, UnprocessedKeys } = await client.send(command);
-      items.push(...(Responses?.[TableName] ?? []));
-      Keys = UnprocessedKeys?.[TableName]?.Keys ?? [];
-      if (Keys.length > 0) throw Object.assign(new Error("keys left over"), { name: "ThrottlingException" });
-    });
-    return items;
+  async function free(span: Span, want: number): Promise<bigint[]> {
+    const { pk, from, to, first, last } = spanRange(span);
+    const gaps: bigint[] = [];
+    let at = first;
+    let after: string | undefined;
+    do {
+      const page = await reader.query({ pk, from, to, keysOnly: true, ...(after === undefined ? {} : { after }) });
+      for (const item of page.items) {
+        const taken = guardNumber(skOf(item));
+        gaps.push(...gapsBefore(at, taken, want - gaps.length));
+        if (gaps.length === want) return gaps;
+        at = taken + 1n;
+      }
+      after = page.next;
+    } while (after !== undefined);
+    gaps.push(...gapsBefore(at, last + 1n, want - gaps.length));
+    return gaps;
+  }
+
+  async function used(span: Span): Promise<number> {
+    const { pk, from, to } = spanRange(span);
+    let total = 0;
+    let after: string | undefined;
+    do {
+      const page = await reader.query({ pk, from, to, count: true, ...(after === undefined ? {} : { after }) });
+      total += page.count;
+      after = page.next;
+    } while (after !== undefined);
+    return total;
   }
 
   return {
-    get: async (ref) => readHeld(ref.kind, await getItem(resourceKey(ref))),
-    list,
-    async change(id) {
-      const item = await getItem(changeKey(id));
-      return item && readChange(item);
+    get: async (ref) => readHeld(ref.kind, await reader.get(resourceKey(ref))),
+    async many(refs) {
+      const items = await reader.many(refs.map(resourceKey));
+      return refs.map((ref, index) => readHeld(ref.kind, items[index]));
     },
+    list,
+    change: async (id) => readChange(await reader.get(changeKey(id))),
+    owner: async (guard) => readOwner(await reader.get(guardKey(guard))),
+    free,
+    used,
+    ports: async (places) => (await reader.many(places.map(({ host, port }) => portKey(host, port)))).map(readPort),
+    book: async (router) => readBook(await reader.get(bookKey(router))),
+    room: async (tenant) => readRoom(await reader.get(roomKey(tenant))),
+    memo: async (id) => readMemo(await reader.get(memoKey(id))),
+    audit: (query, page) => readAuditPage(reader, query, page),
     commit,
     fence,
     unfence,
   };
-}
-
-function rangeQuery(TableName: string, { pk, prefix, holds }: Range, Limit: number): QueryCommand {
-  const filter = allOf(isNotDeleted);
-  return new QueryCommand({
-    TableName,
-    KeyConditionExpression: prefix === "" ? "#pk = :pk" : "#pk = :pk AND begins_with(#sk, :prefix)",
-    ExpressionAttributeNames: {
-      "#pk": "pk",
-      ...(prefix === "" ? {} : { "#sk": "sk" }),
-      ...(holds === "resources" ? filter.ExpressionAttributeNames : {}),
-    },
-    ExpressionAttributeValues: { ":pk": { S: pk }, ...(prefix === "" ? {} : { ":prefix": { S: prefix } }) },
-    ...(holds === "resources" ? { FilterExpression: filter.ConditionExpression } : {}),
-    Limit,
-    ConsistentRead: true,
-  });
-}
-
-function skOf(item: Item): string {
-  return item["sk"]?.S ?? "";
-}
-
-function keyText(item: Item): string {
-  return `${item["pk"]?.S} ${skOf(item)}`;
 }

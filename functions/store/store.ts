@@ -1,9 +1,12 @@
 // The store as the API needs it: facts read consistently, and lists of writes committed whole or not at all.
 // dynamodb.ts implements it. No rule of the domain is here.
 
+import type { AuditedChange, AuditedRefusal } from "../domain/audit.ts";
 import type { ChangeRecord } from "../domain/change.ts";
 import type { Held, ResourceKind, ResourceOf, ResourceRef } from "../domain/resource.ts";
-import type { Fence, Write } from "../domain/write.ts";
+import type { RouterBook } from "../domain/router-book.ts";
+import type { Fence, Guard, Memo, PortUse, RoomOf, Write } from "../domain/write.ts";
+import type { Span } from "./key.ts";
 
 /** A write whose condition did not hold; `owner` is whom a guard belongs to. Nothing was written. */
 export type Failed = { write: Write; owner?: string };
@@ -11,24 +14,56 @@ export type Failed = { write: Write; owner?: string };
 export type Committed = { kind: "committed" } | { kind: "failed"; failed: readonly [Failed, ...Failed[]] };
 
 /** Live resources in the order of their ids; those of a parent or, for endpoints, of a network, a host or both. */
-export type ListOf<K extends ResourceKind> = K extends "host"
-  ? { kind: "host"; site?: string }
-  : K extends "network"
-    ? { kind: "network"; tenant?: string }
-    : K extends "endpoint"
-      ? { kind: "endpoint"; network: string; host?: string } | { kind: "endpoint"; network?: undefined; host: string }
-      : { kind: K };
+export type ListOf<K extends ResourceKind> = K extends "host" | "fabric-peer"
+  ? { kind: K; site?: string }
+  : K extends "network" | "router"
+    ? { kind: K; tenant?: string }
+    : K extends "prefix"
+      ? { kind: K; router: string }
+      : K extends "endpoint"
+        ? { kind: K; network: string; host?: string } | { kind: K; network?: undefined; host: string }
+        : { kind: K };
 
 /** `position` is opaque: what a page's `next` gave, for the same list. */
 export type PageRequest = { limit: number; position?: string };
+/** `next` may be there with less than `limit` items, even none: there is more to look at. */
 export type Page<T> = { items: T[]; next?: string };
+
+/** How many resources a page looks at for those that `keep` wants; a filter that nothing passes must end too. */
+export const MAX_EXAMINED = 2000;
+
+/** An entry of the audit with its change's id and time. */
+export type AuditEntry = ({ id: string; at: string; version?: number } & AuditedChange) | AuditedRefusal;
+
+/** Ids of changes: at or after `from`, before `to`. `resource` as `refText` gives it. */
+export type AuditQuery = { resource?: string; actor?: string; from: string; to: string };
 
 export type Store = {
   /** What is held under the reference, tombstones included. */
   get<K extends ResourceKind>(ref: ResourceRef & { kind: K }): Promise<Held<ResourceOf[K]>>;
-  /** A page of at most `limit` items; `next` is present only if there are more. */
-  list<K extends ResourceKind>(list: ListOf<K>, page: PageRequest): Promise<Page<ResourceOf[K]>>;
+  /** The same of many of one kind, in their order. */
+  many<K extends ResourceKind>(refs: readonly (ResourceRef & { kind: K })[]): Promise<Held<ResourceOf[K]>[]>;
+  /** A page of at most `limit` items that `keep` wants; `next` is present only if there is more to look at. */
+  list<K extends ResourceKind>(
+    list: ListOf<K>,
+    page: PageRequest,
+    keep?: (resource: ResourceOf[K]) => boolean,
+  ): Promise<Page<ResourceOf[K]>>;
   change(id: string): Promise<ChangeRecord | undefined>;
+  /** Whom a guard belongs to. */
+  owner(guard: Guard): Promise<string | undefined>;
+  /** The least numbers of a span that no guard is of, at most `want`. */
+  free(span: Span, want: number): Promise<bigint[]>;
+  /** How many guards are in a span. */
+  used(span: Span): Promise<number>;
+  /** Who uses the ports, in their order. */
+  ports(places: readonly { host: string; port: string }[]): Promise<(PortUse | undefined)[]>;
+  book(router: string): Promise<RouterBook | undefined>;
+  /** What the tenant's quotas leave; negative if a quota was lowered under what is used. */
+  room(tenant: string): Promise<Record<RoomOf, number> | undefined>;
+  memo(id: { actor: string; key: string; part?: string }): Promise<Memo | undefined>;
+  /** The newest first. A page looks at a bounded number of days. */
+  audit(query: AuditQuery, page: PageRequest): Promise<Page<AuditEntry>>;
   /** All or nothing. */
   commit(writes: readonly Write[]): Promise<Committed>;
   /** Puts a fence up, in place of any other; false if the resource is no longer of that version. */

@@ -91,3 +91,22 @@ export const HoldTimeSec = z
 
 /** Overlay MTU in octets: 1280 (what IPv6 needs) to 9216. */
 export const MtuBytes = z.number().int().min(1280, "must be at least 1280").max(9216, "must be at most 9216");
+
+/** A label's name: 1..63 lower-case letters, digits and inner `.`, `_`, `-`, `/`. Never a name of Object's prototype. */
+export const LabelKey = z
+  .string()
+  .regex(
+    /^(?!constructor$)[a-z0-9]([a-z0-9._/-]{0,61}[a-z0-9])?$/,
+    "must be 1 to 63 lower-case letters, digits and inner . _ - /",
+  );
+
+/** A label's value: empty, or 1..63 letters, digits and inner `.`, `_`, `-`. */
+export const LabelValue = z
+  .string()
+  .regex(
+    /^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$/,
+    "must be empty or 1 to 63 letters, digits and inner . _ -",
+  );
+
+/** An annotation: up to 512 characters, no half surrogate pairs. */
+export const AnnotationValue = z.string().regex(/^[^\p{Cs}]{0,512}$/u, "must be at most 512 characters");

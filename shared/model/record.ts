@@ -2,7 +2,7 @@
 //
 //   net:<id>    network                the segment itself
 //               vtep/<host>            a host that has an endpoint here
-//               endpoint/<id>          one MAC and where it is
+//               endpoint/<id>          one MAC and where it is; "next": where it is about to move
 //   rtr:<id>    router                 the IP-VRF itself
 //               network/<id>           a network that it routes
 //               prefix/<id>            a static route
@@ -65,6 +65,11 @@ export const EndpointRecord = z.object({
   portSecurity: z.boolean().optional(),
   isolated: z.boolean().optional(),
   promiscuous: z.boolean().optional(),
+  /**
+   * A prepared move. That host carries the network and has port and guards ready, but announces nothing and gets no
+   * frames: `host` is where the endpoint is until the move is activated, which sets `host` and raises `mobility`.
+   */
+  next: z.object({ host: Slug, port: InterfaceName }).optional(),
 });
 export type EndpointRecord = z.infer<typeof EndpointRecord>;
 
@@ -78,7 +83,7 @@ export type CarriedNetworkRecord = z.infer<typeof CarriedNetworkRecord>;
 export const CarriedRouterRecord = z.object({});
 export type CarriedRouterRecord = z.infer<typeof CarriedRouterRecord>;
 
-/** A live record's content; which it is follows from its channel and key. */
+/** A live record's content; which it is follows from its channel and key. (A carried router's is as empty as a routed network's.) */
 export type RecordBody =
   | NetworkRecord
   | VtepRecord
@@ -87,8 +92,7 @@ export type RecordBody =
   | RoutedNetworkRecord
   | PrefixRecord
   | HostRecord
-  | CarriedNetworkRecord
-  | CarriedRouterRecord;
+  | CarriedNetworkRecord;
 
 /** Which kind of record a key names, with the id in it. */
 export type RecordKey =

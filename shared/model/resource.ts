@@ -3,12 +3,15 @@
 
 import * as z from "zod";
 import {
+  AnnotationValue,
   AsnField,
   DisplayName,
   HoldTimeSec,
   InterfaceName,
   IpField,
   Ipv4Field,
+  LabelKey,
+  LabelValue,
   MacField,
   MtuBytes,
   PrefixField,
@@ -30,10 +33,66 @@ export const Stored = z.object({
 });
 export type Stored = z.infer<typeof Stored>;
 
+const MAX_NOTES = 32;
+const atMost = `must be at most ${MAX_NOTES}`;
+
+/** What lists can be filtered by: at most 32, of short words. */
+export const Labels = z
+  .record(LabelKey, LabelValue)
+  .refine((labels) => Object.keys(labels).length <= MAX_NOTES, `${atMost} labels`);
+/** Free text that nothing reads: at most 32. */
+export const Annotations = z
+  .record(LabelKey, AnnotationValue)
+  .refine((annotations) => Object.keys(annotations).length <= MAX_NOTES, `${atMost} annotations`);
+
+const Noted = { labels: Labels.optional(), annotations: Annotations.optional() };
+/** In a merge patch a null removes one entry, or all of them. */
+const NotedPatch = {
+  labels: z.record(LabelKey, LabelValue.nullable()).nullable().optional(),
+  annotations: z.record(LabelKey, AnnotationValue.nullable()).nullable().optional(),
+};
+
+/** How many resources a tenant may have; what is absent is as the operator's default. */
+export const Quotas = z.strictObject({
+  networks: z.number().int().min(0).max(1_000_000).optional(),
+  routers: z.number().int().min(0).max(1_000_000).optional(),
+  endpoints: z.number().int().min(0).max(10_000_000).optional(),
+});
+export type Quotas = z.infer<typeof Quotas>;
+
 /** An owner of networks. */
-export const NewTenant = z.strictObject({ id: Slug.optional(), name: DisplayName });
+export const NewTenant = z.strictObject({
+  id: Slug.optional(),
+  name: DisplayName,
+  quotas: Quotas.optional(),
+  ...Noted,
+});
 /** A data centre: hosts that share a fabric. */
-export const NewSite = z.strictObject({ id: Slug.optional(), name: DisplayName });
+export const NewSite = z.strictObject({ id: Slug.optional(), name: DisplayName, ...Noted });
+
+/**
+ * A ToR: hosts of its site that have one of its addresses among their BGP peers are its neighbours. Its AS number is
+ * what those peers must say.
+ */
+export const NewFabricPeer = z.strictObject({
+  id: Slug.optional(),
+  site: Slug,
+  name: DisplayName.optional(),
+  asn: AsnField,
+  addresses: z.array(IpField).min(1, "must be at least 1 address").max(8, "must be at most 8 addresses"),
+  ...Noted,
+});
+
+/** VNIs to take the next free one from, for networks and routers alike. */
+export const NewVniPool = z.strictObject({
+  id: Slug.optional(),
+  name: DisplayName.optional(),
+  ranges: z
+    .array(z.strictObject({ from: VniField, to: VniField }))
+    .min(1, "must be at least 1 range")
+    .max(16, "must be at most 16 ranges"),
+  ...Noted,
+});
 
 /** A BGP neighbour of a host: a ToR. Its TCP MD5 key is no part of it: keys are files on the host. */
 export const BgpPeer = z
@@ -101,6 +160,7 @@ export const NewHost = z.strictObject({
   name: DisplayName.optional(),
   vtep: VtepField,
   bgp: HostBgp.optional(),
+  ...Noted,
 });
 
 export const RouteTargets = z.strictObject({
@@ -113,7 +173,9 @@ export const NewNetwork = z.strictObject({
   id: Slug.optional(),
   tenant: Slug,
   name: DisplayName,
-  vni: VniField,
+  /** Or, at the creation only, the pool that gives the next free one. */
+  vni: VniField.optional(),
+  vniPool: Slug.optional(),
   /** Endpoints' addresses must be inside one of these. Empty: any address. */
   subnets: z.array(PrefixField).max(8, "must be at most 8 subnets").default([]),
   /** Overlay MTU; the default follows from the underlay of each host. */
@@ -128,6 +190,7 @@ export const NewNetwork = z.strictObject({
   learning: z.boolean().optional(),
   /** Broadcast, unknown-unicast and multicast frames a second that a port may send; more are dropped. Default: no limit. */
   stormPacketsPerSec: z.number().int().min(1, "must be at least 1").max(10_000_000).optional(),
+  ...Noted,
 });
 
 /** A tenant's IP-VRF: it routes between its networks by an L3 VNI (symmetric IRB, RFC 9135 4.1). */
@@ -135,18 +198,27 @@ export const NewRouter = z.strictObject({
   id: Slug.optional(),
   tenant: Slug,
   name: DisplayName,
-  /** The L3 VNI; from the same space as networks' VNIs. */
-  vni: VniField,
+  /** The L3 VNI; from the same space as networks' VNIs. Or, at the creation only, the pool that gives one. */
+  vni: VniField.optional(),
+  vniPool: Slug.optional(),
   /** Default: `ASN:VNI` of the ASNs of the hosts that carry it and their ToRs. */
   routeTargets: RouteTargets.optional(),
+  ...Noted,
 });
 
 /** A static route of a router: `prefix` by way of a machine on one of its networks. */
-export const NewPrefix = z.strictObject({ id: Slug.optional(), prefix: PrefixField, nextHop: IpField });
+export const NewPrefix = z.strictObject({ id: Slug.optional(), prefix: PrefixField, nextHop: IpField, ...Noted });
 
 /** An address that an endpoint may send from besides its own, such as a virtual router's (VRRP). */
 export const AllowedAddress = z.strictObject({ ip: PrefixField, mac: MacField.optional() });
 export type AllowedAddress = z.infer<typeof AllowedAddress>;
+
+/** A free address, of any of the network's subnets of that family or of the one that is named. */
+export const Allocate = z.strictObject({
+  ipv4: z.union([z.literal(true), PrefixField]).optional(),
+  ipv6: z.union([z.literal(true), PrefixField]).optional(),
+});
+export type Allocate = z.infer<typeof Allocate>;
 
 /** One MAC on a network, at a port of a host. */
 export const NewEndpoint = z.strictObject({
@@ -154,6 +226,8 @@ export const NewEndpoint = z.strictObject({
   host: Slug,
   mac: MacField,
   ips: z.array(IpField).max(16, "must be at most 16 addresses").default([]),
+  /** Of each family that `ips` has none of, the next free address. */
+  allocate: Allocate.optional(),
   port: InterfaceName,
   name: DisplayName.optional(),
   /** What may be sent from the port besides the endpoint's own MAC and addresses. */
@@ -164,14 +238,38 @@ export const NewEndpoint = z.strictObject({
   isolated: z.boolean().optional(),
   /** Its port gets every frame of the network that passes this host, for a firewall or a probe. */
   promiscuous: z.boolean().optional(),
+  ...Noted,
 });
 
 /** Changes as JSON merge patches (RFC 7396): absent = keep, null = remove where the field is optional. */
-export const TenantPatch = z.strictObject({ name: DisplayName.optional() });
-export const SitePatch = z.strictObject({ name: DisplayName.optional() });
+export const TenantPatch = z.strictObject({
+  name: DisplayName.optional(),
+  quotas: z
+    .strictObject({
+      networks: Quotas.shape.networks.nullable(),
+      routers: Quotas.shape.routers.nullable(),
+      endpoints: Quotas.shape.endpoints.nullable(),
+    })
+    .nullable()
+    .optional(),
+  ...NotedPatch,
+});
+export const SitePatch = z.strictObject({ name: DisplayName.optional(), ...NotedPatch });
+export const FabricPeerPatch = z.strictObject({
+  name: DisplayName.nullable().optional(),
+  asn: AsnField.optional(),
+  addresses: NewFabricPeer.shape.addresses.optional(),
+  ...NotedPatch,
+});
+export const VniPoolPatch = z.strictObject({
+  name: DisplayName.nullable().optional(),
+  ranges: NewVniPool.shape.ranges.optional(),
+  ...NotedPatch,
+});
 export const HostPatch = z.strictObject({
   name: DisplayName.nullable().optional(),
   bgp: HostBgp.nullable().optional(),
+  ...NotedPatch,
 });
 export const NetworkPatch = z.strictObject({
   name: DisplayName.optional(),
@@ -182,11 +280,14 @@ export const NetworkPatch = z.strictObject({
   gateways: NewNetwork.shape.gateways.unwrap().nullable().optional(),
   learning: z.boolean().nullable().optional(),
   stormPacketsPerSec: NewNetwork.shape.stormPacketsPerSec.unwrap().nullable().optional(),
+  ...NotedPatch,
 });
 export const RouterPatch = z.strictObject({
   name: DisplayName.optional(),
   routeTargets: RouteTargets.nullable().optional(),
+  ...NotedPatch,
 });
+export const RouterPrefixPatch = z.strictObject({ nextHop: IpField.optional(), ...NotedPatch });
 export const EndpointPatch = z.strictObject({
   ips: z.array(IpField).max(16, "must be at most 16 addresses").optional(),
   port: InterfaceName.optional(),
@@ -195,6 +296,7 @@ export const EndpointPatch = z.strictObject({
   portSecurity: z.boolean().nullable().optional(),
   isolated: z.boolean().nullable().optional(),
   promiscuous: z.boolean().nullable().optional(),
+  ...NotedPatch,
 });
 /** A move to another host: the port there, default the same name. */
 export const EndpointMove = z.strictObject({ host: Slug, port: InterfaceName.optional() });
@@ -205,19 +307,28 @@ export const Site = z.object({ ...NewSite.shape, id: Slug, ...Stored.shape });
 export type Site = z.infer<typeof Site>;
 export const Host = z.object({ ...NewHost.shape, id: Slug, ...Stored.shape });
 export type Host = z.infer<typeof Host>;
-export const Network = z.object({ ...NewNetwork.shape, id: Slug, ...Stored.shape });
+export const FabricPeer = z.object({ ...NewFabricPeer.shape, id: Slug, ...Stored.shape });
+export type FabricPeer = z.infer<typeof FabricPeer>;
+export const VniPool = z.object({ ...NewVniPool.shape, id: Slug, ...Stored.shape });
+export type VniPool = z.infer<typeof VniPool>;
+const { vniPool: _, ...NetworkShape } = NewNetwork.shape;
+export const Network = z.object({ ...NetworkShape, id: Slug, vni: VniField, ...Stored.shape });
 export type Network = z.infer<typeof Network>;
-export const Router = z.object({ ...NewRouter.shape, id: Slug, ...Stored.shape });
+const { vniPool: __, ...RouterShape } = NewRouter.shape;
+export const Router = z.object({ ...RouterShape, id: Slug, vni: VniField, ...Stored.shape });
 export type Router = z.infer<typeof Router>;
 /** The field's word is prefix; `router` is the router it belongs to. */
 export const RouterPrefix = z.object({ ...NewPrefix.shape, id: Slug, router: Slug, ...Stored.shape });
 export type RouterPrefix = z.infer<typeof RouterPrefix>;
+const { allocate: ___, ...EndpointShape } = NewEndpoint.shape;
 export const Endpoint = z.object({
-  ...NewEndpoint.shape,
+  ...EndpointShape,
   id: Slug,
   network: Slug,
   /** Raised by every move: the sequence number of the MAC mobility community (RFC 7432 section 15). */
   mobility: z.number().int().min(0).max(0xffffffff),
+  /** A prepared move: where it goes when it is activated. `change` is the preparation's. */
+  next: z.strictObject({ host: Slug, port: InterfaceName, change: z.string() }).optional(),
   ...Stored.shape,
 });
 export type Endpoint = z.infer<typeof Endpoint>;

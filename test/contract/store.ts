@@ -14,6 +14,8 @@ export type StoreUnderTest = { store: Store; dump: () => Promise<string> };
 // Far ahead: an engine that removes expired items must not remove the tombstones of these tests.
 const STAMP = { version: 1, createdAt: "2100-01-01T00:00:00.000Z", updatedAt: "2100-01-01T00:00:00.000Z", change: "c" };
 const SUBNETS = ["10.0.0.0/24", "2001:db8::/64"].map((text) => parsePrefix(text) ?? never());
+/** Of the year 2100, as all here. */
+const CHANGE = "03r9ntv2000000000000000000";
 const VNI = parseVni(100) ?? never();
 
 export function storeContract(name: string, open: () => Promise<StoreUnderTest>): void {
@@ -216,7 +218,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
 
     test("change: recorded -> read back; its id again -> failed", async () => {
       const change = {
-        id: "c1",
+        id: CHANGE,
         resource: endpointRef("e1"),
         action: "move",
         channels: ["net:n1"],
@@ -224,9 +226,10 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
         version: 3,
         at: STAMP.updatedAt,
       } as const;
-      const record: Write = { write: "record", change: { ...change, channels: [...change.channels] } };
+      const audit = { outcome: "done", actor: "anonymous", action: "move", resource: change.resource } as const;
+      const record: Write = { write: "record", change: { ...change, channels: [...change.channels] }, audit };
       await ok(record);
-      expect(await store.change("c1")).toStrictEqual(change);
+      expect(await store.change(CHANGE)).toStrictEqual(change);
       expect((await store.commit([record])).kind).toBe("failed");
     });
 

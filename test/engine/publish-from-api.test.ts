@@ -4,6 +4,7 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createApi } from "../../functions/api/app.ts";
+import { tableHostStatuses } from "../../functions/report/host-status.ts";
 import { tableReceipts } from "../../functions/report/receipts.ts";
 import { createDynamoDbStore } from "../../functions/store/dynamodb.ts";
 import { FIRST_VERSION } from "../../shared/message/version.ts";
@@ -30,6 +31,7 @@ beforeAll(async () => {
       table: world.table.name,
       pacing: { sleep: clock.sleep, random: () => 0 },
     }),
+    hosts: tableHostStatuses(world.table),
     receipts: tableReceipts(world.table, clock.now),
     clock,
     random: randomBytes,

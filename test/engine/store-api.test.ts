@@ -7,6 +7,7 @@ import { ScanCommand } from "@aws-sdk/client-dynamodb";
 import { unmarshall } from "@aws-sdk/util-dynamodb";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createDynamoDbStore } from "../../functions/store/dynamodb.ts";
+import { changeKey } from "../../functions/store/key.ts";
 import type { Store } from "../../functions/store/store.ts";
 import { canonicalJson } from "../../shared/message/digest.ts";
 import {
@@ -78,9 +79,10 @@ describe(`${MANY} at once`, () => {
     const { api, scan } = await opened();
     const { body } = await race((i) => api.post("/v1/networks", { id: `n${i}`, tenant: "acme", name: "N", vni: 5000 }));
     const items = await scan();
-    expect(items["VNI#5000 GUARD"]).toMatchObject({ owner: body["id"], type: "guard" });
+    expect(items["VNIS VNI#00005000"]).toMatchObject({ owner: body["id"], type: "guard" });
     expect(count(items, (item) => item["type"] === "network")).toBe(2);
-    expect(count(items, (item) => item["pk"] === "TENANT#acme")).toBe(2);
+    expect(count(items, (item) => item["pk"] === "TENANT#acme" && item["type"] === "index")).toBe(2);
+    expect(items["TENANT#acme ROOM"]).toMatchObject({ networks: 998 });
     expect(count(items, (item) => item["type"] === "change" && (item["resource"] as Json)["kind"] === "network")).toBe(
       2,
     );
@@ -108,7 +110,7 @@ describe(`${MANY} at once`, () => {
     const input = { host: "h2", ips: ["10.0.0.99"], port: "tap" };
     const { body } = await race((i) => api.post("/v1/networks/web/endpoints", { id: `e${i}`, mac: mac(i), ...input }));
     const items = await scan();
-    expect(items["NET#web IP#10.0.0.99"]).toMatchObject({ owner: body["id"] });
+    expect(items["NET#web IP4#0a000063"]).toMatchObject({ owner: body["id"] });
     expect(count(items, (item) => String(item["sk"]).startsWith("MAC#"))).toBe(2);
   });
 
@@ -182,10 +184,16 @@ test("every write -> resource, guards, index and change in the layout that the p
     updatedAt: expect.any(String),
     change: expect.any(String),
   });
-  expect(items[`CHANGE#${String(body["change"])} CHANGE`]).toEqual({
-    pk: `CHANGE#${String(body["change"])}`,
-    sk: "CHANGE",
+  const key = changeKey(String(body["change"]));
+  expect(key.pk).toMatch(/^CHANGES#\d{4}-\d\d-\d\d#[0-3]$/);
+  expect(items[`TRAIL#endpoint/web/vm1 ${key.sk}`]).toMatchObject({ type: "trail", ttl: expect.any(Number) });
+  expect(items[`${key.pk} ${key.sk}`]).toEqual({
+    ...key,
     type: "change",
+    actor: "anonymous",
+    before: expect.objectContaining({ host: "h1", version: 1 }),
+    after: body,
+    ttl: expect.any(Number),
     id: body["change"],
     resource: { kind: "endpoint", network: "web", id: "vm1" },
     action: "move",
@@ -198,6 +206,12 @@ test("every write -> resource, guards, index and change in the layout that the p
   expect(items["HOSTS h1"]).toMatchObject({ type: "host", site: "fra", vtep: "192.0.2.1" });
   expect(items["TENANT#acme NET#web"]).toMatchObject({ type: "index" });
   expect(items["SITE#fra HOST#h1"]).toMatchObject({ type: "index" });
-  const gone = ["HOST#h1 EP#web#vm1", "HOST#h2 EP#web#vm1", "NET#web IP#10.0.0.11", "NET#web MAC#02:00:00:00:00:01"];
+  const gone = [
+    "HOST#h1 EP#web#vm1",
+    "HOST#h2 EP#web#vm1",
+    "NET#web IP4#0a00000b",
+    "HOST#h1 PORT#tap1",
+    "NET#web MAC#02:00:00:00:00:01",
+  ];
   for (const key of gone) expect(items).not.toHaveProperty([key]);
 });

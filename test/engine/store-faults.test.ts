@@ -127,8 +127,13 @@ test("commit: done, but its answer was lost -> the repetition is the same transa
     await engine.client.send(command as Parameters<DynamoDBClient["send"]>[0]);
     throw Object.assign(new Error("in progress"), { name: "TransactionInProgressException" });
   });
-  const change = { id: "c1", resource: ref, action: "create", channels: [], version: 1, at: STORED.createdAt } as const;
-  const record: Write = { write: "record", change: { ...change, channels: [] } };
+  const id = "01kaptn6r00000000000000000";
+  const change = { id, resource: ref, action: "create", channels: [], version: 1, at: STORED.createdAt } as const;
+  const record: Write = {
+    write: "record",
+    change: { ...change, channels: [] },
+    audit: { outcome: "done", actor: "anonymous", action: "create", resource: ref },
+  };
   expect(await store.commit([write, record])).toEqual({ kind: "committed" });
   expect(lost).toBe(1);
 });

@@ -2,7 +2,8 @@
 // Every operation yields once, so that concurrent requests interleave between their reads and writes as they would.
 
 import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
-import type { ResourceKind } from "../../functions/domain/resource.ts";
+import type { ResourceKind, ResourceOf } from "../../functions/domain/resource.ts";
+import { readAuditPage } from "../../functions/store/audit.ts";
 import {
   type Condition,
   fencedBy,
@@ -10,10 +11,38 @@ import {
   isNotDeleted,
   versionIs,
 } from "../../functions/store/condition.ts";
-import { itemOf, readChange, readHeld } from "../../functions/store/item.ts";
-import { changeKey, type Key, listedKey, listRange, resourceKey, writeKey } from "../../functions/store/key.ts";
-import type { Failed, ListOf, PageRequest, Store } from "../../functions/store/store.ts";
-import { conditionsOf } from "../../functions/store/transaction.ts";
+import { gapsBefore } from "../../functions/store/gaps.ts";
+import {
+  additionsOf,
+  type Item,
+  itemOf,
+  readBook,
+  readChange,
+  readHeld,
+  readMemo,
+  readOwner,
+  readPort,
+  readRoom,
+} from "../../functions/store/item.ts";
+import {
+  bookKey,
+  changeKey,
+  guardKey,
+  guardNumber,
+  type Key,
+  listedKey,
+  listRange,
+  memoKey,
+  portKey,
+  resourceKey,
+  roomKey,
+  type Span,
+  spanRange,
+  writeKey,
+} from "../../functions/store/key.ts";
+import type { Slice } from "../../functions/store/read.ts";
+import { type Failed, type ListOf, MAX_EXAMINED, type PageRequest, type Store } from "../../functions/store/store.ts";
+import { conditionsOf, MAX_TRANSACTION_ITEMS } from "../../functions/store/transaction.ts";
 import { canonicalJson } from "../../shared/message/digest.ts";
 
 type Plain = Record<string, unknown>;
@@ -24,38 +53,93 @@ export type MemoryStore = Store & {
 };
 
 export function createMemoryStore(): MemoryStore {
-  const table = new Map<string, Plain>();
-  const at = ({ pk, sk }: Key) => `${pk} ${sk}`;
-  const read = (key: Key) => {
-    const plain = table.get(at(key));
-    return plain && marshall(plain);
+  const table = new Map<string, Map<string, Plain>>();
+  const peek = ({ pk, sk }: Key) => table.get(pk)?.get(sk);
+  const read = async (key: Key): Promise<Item | undefined> => {
+    await Promise.resolve();
+    const plain = peek(key);
+    return plain && marshall(plain, { removeUndefinedValues: true });
+  };
+  const set = ({ pk, sk }: Key, item: Plain) => {
+    const partition = table.get(pk) ?? new Map<string, Plain>();
+    table.set(pk, partition.set(sk, item));
   };
   const hold = (key: Key, conditions: readonly Condition[]) =>
-    conditions.every((condition) => holds(condition, table.get(at(key))));
+    conditions.every((condition) => holds(condition, peek(key)));
+
+  const many = (keys: readonly Key[]) => Promise.all(keys.map(read));
+  const skList = (pk: string) => [...(table.get(pk)?.keys() ?? [])].sort();
+
+  /** One page of everything: the pages of the real one are its contract's business. */
+  async function query({ pk, from, to, prefix = "", after, descending = false, limit }: Slice) {
+    const sks = skList(pk).filter(
+      (sk) => sk.startsWith(prefix) && (from === undefined || (sk >= from && sk <= (to ?? sk))),
+    );
+    if (descending) sks.reverse();
+    const rest = sks.filter((sk) => after === undefined || (descending ? sk < after : sk > after));
+    const shown = rest.slice(0, limit);
+    const items = (await many(shown.map((sk) => ({ pk, sk })))).filter((item) => item !== undefined);
+    return { items, count: items.length, next: shown.length < rest.length ? shown.at(-1) : undefined };
+  }
+
+  function takenIn(span: Span): bigint[] {
+    const { pk, from, to } = spanRange(span);
+    return skList(pk)
+      .filter((sk) => sk >= from && sk <= to)
+      .map(guardNumber);
+  }
 
   return {
-    async get(ref) {
-      await Promise.resolve();
-      return readHeld(ref.kind, read(resourceKey(ref)));
+    get: async (ref) => readHeld(ref.kind, await read(resourceKey(ref))),
+    async many(refs) {
+      const items = await many(refs.map(resourceKey));
+      return refs.map((ref, index) => readHeld(ref.kind, items[index]));
     },
-    async change(id) {
+    change: async (id) => readChange(await read(changeKey(id))),
+    owner: async (guard) => readOwner(await read(guardKey(guard))),
+    ports: async (places) => (await many(places.map(({ host, port }) => portKey(host, port)))).map(readPort),
+    book: async (router) => readBook(await read(bookKey(router))),
+    room: async (tenant) => readRoom(await read(roomKey(tenant))),
+    memo: async (id) => readMemo(await read(memoKey(id))),
+    audit: (asked, page) => readAuditPage({ get: read, many, query }, asked, page),
+    async free(span, want) {
       await Promise.resolve();
-      const item = read(changeKey(id));
-      return item && readChange(item);
+      const { first, last } = spanRange(span);
+      const gaps: bigint[] = [];
+      let at = first;
+      for (const taken of [...takenIn(span), last + 1n]) {
+        gaps.push(...gapsBefore(at, taken, want - gaps.length));
+        at = taken + 1n;
+      }
+      return gaps;
+    },
+    async used(span) {
+      await Promise.resolve();
+      return takenIn(span).length;
     },
     async commit(writes) {
       await Promise.resolve();
+      if (writes.length > MAX_TRANSACTION_ITEMS) throw new Error(`a transaction of ${writes.length} writes`);
+      const keys = new Set(writes.map((write) => JSON.stringify(writeKey(write))));
+      if (keys.size < writes.length) throw new Error("an item is written twice in one transaction");
       const failed: Failed[] = writes.flatMap((write) => {
         if (hold(writeKey(write), conditionsOf(write))) return [];
-        const owner = write.write === "claim" ? table.get(at(writeKey(write)))?.["owner"] : undefined;
+        const item = peek(writeKey(write));
+        const owner = write.write === "claim" ? item?.["owner"] : write.write === "take-port" && item?.["network"];
         return [typeof owner === "string" ? { write, owner } : { write }];
       });
       const [first, ...more] = failed;
       if (first) return { kind: "failed", failed: [first, ...more] };
       for (const write of writes) {
+        const key = writeKey(write);
         const item = itemOf(write);
-        if (item) table.set(at(writeKey(write)), unmarshall(item));
-        else if (write.write !== "require") table.delete(at(writeKey(write)));
+        const additions = additionsOf(write);
+        if (item) set(key, unmarshall(item));
+        else if (additions) {
+          const before = peek(key) ?? { ...key };
+          const sums = Object.entries(additions.add).map(([name, by]) => [name, Number(before[name] ?? 0) + by]);
+          set(key, { ...before, ...additions.set, ...Object.fromEntries(sums) });
+        } else if (write.write !== "require") table.get(key.pk)?.delete(key.sk);
       }
       return { kind: "committed" };
     },
@@ -65,36 +149,43 @@ export function createMemoryStore(): MemoryStore {
       const key = resourceKey(ref);
       if (!hold(key, [versionIs(version), ...alive])) return false;
       const mark = why.kind === "deleting" ? { deleting: true } : { narrowing: [...why.subnets] };
-      table.set(at(key), { ...table.get(at(key)), ...mark, fence: token });
+      set(key, { ...peek(key), ...mark, fence: token });
       return true;
     },
     async unfence(ref, token) {
       await Promise.resolve();
       const key = resourceKey(ref);
       if (!hold(key, [fencedBy(token)])) return;
-      const { deleting: _, narrowing: __, fence: ___, ...rest } = table.get(at(key)) ?? {};
-      table.set(at(key), rest);
+      const { deleting: _, narrowing: __, fence: ___, ...rest } = peek(key) ?? {};
+      set(key, rest);
     },
-    async list<K extends ResourceKind>(list: ListOf<K>, { limit, position }: PageRequest) {
+    async list<K extends ResourceKind>(
+      list: ListOf<K>,
+      { limit, position }: PageRequest,
+      keep: (resource: ResourceOf[K]) => boolean = () => true,
+    ) {
       await Promise.resolve();
       const { pk, prefix, holds } = listRange(list);
-      const after = position === undefined ? "" : prefix + position;
-      const found = [...table.values()]
-        .map((item) => ({ pk: String(item["pk"]), sk: String(item["sk"]) }))
-        .filter((key) => key.pk === pk && key.sk.startsWith(prefix) && key.sk > after)
-        .sort((a, b) => (a.sk < b.sk ? -1 : 1))
-        .flatMap((key) => {
-          const held = readHeld<K>(list.kind as K, read(holds === "index" ? listedKey(list, key.sk) : key));
-          return held.state === "live" ? [{ position: key.sk.slice(prefix.length), resource: held.resource }] : [];
-        });
-      const shown = found.slice(0, limit);
-      const items = shown.map(({ resource }) => resource);
-      const next = found.length > limit ? shown.at(-1)?.position : undefined;
-      return next === undefined ? { items } : { items, next };
+      const items: ResourceOf[K][] = [];
+      let last = position;
+      let examined = 0;
+      for (const sk of skList(pk)) {
+        if (!sk.startsWith(prefix) || (position !== undefined && sk <= prefix + position)) continue;
+        const plain = peek(holds === "index" ? listedKey(list, sk) : { pk, sk });
+        const held = readHeld<K>(list.kind as K, plain && marshall(plain, { removeUndefinedValues: true }));
+        if (examined++ >= MAX_EXAMINED && last !== undefined) return { items, next: last };
+        if (held.state === "live" && keep(held.resource)) {
+          if (items.length === limit) return last === undefined ? { items } : { items, next: last };
+          items.push(held.resource);
+        }
+        last = sk.slice(prefix.length);
+      }
+      return { items };
     },
     async dump() {
       await Promise.resolve();
-      return canonicalJson(Object.fromEntries(table));
+      const items = [...table].flatMap(([pk, partition]) => [...partition].map(([sk, item]) => [`${pk} ${sk}`, item]));
+      return canonicalJson(Object.fromEntries(items));
     },
   };
 }
@@ -103,5 +194,7 @@ function holds({ attribute, operator, value }: Condition, item: Plain | undefine
   const present = item !== undefined && attribute in item;
   if (operator === "exists") return present;
   if (operator === "not-exists") return !present;
+  if (operator === "absent-or=" && !present) return true;
+  if (operator === ">=") return present && Number(item[attribute]) >= Number(value);
   return present && canonicalJson(item[attribute]) === canonicalJson(value);
 }

@@ -1,13 +1,13 @@
 // /v1/changes/{change} and /v1/networks/{network}/convergence: how far what was stored has come.
 
-import { type OpenAPIHono, z } from "@hono/zod-openapi";
+import { z } from "@hono/zod-openapi";
 import { Slug } from "../../../shared/model/fields.ts";
 import { isChangeId } from "../../domain/ids.ts";
 import { refuse } from "../../domain/write.ts";
 import type { ChangeRecord } from "../../domain/change.ts";
 import type { Services } from "../answers.ts";
 import * as example from "../example.ts";
-import { addOperation } from "../operation.ts";
+import { addOperation, type Api } from "../operation.ts";
 import { plainProblem } from "../problem.ts";
 import { refusalProblem } from "../refusal-problem.ts";
 import type { Receipt } from "../receipts.ts";
@@ -45,15 +45,17 @@ const receiptQuery = {
     }),
 };
 
-export function addChanges(app: OpenAPIHono, services: Services): void {
+export function addChanges(api: Api): void {
+  const { services } = api;
   const { store, receipts } = services;
-  addOperation(app, {
+  addOperation(api, {
     id: "getReceipt",
     method: "get",
     path: "/v1/changes/{change}",
     summary: "Get the receipt of a change",
     description: "Where the change is live, and which hosts are waited for and why.",
     tag,
+    needs: "read",
     params: { change: ChangeId },
     query: receiptQuery,
     answer: { status: 200, description: "The receipt.", schema: ReceiptSchema, example: example.receipt },
@@ -67,13 +69,14 @@ export function addChanges(app: OpenAPIHono, services: Services): void {
       return { kind: "answer", body: await receiptWithin(services, change, wait === "live" ? timeoutMs : 0) };
     },
   });
-  addOperation(app, {
+  addOperation(api, {
     id: "getConvergence",
     method: "get",
     path: "/v1/networks/{network}/convergence",
     summary: "Get the convergence of a network",
     description: "Which member hosts have the network's newest state in their kernels.",
     tag,
+    needs: "read",
     params: { network: Slug },
     answer: { status: 200, description: "The convergence.", schema: ConvergenceSchema, example: example.convergence },
     problems: [404],

@@ -1,128 +1,155 @@
-// /v1/networks/{network}/endpoints
+// /v1/networks/{network}/endpoints: endpoints, many at once; their moves are endpoint-moves.ts
 
-import type { OpenAPIHono } from "@hono/zod-openapi";
-import { Slug } from "../../../shared/model/fields.ts";
+import { z } from "@hono/zod-openapi";
+import { IpField, MacField, Slug } from "../../../shared/model/fields.ts";
+import type { Endpoint } from "../../../shared/model/resource.ts";
 import { refuse } from "../../domain/write.ts";
-import { answerDeleted, answerGet, answerList, answerOutcome, pageQuery, type Services, withId } from "../answers.ts";
+import type { Page, Store } from "../../store/store.ts";
+import { replayedHeader } from "../answers.ts";
+import { type EndpointItem, executeBatch } from "../batch.ts";
 import * as example from "../example.ts";
-import { addOperation } from "../operation.ts";
+import type { Outcome } from "../execute.ts";
+import { addOperation, type Api } from "../operation.ts";
 import { refusalProblem } from "../refusal-problem.ts";
-import {
-  DeletedSchema,
-  EndpointMoveSchema,
-  EndpointPatchSchema,
-  EndpointSchema,
-  NewEndpointSchema,
-  pageSchema,
-} from "../schema.ts";
+import { BatchResultSchema, BatchSchema, EndpointPatchSchema, EndpointSchema, NewEndpointSchema } from "../schema.ts";
+import { addMoves } from "./endpoint-moves.ts";
+import { addResource } from "./resource.ts";
 
 const COLLECTION = "/v1/networks/{network}/endpoints";
-const ONE = "/v1/networks/{network}/endpoints/{endpoint}";
 const tag = "Endpoints";
-const params = { network: Slug, endpoint: Slug };
-const shown = { schema: EndpointSchema, example: example.endpoint };
 
-export function addEndpoints(app: OpenAPIHono, { commands, store, ids }: Services): void {
-  addOperation(app, {
-    id: "createEndpoint",
-    method: "post",
-    path: COLLECTION,
-    summary: "Create an endpoint",
-    description:
-      "One MAC at a port of a host. MAC and addresses are unique in the network; the MAC is fixed for its life.",
+export function addEndpoints(api: Api): void {
+  const { commands, store } = api.services;
+  addResource(api, {
+    kind: "endpoint",
+    names: { one: "Endpoint", many: "Endpoints", a: "an endpoint" },
     tag,
-    params: { network: Slug },
-    body: { schema: NewEndpointSchema, example: example.newEndpoint },
-    answer: { status: 201, description: "The endpoint.", ...shown },
-    problems: [404, 409],
-    run: async ({ params: { network }, body }) => {
-      const create = (id: string) => commands.createEndpoint({ ...body, network, id });
-      const outcome = await withId(ids, "endpoint", body.id, create);
-      return answerOutcome(outcome, ({ id }) => `/v1/networks/${network}/endpoints/${id}`);
-    },
-  });
-  addOperation(app, {
-    id: "listEndpoints",
-    method: "get",
+    needs: "write",
     path: COLLECTION,
-    summary: "List a network's endpoints",
-    tag,
-    params: { network: Slug },
-    query: { ...pageQuery, host: Slug.optional() },
-    answer: {
-      status: 200,
-      description: "A page, in the order of the ids.",
-      schema: pageSchema("EndpointPage", EndpointSchema),
-      example: { items: [example.endpoint] },
+    param: "endpoint",
+    parents: { network: Slug },
+    schemas: { resource: EndpointSchema, input: NewEndpointSchema, patch: EndpointPatchSchema },
+    examples: { resource: example.endpoint, input: example.newEndpoint, patch: example.endpointPatch },
+    texts: {
+      create:
+        "One MAC at a port of a host. MAC and addresses are unique in the network; the MAC is fixed for its life. `allocate` gives the next free address of a family. A port is used by one network only.",
+      put: "Says all of it: it is created if it is not there, and what is absent here is removed. Another host is a move. The MAC may not differ.",
+      change: "Its addresses, port or name. The host changes by a move or a put only.",
+      delete: "A prepared move goes with it.",
     },
-    problems: [404],
-    run: async ({ params: { network }, query: { host, ...page } }) => {
-      const parent = { kind: "network", id: network } as const;
-      if ((await store.get(parent)).state !== "live") {
-        return { kind: "problem", problem: refusalProblem(refuse({ kind: "not-found", ref: parent })) };
+    filters: {
+      host: Slug.optional(),
+      mac: optionalText(MacField, "Only the one with this MAC address.", "02:00:5e:10:00:01"),
+      ip: optionalText(IpField, "Only the one with this address.", "10.1.0.10"),
+    },
+    list: ({ network }, { host, mac, ip }) => ({
+      kind: "endpoint",
+      network,
+      ...(host === undefined ? {} : { host }),
+      ...(mac === undefined ? {} : { mac }),
+      ...(ip === undefined ? {} : { ip }),
+    }),
+    read: async ({ network }, { host, mac, ip }, page, keep) => {
+      const ref = { kind: "network", id: network } as const;
+      if ((await store.get(ref)).state !== "live") {
+        return { kind: "problem", problem: refusalProblem(refuse({ kind: "not-found", ref })) };
       }
+      const kept = (endpoint: Endpoint) =>
+        keep(endpoint) &&
+        (host === undefined || endpoint.host === host) &&
+        (mac === undefined || endpoint.mac === mac) &&
+        (ip === undefined || endpoint.ips.includes(ip));
+      if (mac !== undefined) return ownerOf(store, network, { kind: "mac", network, mac }, kept);
+      if (ip !== undefined) return ownerOf(store, network, { kind: "ip", network, ip }, kept);
       const list = { kind: "endpoint", network, ...(host === undefined ? {} : { host }) } as const;
-      return answerList(list, page, (request) => store.list<"endpoint">(list, request));
+      return store.list<"endpoint">(list, page, kept);
+    },
+    ref: ({ network }, id) => ({ kind: "endpoint", network, id }),
+    cascades: false,
+    commands: {
+      create: (request, { network }, body) => commands.endpoint.create(request, { ...body, network }),
+      put: (request, { network }, body) => commands.endpoint.put(request, { ...body, network }),
+      change: (request, { network }, id, patch) => commands.endpoint.change(request, { network, id, patch }),
+      delete: (request, { network }, id) => commands.endpoint.delete(request, { network, id }),
     },
   });
-  addOperation(app, {
-    id: "getEndpoint",
-    method: "get",
-    path: ONE,
-    summary: "Get an endpoint",
-    tag,
-    params,
-    answer: { status: 200, description: "The endpoint.", ...shown },
-    problems: [404],
-    run: ({ params: { network, endpoint: id } }) => answerGet(store, { kind: "endpoint", network, id }),
-  });
-  addOperation(app, {
-    id: "changeEndpoint",
-    method: "patch",
-    path: ONE,
-    summary: "Change an endpoint",
-    description: "Its addresses, port or name. The host changes by a move only.",
-    tag,
-    params,
-    body: {
-      schema: EndpointPatchSchema,
-      example: example.endpointPatch,
-      patch: true,
-      immutable: Object.keys(EndpointSchema.shape),
-    },
-    answer: { status: 200, description: "The endpoint after the change.", ...shown },
-    problems: [404, 409],
-    run: async ({ params: { network, endpoint: id }, body: patch }) =>
-      answerOutcome(await commands.changeEndpoint({ network, id, patch })),
-  });
-  addOperation(app, {
-    id: "deleteEndpoint",
-    method: "delete",
-    path: ONE,
-    summary: "Delete an endpoint",
-    tag,
-    params,
-    answer: { status: 200, description: "The change.", schema: DeletedSchema, example: { change: example.CHANGE } },
-    problems: [404, 409],
-    run: async ({ params: { network, endpoint: id } }) => answerDeleted(await commands.deleteEndpoint({ network, id })),
-  });
-  addOperation(app, {
-    id: "moveEndpoint",
+  addBatch(api);
+  addMoves(api);
+}
+
+/** A query's text that the field's parser turns into its canonical form. */
+function optionalText<T extends z.ZodType>(field: T, description: string, shown: string) {
+  return field.optional().openapi({ type: "string", description, example: shown });
+}
+
+/** A MAC or address has one owner in its network: it is looked up, not searched for. */
+async function ownerOf(
+  store: Store,
+  network: string,
+  guard: Parameters<Store["owner"]>[0],
+  keep: (endpoint: Endpoint) => boolean,
+): Promise<Page<Endpoint>> {
+  const id = await store.owner(guard);
+  // A gateway's address is no endpoint's.
+  if (id === undefined || !Slug.safeParse(id).success) return { items: [] };
+  const held = await store.get({ kind: "endpoint", network, id });
+  return { items: held.state === "live" && keep(held.resource) ? [held.resource] : [] };
+}
+
+function addBatch(api: Api): void {
+  const { runtime, ids } = api.services;
+  addOperation(api, {
+    id: "batchEndpoints",
     method: "post",
-    path: `${ONE}:move`,
-    summary: "Move an endpoint to another host",
-    description: "Raises its mobility sequence (RFC 7432 section 15). A move to where it is changes nothing.",
+    path: `${COLLECTION}:batch`,
+    summary: "Create, put and delete many endpoints",
+    description:
+      "Up to 1000 items, done in their order, several to a transaction. An item that is refused stops only itself: the answer is 200 with a result for each. Retried under its Idempotency-Key, it goes on where it broke off.",
     tag,
-    params,
-    body: { schema: EndpointMoveSchema, example: example.endpointMove },
+    needs: "write",
+    params: { network: Slug },
+    body: { schema: BatchSchema, example: example.batch },
     answer: {
       status: 200,
-      description: "The endpoint after the move.",
-      schema: EndpointSchema,
-      example: { ...example.endpoint, ...example.endpointMove, mobility: 1, version: 2 },
+      description: "What became of each item, in their order.",
+      schema: BatchResultSchema,
+      example: example.batchResult,
     },
-    problems: [404, 409],
-    run: async ({ params: { network, endpoint: id }, body }) =>
-      answerOutcome(await commands.moveEndpoint({ ...body, network, id })),
+    problems: [404],
+    subject: ({ network }) => ({ kind: "network", id: network }),
+    run: async ({ params: { network }, body, request }) => {
+      const ref = { kind: "network", id: network } as const;
+      if ((await runtime.store.get(ref)).state !== "live") {
+        return { kind: "problem", problem: refusalProblem(refuse({ kind: "not-found", ref })) };
+      }
+      // Ids that we give must be the same when the request is taken up again: they are not known before.
+      const items = body.items.map((item): EndpointItem => {
+        if (item.op === "delete") return { op: item.op, command: { network, id: item.id } };
+        return {
+          op: item.op,
+          command: { ...item.endpoint, network, id: item.endpoint.id ?? ids.resource("endpoint") },
+        };
+      });
+      const outcomes = await executeBatch(runtime, request, items);
+      const results = outcomes.map((outcome, index) => resultOf(items[index], outcome));
+      const done = outcomes.filter(({ kind }) => kind === "done").length;
+      const replayed = outcomes.every((outcome) => outcome.kind === "done" && outcome.replayed);
+      return {
+        kind: "answer",
+        body: { done, refused: outcomes.length - done, items: results },
+        headers: replayedHeader(replayed),
+      };
+    },
   });
+}
+
+function resultOf(item: EndpointItem | undefined, outcome: Outcome<Endpoint>) {
+  const id = item?.command.id;
+  if (outcome.kind === "refused") {
+    const problem = refusalProblem(outcome);
+    return { status: problem.status, id, problem };
+  }
+  const { resource, effect } = outcome;
+  if (item?.op === "delete") return { status: 200, id, change: resource.change };
+  return { status: effect === "create" ? 201 : 200, id: resource.id, endpoint: resource };
 }

@@ -1,92 +1,76 @@
-// /v1/hosts
+// /v1/hosts, and the endpoints on a host
 
-import type { OpenAPIHono } from "@hono/zod-openapi";
 import { Slug } from "../../../shared/model/fields.ts";
-import { answerDeleted, answerGet, answerList, answerOutcome, pageQuery, type Services, withId } from "../answers.ts";
+import { refuse } from "../../domain/write.ts";
+import { answerList, fieldsQuery, pageQuery } from "../answers.ts";
 import * as example from "../example.ts";
-import { addOperation } from "../operation.ts";
-import { DeletedSchema, HostPatchSchema, HostSchema, NewHostSchema, pageSchema } from "../schema.ts";
+import { addOperation, type Api } from "../operation.ts";
+import { refusalProblem } from "../refusal-problem.ts";
+import { EndpointSchema, HostPatchSchema, HostSchema, NewHostSchema, pageSchema, ShownHostSchema } from "../schema.ts";
+import { addResource, sparse } from "./resource.ts";
 
-const COLLECTION = "/v1/hosts";
-const ONE = "/v1/hosts/{host}";
-const tag = "Hosts";
-const params = { host: Slug };
-const shown = { schema: HostSchema, example: example.host };
-
-export function addHosts(app: OpenAPIHono, { commands, store, ids }: Services): void {
-  addOperation(app, {
-    id: "createHost",
-    method: "post",
-    path: COLLECTION,
-    summary: "Create a host",
-    description: "A hypervisor. Its VTEP address is its own and fixed for its life.",
-    tag,
-    body: { schema: NewHostSchema, example: example.newHost },
-    answer: { status: 201, description: "The host.", ...shown },
-    problems: [409],
-    run: async ({ body }) => {
-      const outcome = await withId(ids, "host", body.id, (id) => commands.createHost({ ...body, id }));
-      return answerOutcome(outcome, ({ id }) => `${COLLECTION}/${id}`);
+export function addHosts(api: Api): void {
+  const { commands, store, hosts } = api.services;
+  addResource(api, {
+    kind: "host",
+    names: { one: "Host", many: "Hosts", a: "a host" },
+    tag: "Hosts",
+    needs: "admin",
+    path: "/v1/hosts",
+    param: "host",
+    parents: {},
+    schemas: { resource: HostSchema, shown: ShownHostSchema, input: NewHostSchema, patch: HostPatchSchema },
+    examples: {
+      resource: example.host,
+      shown: example.shownHost,
+      input: example.newHost,
+      patch: example.hostPatch,
+    },
+    texts: {
+      create: "A hypervisor. Its VTEP address is its own and fixed for its life.",
+      delete: "Refused while endpoints are on it or about to move to it, unless the deletion cascades.",
+    },
+    filters: { site: Slug.optional() },
+    list: (_params, { site }) => ({ kind: "host", ...(site === undefined ? {} : { site }) }),
+    read: (_params, { site }, page, keep) =>
+      store.list<"host">({ kind: "host", ...(site === undefined ? {} : { site }) }, page, keep),
+    ref: (_params, id) => ({ kind: "host", id }),
+    more: async ({ id }) => {
+      const status = await hosts.status(id);
+      return status ? { status } : {};
+    },
+    cascades: true,
+    commands: {
+      create: (request, _params, body) => commands.host.create(request, body),
+      put: (request, _params, body) => commands.host.put(request, body),
+      change: (request, _params, id, patch) => commands.host.change(request, { id, patch }),
+      delete: (request, _params, id) => commands.host.delete(request, { id }),
     },
   });
-  addOperation(app, {
-    id: "listHosts",
+  addOperation(api, {
+    id: "listHostEndpoints",
     method: "get",
-    path: COLLECTION,
-    summary: "List hosts",
-    tag,
-    query: { ...pageQuery, site: Slug.optional() },
+    path: "/v1/hosts/{host}/endpoints",
+    summary: "List the endpoints on a host",
+    description: "Of all networks, in the order of network and id; those that are prepared to move to it as well.",
+    tag: "Hosts",
+    needs: "read",
+    params: { host: Slug },
+    query: { ...pageQuery, fields: fieldsQuery(Object.keys(EndpointSchema.shape)) },
     answer: {
       status: 200,
-      description: "A page, in the order of the ids.",
-      schema: pageSchema("HostPage", HostSchema),
-      example: { items: [example.host] },
+      description: "A page.",
+      schema: pageSchema("HostEndpointPage", sparse("Endpoint", EndpointSchema)),
+      example: { items: [example.endpoint] },
     },
-    problems: [],
-    run: ({ query }) => {
-      const { site, ...page } = query;
-      const list = { kind: "host", ...(site === undefined ? {} : { site }) } as const;
-      return answerList(list, page, (request) => store.list<"host">(list, request));
-    },
-  });
-  addOperation(app, {
-    id: "getHost",
-    method: "get",
-    path: ONE,
-    summary: "Get a host",
-    tag,
-    params,
-    answer: { status: 200, description: "The host.", ...shown },
     problems: [404],
-    run: ({ params }) => answerGet(store, { kind: "host", id: params.host }),
-  });
-  addOperation(app, {
-    id: "changeHost",
-    method: "patch",
-    path: ONE,
-    summary: "Change a host",
-    tag,
-    params,
-    body: {
-      schema: HostPatchSchema,
-      example: example.hostPatch,
-      patch: true,
-      immutable: Object.keys(HostSchema.shape),
+    run: async ({ params: { host }, query }) => {
+      const ref = { kind: "host", id: host } as const;
+      if ((await store.get(ref)).state !== "live") {
+        return { kind: "problem", problem: refusalProblem(refuse({ kind: "not-found", ref })) };
+      }
+      const list = { kind: "endpoint", host } as const;
+      return answerList(list, query, (page) => store.list<"endpoint">(list, page));
     },
-    answer: { status: 200, description: "The host after the change.", ...shown },
-    problems: [404, 409],
-    run: async ({ params, body }) => answerOutcome(await commands.changeHost({ id: params.host, patch: body })),
-  });
-  addOperation(app, {
-    id: "deleteHost",
-    method: "delete",
-    path: ONE,
-    summary: "Delete a host",
-    description: "Refused while endpoints are on it.",
-    tag,
-    params,
-    answer: { status: 200, description: "The change.", schema: DeletedSchema, example: { change: example.CHANGE } },
-    problems: [404, 409],
-    run: async ({ params }) => answerDeleted(await commands.deleteHost({ id: params.host })),
   });
 }

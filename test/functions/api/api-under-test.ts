@@ -3,8 +3,9 @@
 
 import { randomBytes } from "node:crypto";
 import { expect } from "vitest";
-import { createApi } from "../../../functions/api/app.ts";
+import { type ApiOptions, createApi } from "../../../functions/api/app.ts";
 import type { Clock } from "../../../functions/api/execute.ts";
+import type { HostStatus, HostStatuses } from "../../../functions/api/host-status.ts";
 import type { Problem } from "../../../functions/api/problem.ts";
 import type { Receipt, Receipts } from "../../../functions/api/receipts.ts";
 import type { Store } from "../../../functions/store/store.ts";
@@ -53,16 +54,37 @@ export function createTestReceipts(): Receipts & { states: Receipt["state"][] } 
   };
 }
 
+/** What hosts reported, as a test scripts it: by host, and by network who carries it. */
+export function createTestHosts() {
+  const statuses: Record<string, HostStatus> = {};
+  const carriers: Record<string, string[]> = {};
+  const hosts: HostStatuses = {
+    status: (host) => Promise.resolve(statuses[host]),
+    withoutVrf: (asked) => Promise.resolve(asked.filter((host) => statuses[host]?.capabilities?.["vrf"] === false)),
+    members: (network) => Promise.resolve(carriers[network] ?? []),
+  };
+  return { ...hosts, statuses, carriers };
+}
+
 export type ApiUnderTest = ReturnType<typeof createApiUnderTest>;
 
-export function createApiUnderTest(store: Store, clock: TestClock = createTestClock()) {
+export function createApiUnderTest(
+  store: Store,
+  clock: TestClock = createTestClock(),
+  more: Pick<ApiOptions, "identify" | "rate"> = {},
+) {
   const receipts = createTestReceipts();
+  const hosts = createTestHosts();
   const logs: Log[] = [];
   const log = (entry: Log) => void logs.push(entry);
-  const app = createApi({ store, receipts, clock, random: randomBytes, log });
+  const app = createApi({ store, hosts, receipts, clock, random: randomBytes, log, ...more });
 
-  async function send(method: string, path: string, init: { body?: string; type?: string } = {}): Promise<Answer> {
-    const headers = init.type === undefined ? {} : { "content-type": init.type };
+  async function send(
+    method: string,
+    path: string,
+    init: { body?: string; type?: string; headers?: Record<string, string> } = {},
+  ): Promise<Answer> {
+    const headers = { ...init.headers, ...(init.type === undefined ? {} : { "content-type": init.type }) };
     const response = await app.request(path, {
       method,
       headers,
@@ -70,20 +92,29 @@ export function createApiUnderTest(store: Store, clock: TestClock = createTestCl
     });
     const text = await response.text();
     const type = response.headers.get("content-type") ?? "";
-    return { status: response.status, headers: response.headers, type, body: text === "" ? {} : JSON.parse(text) };
+    const body = text === "" ? {} : /json/.test(type) ? JSON.parse(text) : { text };
+    return { status: response.status, headers: response.headers, type, body };
   }
 
   return {
     app,
     clock,
     receipts,
+    hosts,
     logs,
     send,
-    get: (path: string) => send("GET", path),
-    delete: (path: string) => send("DELETE", path),
-    post: (path: string, body: unknown) => send("POST", path, { body: JSON.stringify(body), type: "application/json" }),
-    patch: (path: string, body: unknown) =>
-      send("PATCH", path, { body: JSON.stringify(body), type: "application/merge-patch+json" }),
+    get: (path: string, headers?: Record<string, string>) => send("GET", path, headers ? { headers } : {}),
+    delete: (path: string, headers?: Record<string, string>) => send("DELETE", path, headers ? { headers } : {}),
+    post: (path: string, body: unknown, headers?: Record<string, string>) =>
+      send("POST", path, { body: JSON.stringify(body), type: "application/json", ...(headers ? { headers } : {}) }),
+    put: (path: string, body: unknown, headers?: Record<string, string>) =>
+      send("PUT", path, { body: JSON.stringify(body), type: "application/json", ...(headers ? { headers } : {}) }),
+    patch: (path: string, body: unknown, headers?: Record<string, string>) =>
+      send("PATCH", path, {
+        body: JSON.stringify(body),
+        type: "application/merge-patch+json",
+        ...(headers ? { headers } : {}),
+      }),
   };
 }
 
@@ -105,6 +136,12 @@ export async function seed(api: ApiUnderTest): Promise<void> {
       port: "tap1",
     }),
   );
+}
+
+/** A dump without what a refusal leaves in the audit. */
+export function withoutRefusals(dump: string): string {
+  const items = JSON.parse(dump) as Record<string, { type?: string }>;
+  return JSON.stringify(Object.entries(items).filter(([, { type }]) => type !== "refused" && type !== "trail"));
 }
 
 /** The body of a 201. */

@@ -11,6 +11,7 @@ type Content = Record<string, { schema?: Json; example?: unknown }>;
 type Operation = {
   operationId: string;
   summary: string;
+  "x-needs"?: string;
   parameters?: { name: string; in: string; required: boolean; schema: Json }[];
   requestBody?: { required: boolean; content: Content };
   responses: Record<string, { description: string; content?: Content; headers?: Json }>;
@@ -21,6 +22,19 @@ type Document = {
   paths: Record<string, Record<string, Operation>>;
   components: { schemas: Record<string, Json> };
 };
+
+/** Every resource: its collection, in the order in which they can be created, and the parameter of one. */
+const COLLECTIONS = [
+  ["/v1/tenants", "tenant"],
+  ["/v1/sites", "site"],
+  ["/v1/hosts", "host"],
+  ["/v1/fabric-peers", "peer"],
+  ["/v1/vni-pools", "pool"],
+  ["/v1/routers", "router"],
+  ["/v1/networks", "network"],
+  ["/v1/networks/{network}/endpoints", "endpoint"],
+  ["/v1/routers/{router}/prefixes", "prefix"],
+] as const;
 
 let api: ApiUnderTest;
 let document: Document;
@@ -38,13 +52,17 @@ test("document: version 3.1, all resources, unique operation ids", () => {
   expect(document.info).toMatchObject({ title: "Overspan", version: "1" });
   expect(operations.map(({ name }) => name).sort()).toEqual(
     [
-      ...["tenants", "sites", "hosts", "networks"].flatMap((kind) => {
-        const one = `/v1/${kind}/{${kind.slice(0, -1)}}`;
-        return [`get /v1/${kind}`, `post /v1/${kind}`, `get ${one}`, `patch ${one}`, `delete ${one}`];
-      }),
-      ...["get", "post"].map((method) => `${method} /v1/networks/{network}/endpoints`),
-      ...["get", "patch", "delete"].map((method) => `${method} /v1/networks/{network}/endpoints/{endpoint}`),
-      "post /v1/networks/{network}/endpoints/{endpoint}:move",
+      ...COLLECTIONS.flatMap(([path, parameter]) => [
+        ...["get", "post"].map((method) => `${method} ${path}`),
+        ...["get", "put", "patch", "delete"].map((method) => `${method} ${path}/{${parameter}}`),
+      ]),
+      "post /v1/networks/{network}/endpoints:batch",
+      ...["move", "prepareMove", "activateMove", "abandonMove"].map(
+        (verb) => `post /v1/networks/{network}/endpoints/{endpoint}:${verb}`,
+      ),
+      "get /v1/hosts/{host}/endpoints",
+      "get /v1/fabric-peers/{peer}/config",
+      "get /v1/audit",
       "get /v1/networks/{network}/convergence",
       "get /v1/changes/{change}",
     ].sort(),
@@ -97,12 +115,29 @@ describe("every operation", () => {
       for (const parameter of operation.parameters ?? []) expect(parameter.schema, name).toHaveProperty("description");
 
       const success = Object.entries(operation.responses).filter(([status]) => status.startsWith("2"));
-      expect(success, name).toHaveLength(1);
-      expect(success[0]?.[1].content?.["application/json"]?.example, name).toBeDefined();
-      if (success[0]?.[0] === "201") expect(success[0][1].headers, name).toHaveProperty("Location");
+      expect(
+        success.map(([status]) => status),
+        name,
+      ).toEqual(method === "put" ? ["200", "201"] : [expect.stringMatching(/^20[01]$/)]);
+      for (const [status, { content, headers }] of success) {
+        const [body] = Object.values(content ?? {});
+        expect(body?.example, name).toBeDefined();
+        if (status === "201") expect(headers, name).toHaveProperty("Location");
+        if (method !== "get") expect(headers, name).toHaveProperty("Idempotency-Replayed");
+      }
+      expect(["read", "write", "admin"]).toContain(operation["x-needs"]);
+      if (operation["x-needs"] === "read") expect(method).toBe("get");
 
-      const problems = Object.entries(operation.responses).filter(([status]) => !status.startsWith("2"));
-      const needed = ["500", "503", ...(inPath.length > 0 ? ["404"] : []), ...(method === "get" ? [] : ["409"])];
+      const problems = Object.entries(operation.responses).filter(([status]) => /^[45]/.test(status));
+      const isCreation = method === "put" || path.endsWith(":batch");
+      const needed = [
+        "422",
+        "429",
+        "500",
+        "503",
+        ...(inPath.length > 0 && !isCreation ? ["404"] : []),
+        ...(method === "get" || path.endsWith(":batch") ? [] : ["409"]),
+      ];
       expect(
         problems.map(([status]) => status),
         name,
@@ -126,13 +161,22 @@ describe("every operation", () => {
   });
 
   test("accepts its own example, and answers as its example says", async () => {
-    const ids: Record<string, string> = { tenant: "acme", site: "fra", host: "h11", network: "web", endpoint: "vm1" };
+    const ids: Record<string, string> = {
+      tenant: "acme",
+      site: "fra",
+      host: "h11",
+      peer: "tor1",
+      pool: "tenants",
+      router: "core",
+      network: "web",
+      endpoint: "vm1",
+      prefix: "branch",
+    };
     const other = { ...(exampleOf("post /v1/hosts") as Json), id: "h21", vtep: "192.0.2.21" };
     const at = (path: string) => path.replaceAll(/\{(\w+)\}/g, (_, name: string) => ids[name] ?? "?");
-    const order = ["tenants", "sites", "hosts", "networks", "networks/{network}/endpoints"].map(
-      (kind) => `/v1/${kind}`,
-    );
-    for (const path of order) {
+    for (const [path] of COLLECTIONS) {
+      // A static route's next hop must be in a network that is routed.
+      if (path.includes("prefixes")) expect((await api.patch("/v1/networks/web", { router: "core" })).status).toBe(200);
       const answer = await api.post(at(path), exampleOf(`post ${path}`));
       expect(answer.status, path).toBe(201);
       const { change: _, createdAt: __, updatedAt: ___, ...expected } = answerExampleOf(`post ${path}`, "201");
@@ -141,6 +185,15 @@ describe("every operation", () => {
     expect((await api.post("/v1/hosts", other)).status).toBe(201);
     const move = "/v1/networks/{network}/endpoints/{endpoint}:move";
     expect((await api.post(at(move), exampleOf(`post ${move}`))).status).toBe(200);
+    const prepare = "/v1/networks/{network}/endpoints/{endpoint}:prepareMove";
+    expect((await api.post(at(prepare), { host: "h11" })).status).toBe(200);
+    for (const verb of ["activateMove", "abandonMove"]) {
+      const path = `/v1/networks/{network}/endpoints/{endpoint}:${verb}`;
+      api.receipts.states.splice(0, 1, "live");
+      expect((await api.post(at(path), exampleOf(`post ${path}`))).status, verb).toBe(200);
+    }
+    const batch = "/v1/networks/{network}/endpoints:batch";
+    expect((await api.post(at(batch), exampleOf(`post ${batch}`))).body).toMatchObject({ done: 1, refused: 1 });
     for (const { name, path, method } of operations.filter(({ method }) => method === "patch")) {
       expect(method).toBe("patch");
       expect((await api.patch(at(path), exampleOf(name))).status, name).toBe(200);

@@ -220,7 +220,7 @@ describe("delete", () => {
     const items = Object.values(
       JSON.parse(await store.dump()) as Record<string, { type: string; deleted?: boolean; ttl?: number }>,
     );
-    const rest = items.filter(({ type }) => type !== "change");
+    const rest = items.filter(({ type }) => type !== "change" && type !== "trail");
     expect(rest).toHaveLength(7);
     const weekLater = Date.parse("2026-11-29T12:00:00.000Z") / 1000;
     for (const item of rest) expect(item).toMatchObject({ deleted: true, version: 2, ttl: weekLater });
@@ -247,6 +247,6 @@ test("index, health, HEAD and OPTIONS", async () => {
   expect((await api.get("/healthz")).body).toEqual({ status: "ok" });
   expect((await api.send("HEAD", "/v1/networks")).status).toBe(200);
   const options = await api.send("OPTIONS", VM1);
-  expect(options.headers.get("allow")).toBe("DELETE, GET, HEAD, PATCH");
-  expect(expectProblem(options, 405).reason).toContain("DELETE, GET, HEAD, PATCH");
+  expect(options.headers.get("allow")).toBe("DELETE, GET, HEAD, PATCH, PUT");
+  expect(expectProblem(options, 405).reason).toContain("DELETE, GET, HEAD, PATCH, PUT");
 });

@@ -1,7 +1,9 @@
 // Facts and commands of the domain's tests: short forms of resources and of what is held. Not a test by itself.
 
+import { type EndpointFacts, placesOf, portName } from "../../../functions/domain/endpoint.ts";
 import type { Held, Live } from "../../../functions/domain/resource.ts";
 import type { Context, Decision, Plan, Refused, Write } from "../../../functions/domain/write.ts";
+import { canonicalJson } from "../../../shared/message/digest.ts";
 import {
   Endpoint,
   Host,
@@ -13,7 +15,7 @@ import {
   Tenant,
 } from "../../../shared/model/resource.ts";
 
-export const CONTEXT: Context = { at: "2026-11-22T12:00:00.000Z", change: "c2" };
+export const CONTEXT: Context = { at: "2026-11-22T12:00:00.000Z", change: "c2", actor: "user:jane" };
 
 const STORED = {
   version: 4,
@@ -70,6 +72,20 @@ export function newEndpoint(ips: string[] = [], more: object = {}) {
   return { ...parsed, id: "vm1", network: "web" };
 }
 
+/** The facts of an endpoint's command: `host` is every host, and nobody uses a port but the endpoint itself. */
+export function placed(given: { network?: Held<Network>; host?: Held<Host>; endpoint: Held<Endpoint> }): EndpointFacts {
+  const { network = live(aNetwork()), host = live(aHost()), endpoint } = given;
+  const uses = endpoint.state === "live" ? placesOf(endpoint.resource) : [];
+  return {
+    network,
+    endpoint,
+    hosts: { h1: host, h2: host, h3: host },
+    ports: Object.fromEntries(uses.map((place) => [portName(place), { network: "web", endpoints: 1 }])),
+    free: {},
+    withoutVrf: [],
+  };
+}
+
 export function planned<T>(decision: Decision<T>): Plan<T> {
   if (decision.kind === "refused") throw new Error(`refused: ${JSON.stringify(decision.refusals)}`);
   return decision;
@@ -86,6 +102,9 @@ export function sideWrites(writes: readonly Write[]): string[] {
     switch (write.write) {
       case "resource":
       case "record":
+      case "trail":
+      case "refused":
+      case "memo":
         return [];
       case "require":
         return [`require ${write.ref.kind} ${write.ref.id}${write.subnets ? " with its subnets" : ""}`];
@@ -95,6 +114,15 @@ export function sideWrites(writes: readonly Write[]): string[] {
       case "link":
       case "unlink":
         return [`${write.write} ${Object.values(write.index).join(" ")}`];
+      case "take-port":
+      case "leave-port":
+        return [`${write.write} ${write.host} ${write.port}`];
+      case "book":
+        return [`book ${write.router} ${write.expected} -> ${write.book?.revision ?? "gone"}`];
+      case "room":
+        return [`room of ${write.tenant}: ${write.mode} ${canonicalJson(write.rooms)}`];
+      case "close-room":
+        return [`room of ${write.tenant}: close`];
     }
   });
 }

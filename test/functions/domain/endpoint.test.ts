@@ -1,7 +1,8 @@
 // Endpoints: guards, addresses in subnets, moves.
 
 import { describe, expect, test } from "vitest";
-import { changeEndpoint, createEndpoint, deleteEndpoint, moveEndpoint } from "../../../functions/domain/endpoint.ts";
+import { changeEndpoint, createEndpoint, deleteEndpoint } from "../../../functions/domain/endpoint.ts";
+import { moveEndpoint } from "../../../functions/domain/endpoint-move.ts";
 import { parsePrefix, type Prefix } from "../../../shared/address/prefix.ts";
 import { EndpointPatch } from "../../../shared/model/resource.ts";
 import {
@@ -13,6 +14,7 @@ import {
   CONTEXT,
   live,
   newEndpoint,
+  placed,
   planned,
   refused,
   sideWrites,
@@ -20,12 +22,8 @@ import {
 
 const SUBNETS = ["10.0.0.0/24", "2001:db8::/64"];
 const prefixes = (...texts: string[]): Prefix[] => texts.flatMap((text) => parsePrefix(text) ?? []);
-const facts = (more: object = {}) => ({
-  network: live(aNetwork(SUBNETS)),
-  host: live(aHost()),
-  endpoint: ABSENT,
-  ...more,
-});
+const facts = (more: object = {}) =>
+  placed({ network: live(aNetwork(SUBNETS)), host: live(aHost()), endpoint: ABSENT, ...more });
 
 describe("create", () => {
   test("claims MAC and addresses, requires network with its subnets and host, in the network's channel", () => {
@@ -33,13 +31,16 @@ describe("create", () => {
     expect(plan.resource).toMatchObject({ network: "web", mobility: 0, version: 1 });
     expect(sideWrites(plan.writes)).toEqual([
       "require network web with its subnets",
-      "require host h1",
+      'room of acme: take {"endpoints":1}',
       "claim mac web 02:00:00:00:00:01 for vm1",
       "claim ip web 10.0.0.5 for vm1",
       "claim ip web 2001:db8::5 for vm1",
+      "require host h1",
       "link host-endpoint h1 web vm1",
+      "take-port h1 tap1",
     ]);
-    expect(plan.writes.at(-1)).toMatchObject({
+    expect(plan.writes.at(-2)).toMatchObject({
+      audit: { actor: "user:jane", after: { id: "vm1" } },
       change: { channels: ["net:web"], key: "endpoint/vm1", action: "create" },
     });
   });
@@ -57,9 +58,7 @@ describe("create", () => {
     const ips = (offset: number) => Array.from({ length: 16 }, (_, i) => `10.0.0.${offset + i}`);
     const endpoint = live(anEndpoint(ips(10)));
     const patch = EndpointPatch.parse({ ips: ips(100) });
-    const plan = planned(
-      changeEndpoint({ network: live(aNetwork(SUBNETS)), endpoint }, { network: "web", id: "vm1", patch }, CONTEXT),
-    );
+    const plan = planned(changeEndpoint(facts({ endpoint }), { network: "web", id: "vm1", patch }, CONTEXT));
     expect(plan.writes.length).toBeLessThanOrEqual(100);
     expect(sideWrites(plan.writes)).toHaveLength(33);
   });
@@ -104,7 +103,7 @@ describe("create", () => {
 describe("change", () => {
   const change = (patch: object, more: object = {}) =>
     changeEndpoint(
-      { ...facts(), endpoint: live(anEndpoint(["10.0.0.5", "10.0.0.6"])), ...more },
+      facts({ endpoint: live(anEndpoint(["10.0.0.5", "10.0.0.6"])), ...more }),
       { network: "web", id: "vm1", patch: EndpointPatch.parse(patch) },
       CONTEXT,
     );
@@ -137,7 +136,7 @@ describe("change", () => {
 describe("move", () => {
   const move = (command: { host: string; port?: string }, host: unknown = live(aHost({ id: "h2" }))) =>
     moveEndpoint(
-      { endpoint: live(anEndpoint(["10.0.0.5"])), host: host as ReturnType<typeof live<ReturnType<typeof aHost>>> },
+      facts({ endpoint: live(anEndpoint(["10.0.0.5"])), host }),
       { network: "web", id: "vm1", ...command },
       CONTEXT,
     );
@@ -147,17 +146,19 @@ describe("move", () => {
     expect(plan.resource).toMatchObject({ host: "h2", port: "tap1", mobility: 3, version: 5 });
     expect(sideWrites(plan.writes)).toEqual([
       "require host h2",
-      "unlink host-endpoint h1 web vm1",
       "link host-endpoint h2 web vm1",
+      "unlink host-endpoint h1 web vm1",
+      "take-port h2 tap1",
+      "leave-port h1 tap1",
     ]);
-    expect(plan.writes.at(-1)).toMatchObject({ change: { action: "move", channels: ["net:web"] } });
+    expect(plan.writes.at(-2)).toMatchObject({ change: { action: "move", channels: ["net:web"] } });
   });
 
   test("to the same host -> nothing, or the port alone without mobility", () => {
     expect(planned(move({ host: "h1" }, live(aHost()))).writes).toEqual([]);
     const plan = planned(move({ host: "h1", port: "eth1" }, live(aHost())));
     expect(plan.resource).toMatchObject({ port: "eth1", mobility: 2, version: 5 });
-    expect(plan.writes.at(-1)).toMatchObject({ change: { action: "change" } });
+    expect(plan.writes.at(-2)).toMatchObject({ change: { action: "change" } });
   });
 
   test("to a host that is absent or being deleted -> refused by the field", () => {
@@ -169,12 +170,14 @@ describe("move", () => {
 
 test("delete: gives everything back, without a fence", () => {
   const plan = planned(
-    deleteEndpoint({ endpoint: live(anEndpoint(["10.0.0.5"])) }, { network: "web", id: "vm1" }, CONTEXT),
+    deleteEndpoint(facts({ endpoint: live(anEndpoint(["10.0.0.5"])) }), { network: "web", id: "vm1" }, CONTEXT),
   );
   expect(sideWrites(plan.writes)).toEqual([
     "release mac web 02:00:00:00:00:01 for vm1",
     "release ip web 10.0.0.5 for vm1",
     "unlink host-endpoint h1 web vm1",
+    "leave-port h1 tap1",
+    'room of acme: shift {"endpoints":-1}',
   ]);
   expect(plan.fence).toBeUndefined();
   expect(plan.writes[0]).toMatchObject({ deleted: true, resource: { version: 5, change: "c2" } });

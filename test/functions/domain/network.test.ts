@@ -1,7 +1,13 @@
 // Networks: the VNI, and changes of subnets under living endpoints.
 
 import { expect, test } from "vitest";
-import { changeNetwork, createNetwork, deleteNetwork, narrowsSubnets } from "../../../functions/domain/network.ts";
+import {
+  changeNetwork,
+  createNetwork,
+  deleteNetwork,
+  narrowsSubnets,
+  NO_ROUTING,
+} from "../../../functions/domain/network.ts";
 import { parseIp } from "../../../shared/address/ip.ts";
 import { NetworkPatch } from "../../../shared/model/resource.ts";
 import {
@@ -27,23 +33,26 @@ function change(before: string[], patch: object, addresses: ReturnType<typeof in
   const network = live(aNetwork(before));
   const command = { id: "web", patch: NetworkPatch.parse(patch) };
   return {
-    decision: changeNetwork({ network, addresses }, command, CONTEXT),
-    narrows: narrowsSubnets(network, command.patch),
+    decision: changeNetwork({ network, addresses, ...NO_ROUTING }, command, CONTEXT),
+    narrows: narrowsSubnets(network, command),
   };
 }
 
 test("create: claims its VNI, in its own channel", () => {
-  const plan = planned(createNetwork({ network: ABSENT, tenant: live(tenant) }, newNetwork(["10.0.0.0/24"]), CONTEXT));
+  const plan = planned(
+    createNetwork({ network: ABSENT, tenant: live(tenant), ...NO_ROUTING }, newNetwork(["10.0.0.0/24"]), CONTEXT),
+  );
   expect(sideWrites(plan.writes)).toEqual([
     "require tenant acme",
+    'room of acme: take {"networks":1}',
     "claim vni 100 for web",
     "link tenant-network acme web",
   ]);
-  expect(plan.writes.at(-1)).toMatchObject({ change: { channels: ["net:web"], key: "network" } });
+  expect(plan.writes.at(-2)).toMatchObject({ change: { channels: ["net:web"], key: "network" } });
 });
 
 test("create: tenant absent and subnets overlapping -> both told", () => {
-  const facts = { network: ABSENT, tenant: ABSENT };
+  const facts = { network: ABSENT, tenant: ABSENT, ...NO_ROUTING };
   const refusals = refused(createNetwork(facts, newNetwork(["10.0.0.0/8", "10.1.0.0/16", "10.0.0.0/8"]), CONTEXT));
   expect(refusals.map(({ kind }) => kind)).toEqual(["no-such", "subnets-overlap", "subnets-overlap"]);
 });
@@ -96,7 +105,13 @@ test("change: what is not of subnets -> no fence; equal values -> nothing to wri
 });
 
 test("delete: gives its VNI back, behind a fence", () => {
-  const plan = planned(deleteNetwork({ network: live(aNetwork()), children: NO_CHILDREN }, { id: "web" }, CONTEXT));
-  expect(sideWrites(plan.writes)).toEqual(["release vni 100 for web", "unlink tenant-network acme web"]);
+  const plan = planned(
+    deleteNetwork({ network: live(aNetwork()), children: NO_CHILDREN, ...NO_ROUTING }, { id: "web" }, CONTEXT),
+  );
+  expect(sideWrites(plan.writes)).toEqual([
+    "release vni 100 for web",
+    'room of acme: shift {"networks":-1}',
+    "unlink tenant-network acme web",
+  ]);
   expect(plan.fence?.why).toEqual({ kind: "deleting" });
 });

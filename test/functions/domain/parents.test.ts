@@ -26,12 +26,16 @@ describe("tenant and site", () => {
     const { at } = CONTEXT;
     const resource = { id: "acme", name: "Acme", version: 1, createdAt: at, updatedAt: at, change: "c2" };
     const ref = { kind: "tenant", id: "acme" };
+    const audit = { outcome: "done", actor: "user:jane", action: "create", resource: ref, after: resource };
     expect(plan).toEqual({
       kind: "plan",
+      effect: "create",
       resource,
       writes: [
         { write: "resource", ref, expected: { state: "absent" }, resource, deleted: false },
-        { write: "record", change: { id: "c2", resource: ref, action: "create", channels: [], version: 1, at } },
+        { write: "room", tenant: "acme", mode: "open", rooms: { networks: 1000, routers: 100, endpoints: 100_000 } },
+        { write: "record", change: { id: "c2", resource: ref, action: "create", channels: [], version: 1, at }, audit },
+        { write: "trail", ref, change: "c2", at },
       ],
     });
   });
@@ -90,33 +94,35 @@ describe("tenant and site", () => {
 
 describe("host", () => {
   test("create: claims its VTEP address, in its own channel", () => {
-    const plan = planned(createHost({ host: ABSENT, site: live(site) }, newHost(), CONTEXT));
+    const plan = planned(createHost({ host: ABSENT, site: live(site), fabric: [] }, newHost(), CONTEXT));
     expect(sideWrites(plan.writes)).toEqual([
       "require site fra",
       "claim vtep 192.0.2.1 for h1",
       "link site-host fra h1",
     ]);
-    expect(plan.writes.at(-1)).toMatchObject({ change: { channels: ["host:h1"], key: "host", action: "create" } });
+    expect(plan.writes.at(-2)).toMatchObject({ change: { channels: ["host:h1"], key: "host", action: "create" } });
   });
 
   test("create: site absent, or being deleted -> refused by the field", () => {
     const ref = { kind: "site", id: "fra" };
-    expect(refused(createHost({ host: ABSENT, site: ABSENT }, newHost(), CONTEXT))).toEqual([
+    expect(refused(createHost({ host: ABSENT, site: ABSENT, fabric: [] }, newHost(), CONTEXT))).toEqual([
       { kind: "no-such", field: "site", ref },
     ]);
-    const deleting = createHost({ host: ABSENT, site: live(site, { deleting: true }) }, newHost(), CONTEXT);
+    const deleting = createHost({ host: ABSENT, site: live(site, { deleting: true }), fabric: [] }, newHost(), CONTEXT);
     expect(refused(deleting)).toEqual([{ kind: "being-deleted", field: "site", ref }]);
   });
 
   test("create: several faults -> all of them", () => {
     const peers = [1, 1].map(() => ({ address: "192.0.2.250", asn: 65000 }));
     const host = newHost({ vtep: "2001:db8::1", bgp: { asn: 65001, peers } });
-    const kinds = refused(createHost({ host: ABSENT, site: ABSENT }, host, CONTEXT)).map(({ kind }) => kind);
+    const kinds = refused(createHost({ host: ABSENT, site: ABSENT, fabric: [] }, host, CONTEXT)).map(
+      ({ kind }) => kind,
+    );
     expect(kinds).toEqual(["no-such", "router-id-needed", "duplicate"]);
   });
 
   test("create: IPv6 VTEP with a router id, or without BGP -> planned", () => {
-    const facts = { host: ABSENT, site: live(site) };
+    const facts = { host: ABSENT, site: live(site), fabric: [] };
     planned(
       createHost(facts, newHost({ vtep: "2001:db8::1", bgp: { asn: 65001, routerId: "1.1.1.1", peers: [] } }), CONTEXT),
     );
@@ -125,12 +131,12 @@ describe("host", () => {
 
   test("change: merged as RFC 7396 says; incomplete BGP is refused by the field", () => {
     const host = live(aHost({ bgp: { asn: 65001, peers: [] }, name: "one" }));
-    const change = (patch: object) => changeHost({ host }, { id: "h1", patch }, CONTEXT);
+    const change = (patch: object) => changeHost({ host, fabric: [] }, { id: "h1", patch }, CONTEXT);
     expect(planned(change(HostPatch.parse({ name: null }))).resource).not.toHaveProperty("name");
     expect(planned(change({ bgp: { asn: 65002 } })).resource.bgp).toEqual({ asn: 65002, peers: [] });
     expect(planned(change({ bgp: { asn: 65001 } })).writes).toEqual([]);
     expect(planned(change({ bgp: null })).resource).not.toHaveProperty("bgp");
-    const bare = changeHost({ host: live(aHost()) }, { id: "h1", patch: { bgp: { peers: [] } } }, CONTEXT);
+    const bare = changeHost({ host: live(aHost()), fabric: [] }, { id: "h1", patch: { bgp: { peers: [] } } }, CONTEXT);
     expect(refused(bare)).toEqual([{ kind: "required", field: "bgp.asn" }]);
   });
 

@@ -4,7 +4,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { mergePatch } from "../../../functions/domain/command.ts";
-import { changeEndpoint, createEndpoint, deleteEndpoint, moveEndpoint } from "../../../functions/domain/endpoint.ts";
+import { changeEndpoint, createEndpoint, deleteEndpoint } from "../../../functions/domain/endpoint.ts";
+import { moveEndpoint } from "../../../functions/domain/endpoint-move.ts";
 import { createIds, isChangeId } from "../../../functions/domain/ids.ts";
 import { addressRefusal, subnetRefusals, subnetsOnlyWiden } from "../../../functions/domain/subnet.ts";
 import type { Decision } from "../../../functions/domain/write.ts";
@@ -13,7 +14,7 @@ import { type IpAddress, ipFromOctets } from "../../../shared/address/ip.ts";
 import { type Prefix, parsePrefix } from "../../../shared/address/prefix.ts";
 import { Slug } from "../../../shared/model/fields.ts";
 import { EndpointPatch } from "../../../shared/model/resource.ts";
-import { aHost, aNetwork, anEndpoint, CONTEXT, live, newEndpoint } from "./domain-facts.ts";
+import { aHost, aNetwork, anEndpoint, CONTEXT, live, newEndpoint, placed } from "./domain-facts.ts";
 
 // A small world, 10.0.0.0/27, so that prefixes and addresses meet often.
 const WORLD = Array.from({ length: 32 }, (_, last) => ipFromOctets(Uint8Array.of(10, 0, 0, last)));
@@ -109,10 +110,12 @@ test("plans of endpoints: one resource, one change of its version, no item twice
     fc.property(ips, ips, fc.constantFrom("h1", "h2"), (before, after, to) => {
       const endpoint = live(anEndpoint(before));
       const patch = EndpointPatch.parse({ ips: after });
-      check(createEndpoint({ network, host, endpoint: { state: "deleted", version: 3 } }, newEndpoint(after), CONTEXT));
-      check(changeEndpoint({ network, endpoint }, { ...identity, patch }, CONTEXT));
-      check(moveEndpoint({ endpoint, host }, { ...identity, host: to }, CONTEXT));
-      check(deleteEndpoint({ endpoint }, identity, CONTEXT));
+      const facts = placed({ network, host, endpoint });
+      const gone = placed({ network, host, endpoint: { state: "deleted", version: 3 } });
+      check(createEndpoint(gone, newEndpoint(after), CONTEXT));
+      check(changeEndpoint(facts, { ...identity, patch }, CONTEXT));
+      check(moveEndpoint(facts, { ...identity, host: to }, CONTEXT));
+      check(deleteEndpoint(facts, identity, CONTEXT));
     }),
   );
 });
