@@ -17,6 +17,8 @@ import type { ReceivedRoute } from "./bgp/route.ts";
 import type { PeerSummary, Speaker, SpeakerError, SpeakerListener } from "./bgp/speaker.ts";
 import type { Clock, Random } from "./clock.ts";
 import type { Kernel } from "./dataplane/kernel.ts";
+import type { Guards } from "./dataplane/guards.ts";
+import type { HostPorts } from "./dataplane/host-ports.ts";
 import { createReconciler, type DataplaneReport } from "./dataplane/reconciler.ts";
 import type { RouterKernel, RouterSupport } from "./dataplane/router-kernel.ts";
 import type { MovedMac } from "./evpn/mobility.ts";
@@ -25,11 +27,14 @@ import type { BrokerConnection } from "./intent/mqtt.ts";
 import type { ReplicaStore } from "./intent/replica-files.ts";
 import { type IntentChange, type IntentSession, openIntent } from "./intent/session.ts";
 import { createCompleteness } from "./lane/completeness.ts";
+import { guardFirst } from "./lane/guard-first.ts";
+import { createGuardsLane, type GuardView } from "./lane/guards.ts";
 import { createImports } from "./lane/imports.ts";
 import type { Lane, LaneContext } from "./lane/lane.ts";
 import { createNetworksLane } from "./lane/networks.ts";
 import { createPace } from "./lane/pace.ts";
 import { createPeersLane, hostRecord } from "./lane/peers.ts";
+import { createPortFinder } from "./lane/port-finder.ts";
 import { createRoutersLane, type RoutersLane } from "./lane/routers.ts";
 import type { Diary } from "./log.ts";
 import type { Overlay } from "./overlay.ts";
@@ -41,6 +46,8 @@ export type AgentPorts = {
   readonly host: string;
   readonly broker: BrokerConnection;
   readonly kernel: Kernel;
+  /** What guards the ports, and finds those without a name; absent: no port is guarded, and all must be named. */
+  readonly portSecurity?: { readonly guards: Guards; readonly hostPorts: HostPorts };
   /** The part of the kernel that has VRFs; absent: tenants' routers cannot be here. */
   readonly routers?: RouterKernel | undefined;
   readonly replica: ReplicaStore;
@@ -71,6 +78,8 @@ export type AgentView = {
   readonly fabric: readonly ReceivedRoute[];
   /** MACs that moved of late, and those frozen for it. */
   readonly moved: readonly MovedMac[];
+  /** Guards of the ports, what they dropped and whom they saw; undefined without them. */
+  readonly guards: GuardView | undefined;
   /** The last malformed BGP messages, oldest first. */
   readonly malformed: readonly MalformedMessage[];
   readonly diary: Diary;
@@ -106,7 +115,7 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
     { preserved },
   );
   const reconciler = createReconciler({
-    kernel,
+    kernel: guardFirst(kernel, clock, async (ports) => await guards?.guarded(ports)),
     clock,
     compareEveryMs: ports.compareEveryMs,
     log: (level, text) => (level === "info" ? diary.info("dataplane", text) : diary.warn("dataplane", text)),
@@ -162,6 +171,9 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
     reportChanged: () => reports.changed(),
   };
   // LANES
+  const { portSecurity } = ports;
+  const finder = portSecurity && createPortFinder({ host, hostPorts: portSecurity.hostPorts, clock, log: diary });
+  const guards = finder && createGuardsLane(context, { ...portSecurity, finder });
   const routers = createRoutersLane(context, {
     kernel: ports.routers,
     support,
@@ -172,8 +184,11 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
   const networks = createNetworksLane(context, {
     fabricVteps: ports.fabricVteps,
     routing: (network) => routers.routing(network),
+    placed: finder?.resolve,
   });
-  lanes.push(createPeersLane(context), routers, networks);
+  // Guards before networks: a port waits for its own before it is attached.
+  lanes.push(createPeersLane(context), ...(guards ? [guards] : []), routers, networks);
+  finder?.onChange((changed) => networks.intent?.(changed));
 
   diary.onWarning(() => reports.changed());
   reconciler.onReport((report) => {
@@ -244,6 +259,7 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
         return speaker.ribIn();
       },
       moved: networks.moved(),
+      guards: guards?.view(),
       malformed: malformed.recent(),
       diary,
       brokerConnected: broker.connected,

@@ -15,8 +15,10 @@ import { openReplicaFiles } from "./intent/replica-files.ts";
 import { answerLocal } from "./local/answer.ts";
 import { serveSocket } from "./local/socket.ts";
 import { createDiary } from "./log.ts";
+import { createNetlinkHostPorts } from "./netlink/host-ports.ts";
 import { createNetlinkKernel } from "./netlink/kernel.ts";
 import { openNetlinkRouters } from "./netlink/routers.ts";
+import { createNftGuards } from "./nftables/guards.ts";
 import { agentVersion } from "./version.ts";
 
 const clock: Clock = {
@@ -66,6 +68,10 @@ export async function runAgent(configPath: string): Promise<void> {
     ),
     kernel,
     routers,
+    portSecurity: {
+      guards: await createNftGuards({ log: (text: string) => diary.warn("nftables", text) }),
+      hostPorts: await createNetlinkHostPorts({ log: (text: string) => diary.warn("netlink", text) }),
+    },
     replica,
     snapshots: httpSnapshots({ allowPlain: config.broker.url.startsWith("mqtt://"), setTimer: clock.setTimer }),
     speaker: (listener, { preserved }) => {

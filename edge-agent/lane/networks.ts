@@ -57,10 +57,14 @@ export function createNetworksLane(
     /** What a router of this host adds to a network; absent: there are no routers. */
     readonly routing?: (network: string) => Routing | undefined;
     readonly mobility?: MobilityWatch;
+    /** A record with the port that was found for it, where it names none; absent: all are named. */
+    readonly placed?:
+      | ((network: string, key: string, body: RecordBody | undefined) => RecordBody | undefined)
+      | undefined;
   },
 ): NetworksLane {
   const { host, clock, diary, intent, speaker, reconciler, pace } = context;
-  const { fabricVteps, routing, mobility = createMobilityWatch(DUPLICATE_LIMITS) } = options;
+  const { fabricVteps, routing, placed, mobility = createMobilityWatch(DUPLICATE_LIMITS) } = options;
   const trust = createTrust(clock.nowMs());
   const sorter = new RouteSorter(fabricVteps && nextHopList(fabricVteps));
   const turn = pace.add(work);
@@ -226,7 +230,7 @@ export function createNetworksLane(
   }
 
   function put(network: Network, key: string, body: RecordBody | undefined): void {
-    network.put(key, body);
+    network.put(key, placed ? placed(network.id, key, body) : body);
     if (key === "network") vnisChanged = true;
     if (network.unsettled) unsettled.add(network);
     dirty.add(network);

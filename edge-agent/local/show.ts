@@ -3,6 +3,7 @@
 import type { AgentView } from "../agent.ts";
 import { showBgpErrors, showBgpNeighbor, showBgpSummary } from "./show-bgp.ts";
 import { showDuplicates } from "./show-duplicates.ts";
+import { showGuards, showUnknown } from "./show-guards.ts";
 import { showChannels, showEvents, showFdb, showSummary } from "./show-host.ts";
 import { showEndpoints, showNetworks } from "./show-networks.ts";
 import { showBgpRib, showBgpRoute } from "./show-routes.ts";
@@ -21,6 +22,8 @@ const VIEWS: Readonly<Record<string, View>> = {
   network: { argument: "[ID]", help: "each network: VNI, entries, state, and why it is not live", show: showNetworks },
   endpoint: { argument: "[MAC|IP|ID]", help: "each endpoint: where it is, and who says so", show: showEndpoints },
   fdb: { help: "what the kernel was read back to hold, as bridge(8) and ip(8) write it", show: showFdb },
+  guard: { argument: "[PORT]", help: "what each port may send, and what was dropped there", show: showGuards },
+  unknown: { help: "machines seen on a port that nobody declared there", show: showUnknown },
   "bgp summary": { help: "the sessions with the ToRs, a line each", show: showBgpSummary },
   "bgp neighbor": {
     argument: "[ADDRESS]",

@@ -131,6 +131,7 @@ export function fixedView(extra: Partial<AgentView> = {}): AgentView {
         frozen: { forMs: 60_000, releaseInMs: 480_000 },
       },
     ],
+    guards: undefined,
     malformed: [
       {
         atMs: NOW_MS - 60_000,
