@@ -15,7 +15,7 @@ export type PlacedRecord = EndpointRecord & { readonly port: string };
 
 export type PortFinder = {
   /** The body as lanes are to see it: of an endpoint on this host, with its port. */
-  resolve(network: string, key: string, body: RecordBody | undefined): RecordBody | undefined;
+  readonly resolve: (network: string, key: string, body: RecordBody | undefined) => RecordBody | undefined;
   /** All interfaces as they were a moment ago, by name. */
   readonly ports: ReadonlyMap<string, HostPort>;
   /** Why an endpoint has no port, by network. */
