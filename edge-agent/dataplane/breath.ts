@@ -10,14 +10,12 @@ export type Breath = {
 };
 
 const WORK_MS = 5;
-/** Entries between two looks at the clock. */
-const EVERY = 64;
-
-export function createBreath(nowMs: () => number): Breath {
+/** `every`: how many entries go between two looks at the clock; default 64. */
+export function createBreath(nowMs: () => number, every = 64): Breath {
   let since = nowMs();
   let count = 0;
   return {
-    due: () => ++count % EVERY === 0 && nowMs() - since >= WORK_MS,
+    due: () => ++count % every === 0 && nowMs() - since >= WORK_MS,
     rest: async () => {
       await setImmediate();
       since = nowMs();

@@ -248,8 +248,11 @@ export type KernelEvent =
   | { readonly kind: "tunnel"; readonly before: Tunnel; readonly after: Tunnel | undefined }
   /** A device, a port, an interface or an address came, went or changed: read the host again. */
   | { readonly kind: "host"; readonly name: string }
-  /** Events of this network, or of all, may have been lost: read it again. */
-  | { readonly kind: "doubt"; readonly vni: Vni | undefined; readonly reason: string };
+  /**
+   * This network, or all, may be other than was told: read it again. `lost` says why events are missing; undefined: there
+   * never were any, since this kernel tells nothing of its own accord.
+   */
+  | { readonly kind: "doubt"; readonly vni: Vni | undefined; readonly lost: string | undefined };
 
 /** Something that a kernel can do or not, found by trying. */
 export type Capability = {

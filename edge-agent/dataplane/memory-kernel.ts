@@ -196,7 +196,7 @@ export function createMemoryKernel(options: MemoryKernelOptions = {}): MemoryKer
     failNext: (what, times = 1) => {
       failures[what] = times;
     },
-    overrun: (vni) => emit({ kind: "doubt", vni, reason: "events were lost" }),
+    overrun: (vni) => emit({ kind: "doubt", vni, lost: "events were lost" }),
     writes: () => writes,
   };
 }

@@ -161,16 +161,16 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   function onEvent(event: KernelEvent): void {
     if (event.kind === "host" || event.kind === "emptied") hostStale = true;
     if (event.kind === "doubt") {
-      counters.overruns++;
       if (event.vni === undefined) hostStale = true;
-      log(
-        "warn",
-        `kernel events: ${event.reason}; ${event.vni === undefined ? "all networks are" : `VNI ${event.vni} is`} read anew`,
-      );
+      if (event.lost !== undefined) {
+        counters.overruns++;
+        const which = event.vni === undefined ? "all networks are" : `VNI ${event.vni} is`;
+        log("warn", `kernel events: ${event.lost}; ${which} read anew`);
+      }
     }
     tables.onEvent(event);
     // Our own writes come back too, during the pass that made them: they need no other one.
-    if (!passing || event.kind === "host" || event.kind === "doubt") loop.notice();
+    if (!passing || event.kind === "host" || (event.kind === "doubt" && event.lost !== undefined)) loop.notice();
   }
 
   let passing = false;

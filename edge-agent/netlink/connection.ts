@@ -4,7 +4,8 @@
 import * as k from "./constants.ts";
 import type { Request } from "./link-message.ts";
 import { type ErrorReply, MessageWriter, type NetlinkMessage, parseErrorReply } from "./message.ts";
-import { openSocket, type Place } from "./socket.ts";
+import type { Place } from "./socket.ts";
+import { openDirect, openEvented } from "./transport.ts";
 
 /** One message to be sent; `write` must use the request's type, flags and seq. */
 export type WireRequest = {
@@ -31,41 +32,13 @@ export type Connection = {
 /** Messages a send: from 500 on the kernel's cost climbs, and this many answers fit the default receive buffer. */
 export const MAX_BATCH = 128;
 
-const ANSWER_TIMEOUT_MS = 10_000;
-
-type Exchange = {
-  readonly onMessage: (message: NetlinkMessage) => boolean;
-  readonly settle: (cause: Error | undefined) => void;
-};
-
+/** `purpose` matters only where koffi is missing. */
 export function connect(place: Place, purpose: "dumps" | "messages"): Connection {
-  let exchange: Exchange | undefined;
   let queue: Promise<unknown> = Promise.resolve();
   let seq = 0;
   let closed = false;
-  const socket = openSocket(place, purpose, {
-    onMessage: (message) => {
-      if (exchange?.onMessage(message)) exchange.settle(undefined);
-    },
-    onError: (cause) => exchange?.settle(cause),
-  });
-
-  /** Waits until `onMessage` says that the exchange is complete. */
-  const converse = (octets: Buffer, onMessage: Exchange["onMessage"]): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const timer = setTimeout(
-        () => settle(new Error(`the kernel did not answer within ${ANSWER_TIMEOUT_MS / 1000} s`)),
-        ANSWER_TIMEOUT_MS,
-      );
-      const settle = (cause: Error | undefined): void => {
-        clearTimeout(timer);
-        exchange = undefined;
-        if (cause) reject(cause);
-        else resolve();
-      };
-      exchange = { onMessage, settle };
-      socket.send(octets).catch((cause: unknown) => settle(new Error("netlink send failed", { cause })));
-    });
+  const transport = place.libc ? openDirect(place.libc, place) : openEvented(place, purpose);
+  const { converse } = transport;
 
   const serially = <T>(body: () => Promise<T>): Promise<T> => {
     const result = queue.then(() => {
@@ -96,8 +69,8 @@ export function connect(place: Place, purpose: "dumps" | "messages"): Connection
   };
 
   return {
-    port: socket.port,
-    guarded: socket.guarded,
+    port: transport.port,
+    guarded: transport.guarded,
     transact: (requests) => serially(() => sendBatch(requests)),
     dump: ({ type, flags, write }, onEntry) =>
       serially(async () => {
@@ -140,8 +113,7 @@ export function connect(place: Place, purpose: "dumps" | "messages"): Connection
       }),
     close: () => {
       closed = true;
-      exchange?.settle(new Error("the netlink connection is closed"));
-      socket.close();
+      transport.close();
     },
   };
 }

@@ -99,7 +99,7 @@ export async function createNetlinkKernel(options: NetlinkKernelOptions): Promis
     stale.links = true;
     stale.nexthops = true;
     stale.addresses = true;
-    emit({ kind: "doubt", vni: undefined, reason });
+    emit({ kind: "doubt", vni: undefined, lost: reason });
   };
 
   /** Reads what waits in the listening socket, and whether some of it was lost. */
@@ -270,8 +270,7 @@ export async function createNetlinkKernel(options: NetlinkKernelOptions): Promis
     pathMtu: createPathMtu(dumps, links),
     apply: async (ops) => {
       const failures = await apply(ops);
-      if (!socket)
-        for (const vni of networksOf(ops)) emit({ kind: "doubt", vni, reason: "nobody tells of our writes" });
+      if (!socket) for (const vni of networksOf(ops)) emit({ kind: "doubt", vni, lost: undefined });
       return failures;
     },
     watch: (listener) => {

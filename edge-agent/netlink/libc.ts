@@ -16,6 +16,12 @@ export type Libc = {
   readonly inNamespace: <T>(name: string, body: () => T) => T;
   /** The same in a namespace of its own, which lasts as long as what `body` opens in it. */
   readonly inNewNamespace: <T>(body: () => T) => T;
+  /** Opens a netlink socket of the calling thread's namespace, bound to a port of the kernel's choice; never blocks. */
+  readonly openNetlink: (protocol: number) => number;
+  /** Sends one datagram; returns the errno, 0 on success. The kernel has worked it off when this returns. */
+  readonly send: (fd: number, octets: Buffer) => number;
+  /** Receives one datagram that is there; returns its length, which may be more than there is room for, or minus the errno. */
+  readonly receive: (fd: number, room: Buffer) => number;
   /** A reader of many datagrams at once; undefined on architectures whose structures it does not know. */
   readonly receiver: () => Receiver | undefined;
 };
@@ -39,6 +45,10 @@ export async function loadLibc(): Promise<Libc> {
   const setns = library.func("int setns(int fd, int type)");
   const unshare = library.func("int unshare(int flags)");
   const recvmmsg = library.func("int recvmmsg(int fd, void *messages, uint32_t count, int flags, void *timeout)");
+  const socket = library.func("int socket(int family, int type, int protocol)");
+  const bind = library.func("int bind(int fd, void *address, uint32_t length)");
+  const send = library.func("int64_t send(int fd, void *octets, size_t length, int flags)");
+  const recv = library.func("int64_t recv(int fd, void *room, size_t length, int flags)");
   const addressOf = library.func("uint64_t memmove(void *to, void *from, size_t octets)");
 
   const enter = (fd: number, name: string): void => {
@@ -76,6 +86,23 @@ export async function loadLibc(): Promise<Libc> {
         if (unshare(k.CLONE_NEWNET) !== 0) throw new Error(`unshare failed with errno ${koffi.errno()}`);
         return body();
       }),
+    openNetlink: (protocol) => {
+      const fd = socket(k.AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol) as number;
+      if (fd < 0) throw new Error(`a netlink socket cannot be opened: errno ${koffi.errno()}`);
+      const address = Buffer.alloc(SOCKADDR_NL_BYTES);
+      address.writeUInt16LE(k.AF_NETLINK, 0);
+      if (bind(fd, address, address.length) !== 0) {
+        const errno = koffi.errno();
+        closeSync(fd);
+        throw new Error(`a netlink socket cannot be bound: errno ${errno}`);
+      }
+      return fd;
+    },
+    send: (fd, octets) => (send(fd, octets, octets.length, 0) < 0 ? koffi.errno() : 0),
+    receive: (fd, room) => {
+      const length = Number(recv(fd, room, room.length, MSG_DONTWAIT | MSG_TRUNC));
+      return length < 0 ? -koffi.errno() : length;
+    },
     receiver: () => {
       if (process.arch !== "x64" && process.arch !== "arm64") return undefined;
       return createReceiver(
@@ -104,6 +131,9 @@ export async function loadLibc(): Promise<Libc> {
 export const RECEIVE_BATCH = 64;
 /** Room for each: a notification of a link with all its counters is about 2 KB. */
 const DATAGRAM_BYTES = 8192;
+const SOCK_RAW = 3;
+const SOCK_CLOEXEC = 0o2000000;
+const SOCKADDR_NL_BYTES = 12;
 const MSG_TRUNC = 0x20;
 const MSG_DONTWAIT = 0x40;
 // struct mmsghdr and struct iovec of 64-bit Linux.

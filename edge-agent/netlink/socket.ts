@@ -44,10 +44,10 @@ const DUMP_DATAGRAM_BYTES = 32_768;
 
 /** Opens a socket, in the namespace `netns` if given (which needs koffi). */
 export function openSocket(place: Place, purpose: Purpose, listener: SocketListener): NetlinkSocket {
-  const { libc, netns } = place;
+  const { libc } = place;
   const before = openDescriptors();
   const construct = (): RawNetlinkSocket => constructSocket(purpose, place.protocol);
-  const raw = netns === undefined ? construct() : inNamespace(libc, netns, construct);
+  const raw = inPlace(place, construct);
   const { port } = raw.address();
   // By what the descriptor refers to, since its number may have been another's a moment ago.
   const isNew = ([fd, target]: [number, string]): boolean => before.get(fd) !== target;
@@ -107,13 +107,15 @@ function constructSocket(purpose: Purpose, protocol: number = k.NETLINK_ROUTE): 
   });
 }
 
-function inNamespace<T>(libc: Libc | undefined, netns: string, body: () => T): T {
+/** Runs `body`, which must not await, in the namespace of the place. */
+export function inPlace<T>({ libc, netns }: Place, body: () => T): T {
+  if (netns === undefined) return body();
   if (!libc) throw new Error(`namespace ${netns}: koffi is needed to enter it`);
   return libc.inNamespace(netns, body);
 }
 
 /** False if the one option that matters could not be set; the others are comfort. */
-function guard(libc: Libc, fd: number): boolean {
+export function guard(libc: Libc, fd: number): boolean {
   libc.setOption(fd, k.SOL_SOCKET, k.SO_RCVBUFFORCE, RECEIVE_BUFFER_BYTES);
   libc.setOption(fd, k.SOL_NETLINK, k.NETLINK_EXT_ACK, 1);
   libc.setOption(fd, k.SOL_NETLINK, k.NETLINK_CAP_ACK, 1);

@@ -1,10 +1,11 @@
 // The parsers of what the kernel sends. A length that points outside of its message is a RangeError, which the connection
 // takes as a message to be left out; any other exception, or no end, is a fault.
 
-import { parseAddress, parseRoute } from "../../edge-agent/netlink/address-message.ts";
+import { parseAddress } from "../../edge-agent/netlink/address-message.ts";
 import { linkHead, parseLink } from "../../edge-agent/netlink/link-message.ts";
 import { type NetlinkMessage, parseErrorReply, parseMessages } from "../../edge-agent/netlink/message.ts";
 import { parseNeighbour } from "../../edge-agent/netlink/neighbour-message.ts";
+import { parseNexthop } from "../../edge-agent/netlink/nexthop-message.ts";
 import { parseRouteMessage, routeTable } from "../../edge-agent/netlink/route-message.ts";
 import { hex } from "../edge-agent/bgp/wire/hex-message.ts";
 import type { Target } from "./target.ts";
@@ -36,7 +37,7 @@ export const NETLINK_TARGETS: readonly Target[] = [
   target("netlink-route", [hex(ROUTE), hex(MULTIPATH)], (octets) => {
     routeTable(octets);
     parseRouteMessage(octets);
-    parseRoute(octets);
+    parseNexthop(octets);
   }),
   target("netlink-address", [hex(ADDRESS)], (octets) => parseAddress(octets)),
 ];
