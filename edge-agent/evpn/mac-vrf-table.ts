@@ -16,7 +16,7 @@ import {
   macOutcome,
   type TableContext,
 } from "./mac-table.ts";
-import { MultiMap } from "./multi-map.ts";
+import { MultiMap, type OneOrMore, valuesOf, withoutValue, withValue } from "./multi-map.ts";
 import { collectSegments, isMultihomed, type Segments } from "./segments.ts";
 
 /** What is declared of the network. */
@@ -25,14 +25,20 @@ export type DeclaredPart = {
   members(): Iterable<IpAddress>;
 };
 
-/** What became of the dirty MACs; each key with what it was and what it is, where the two differ. */
+/** What became of the dirty MACs; each with what it was and what it is, where the two differ. */
 export type TableDelta = {
-  readonly entries: ReadonlyMap<Mac, { readonly before: MacEntry | undefined; readonly after: MacEntry | undefined }>;
+  readonly entries: readonly EntryChange[];
   /** Who answers ARP and ND for an IP; undefined: nobody any more. */
   readonly neighbours: ReadonlyMap<IpAddress, Mac | undefined>;
   readonly conflicts: readonly { readonly before: Conflict | undefined; readonly after: Conflict | undefined }[];
   /** Set if the flood list changed. */
   readonly flood: MacTable["flood"] | undefined;
+};
+
+export type EntryChange = {
+  readonly mac: Mac;
+  readonly before: MacEntry | undefined;
+  readonly after: MacEntry | undefined;
 };
 
 /** Sees each outcome before it becomes an entry; true if it is to be made again, since a decision has changed. */
@@ -41,16 +47,29 @@ export type Settle = (mac: Mac, outcome: MacOutcome) => boolean;
 /** More than one decision about a MAC leads to another, but not for ever. */
 const MOST_ROUNDS = 4;
 
+/** What is kept of one MAC. */
+class Slot {
+  readonly mac: Mac;
+  routes: OneOrMore<ReceivedRoute> | undefined = undefined;
+  entry: MacEntry | undefined = undefined;
+  /** To be made anew, and in the queue for it. */
+  dirty = false;
+
+  constructor(mac: Mac) {
+    this.mac = mac;
+  }
+}
+
 export class MacVrfTable {
-  readonly entries = new Map<Mac, MacEntry>();
   readonly conflicts = new Map<Mac, Conflict>();
-  readonly #routes = new MultiMap<Mac, ReceivedRoute>(isSameRoute);
+  readonly #slots = new Map<Mac, Slot>();
+  #queue: Slot[] = [];
+  #queueAt = 0;
   readonly #imets = new Map<string, ReceivedRoute>();
   readonly #segments = new Map<Esi, { readonly routes: Map<string, ReceivedRoute>; built: Segments | undefined }>();
   /** The MACs announced behind a segment. */
   readonly #behind = new Map<Esi, Set<Mac>>();
   readonly #claims = new MultiMap<IpAddress, Mac>();
-  readonly #dirty = new Set<Mac>();
   #flood: MacTable["flood"] = [];
   #floodDirty = true;
 
@@ -60,24 +79,29 @@ export class MacVrfTable {
 
   /** Something is to be made anew. */
   get dirty(): boolean {
-    return this.#dirty.size > 0 || this.#floodDirty;
+    return this.#queue.length > 0 || this.#floodDirty;
   }
 
-  /** Routes of the fabric's MACs, by MAC. */
-  get macsOfFabric(): Iterable<Mac> {
-    return this.#routes.keys();
+  entry(mac: Mac): MacEntry | undefined {
+    return this.#slots.get(mac)?.entry;
   }
 
+  *entries(): IterableIterator<MacEntry> {
+    for (const { entry } of this.#slots.values()) if (entry) yield entry;
+  }
+
+  /** The MAC/IP routes of a MAC. */
   routesOf(mac: Mac): readonly ReceivedRoute[] {
-    return this.#routes.all(mac);
+    return valuesOf(this.#slots.get(mac)?.routes);
   }
 
   /** A route came, or took the place of the one with the same key of the same peer. */
   put(route: ReceivedRoute): void {
     const { nlri } = route;
     if (nlri.type === "mac-ip") {
-      this.#routes.put(nlri.mac, route);
-      this.#dirty.add(nlri.mac);
+      const slot = this.#slotOf(nlri.mac);
+      slot.routes = withValue(slot.routes, route, isSameRoute);
+      this.#mark(slot);
       if (isMultihomed(nlri.esi)) this.#macBehind(nlri.esi, nlri.mac);
     } else if (nlri.type === "imet") {
       this.#imets.set(keyOf(route), route);
@@ -93,8 +117,9 @@ export class MacVrfTable {
   delete(route: ReceivedRoute): void {
     const { nlri } = route;
     if (nlri.type === "mac-ip") {
-      this.#routes.delete(nlri.mac, route);
-      this.#dirty.add(nlri.mac);
+      const slot = this.#slotOf(nlri.mac);
+      slot.routes = withoutValue(slot.routes, route, isSameRoute);
+      this.#mark(slot);
     } else if (nlri.type === "imet") {
       this.#imets.delete(keyOf(route));
       this.#floodDirty = true;
@@ -108,14 +133,14 @@ export class MacVrfTable {
 
   /** All routes that were put, for a filter that changed. */
   *routes(): IterableIterator<ReceivedRoute> {
-    for (const mac of this.#routes.keys()) yield* this.#routes.all(mac);
+    for (const { routes } of this.#slots.values()) yield* valuesOf(routes);
     yield* this.#imets.values();
     for (const { routes } of this.#segments.values()) yield* routes.values();
   }
 
   /** What is declared of a MAC, or a decision about it, has changed. */
   touch(mac: Mac): void {
-    this.#dirty.add(mac);
+    this.#mark(this.#slotOf(mac));
   }
 
   touchFlood(): void {
@@ -124,49 +149,71 @@ export class MacVrfTable {
 
   /** Trust in intent has changed: it bears on conflicts alone. */
   touchConflicts(): void {
-    for (const mac of this.conflicts.keys()) this.#dirty.add(mac);
+    for (const mac of this.conflicts.keys()) this.touch(mac);
   }
 
   /** The own VTEP has changed: it bears on everything. `declared` are the MACs that intent names. */
   touchAll(declared: Iterable<Mac>): void {
-    for (const mac of declared) this.#dirty.add(mac);
-    for (const mac of this.#routes.keys()) this.#dirty.add(mac);
-    for (const mac of this.entries.keys()) this.#dirty.add(mac);
+    for (const mac of declared) this.touch(mac);
+    for (const slot of this.#slots.values()) this.#mark(slot);
     for (const segment of this.#segments.values()) segment.built = undefined;
     this.#floodDirty = true;
   }
 
   /** Makes at most `most` dirty entries anew. */
   step(part: DeclaredPart, context: TableContext, settle: Settle, most: number): TableDelta {
-    const entries = new Map<Mac, { before: MacEntry | undefined; after: MacEntry | undefined }>();
+    const entries: EntryChange[] = [];
     const conflicts: { before: Conflict | undefined; after: Conflict | undefined }[] = [];
     const ips = new Map<IpAddress, Mac | undefined>();
     const segments = this.#segmentsFor(context.ownVtep);
-    let left = most;
-    for (const mac of this.#dirty) {
-      if (left-- === 0) break;
-      this.#dirty.delete(mac);
-      const { entry, conflict } = this.#outcome(mac, part, context, segments, settle);
-      const before = this.entries.get(mac);
-      const conflictBefore = this.conflicts.get(mac);
+    for (const slot of this.#take(most)) {
+      const { mac, entry: before } = slot;
+      const { entry: after, conflict } = this.#outcome(slot, part, context, segments, settle);
+      const conflictBefore = this.conflicts.size > 0 ? this.conflicts.get(mac) : undefined;
       if (conflict) this.conflicts.set(mac, conflict);
       else if (conflictBefore) this.conflicts.delete(mac);
       if (conflict || conflictBefore) conflicts.push({ before: conflictBefore, after: conflict });
-      if (before && entry && isSameEntry(before, entry)) continue;
-      if (!before && !entry) continue;
-      this.#claim(mac, before, entry, ips);
-      if (entry) this.entries.set(mac, entry);
-      else this.entries.delete(mac);
-      entries.set(mac, { before, after: entry });
+      if (before !== after && !(before && after && isSameEntry(before, after))) {
+        this.#claim(mac, before, after, ips);
+        slot.entry = after;
+        entries.push({ mac, before, after });
+      }
+      if (!after && slot.routes === undefined) this.#slots.delete(mac);
     }
     return { entries, neighbours: this.#neighbours(ips), conflicts, flood: this.#takeFlood(part, context.ownVtep) };
+  }
+
+  #slotOf(mac: Mac): Slot {
+    const known = this.#slots.get(mac);
+    if (known) return known;
+    const slot = new Slot(mac);
+    this.#slots.set(mac, slot);
+    return slot;
+  }
+
+  #mark(slot: Slot): void {
+    if (slot.dirty) return;
+    slot.dirty = true;
+    this.#queue.push(slot);
+  }
+
+  /** The next of the queue, dirty no more. */
+  #take(most: number): readonly Slot[] {
+    const taken = this.#queue.slice(this.#queueAt, this.#queueAt + most);
+    this.#queueAt += taken.length;
+    if (this.#queueAt >= this.#queue.length) {
+      this.#queue = [];
+      this.#queueAt = 0;
+    }
+    for (const slot of taken) slot.dirty = false;
+    return taken;
   }
 
   /** Who answers for an IP now. */
   neighbour(ip: IpAddress): Mac | undefined {
     const held = this.#claims.get(ip);
     if (held === undefined || typeof held === "string") return held;
-    return chooseNeighbour(ip, held, (mac) => this.entries.get(mac));
+    return chooseNeighbour(ip, held, (mac) => this.entry(mac));
   }
 
   /** All of them. */
@@ -177,11 +224,17 @@ export class MacVrfTable {
     }
   }
 
-  #outcome(mac: Mac, part: DeclaredPart, context: TableContext, segments: Segments, settle: Settle): MacOutcome {
+  #outcome(
+    { mac, routes }: Slot,
+    part: DeclaredPart,
+    context: TableContext,
+    segments: Segments,
+    settle: Settle,
+  ): MacOutcome {
     const declared = part.declared(mac);
-    const routes = this.#routes.get(mac);
+    const { frozen } = context.decisions;
     for (let round = 1; ; round++) {
-      const pinned = context.decisions.frozen.get(mac);
+      const pinned = frozen.size > 0 ? frozen.get(mac) : undefined;
       const path = routes && fabricPath(routes, { ownVtep: context.ownVtep, segments, pinned });
       const outcome = macOutcome(mac, declared, path, context);
       if (!settle(mac, outcome) || round === MOST_ROUNDS) return outcome;
@@ -227,7 +280,7 @@ export class MacVrfTable {
     if (segment) segment.built = undefined;
     const macs = this.#behind.get(esi);
     for (const mac of macs ?? []) {
-      if (this.#routes.all(mac).some(({ nlri }) => nlri.type === "mac-ip" && nlri.esi === esi)) this.#dirty.add(mac);
+      if (this.routesOf(mac).some(({ nlri }) => nlri.type === "mac-ip" && nlri.esi === esi)) this.touch(mac);
       else macs?.delete(mac);
     }
     if (macs?.size === 0) this.#behind.delete(esi);

@@ -1,25 +1,44 @@
-// Several values under a key where nearly always there is one, which is then kept bare: an array for each of 100,000 keys
-// would cost more than all that it holds.
+// Several values where nearly always there is one, which is then kept bare: an array for each of 100,000 keys would cost
+// more than all that it holds. Values are told apart by `same`; they must not be arrays themselves.
 
-/** Values are told apart by `same`; they must not be arrays themselves. */
+export type OneOrMore<V> = V | V[];
+
+/** With `value`, in the place of one that is the same. An array that is held is changed in place. */
+export function withValue<V extends object | string>(
+  held: OneOrMore<V> | undefined,
+  value: V,
+  same: (a: V, b: V) => boolean = Object.is,
+): OneOrMore<V> {
+  if (held === undefined) return value;
+  if (!Array.isArray(held)) return same(held, value) ? value : [held, value];
+  const at = held.findIndex((each) => same(each, value));
+  if (at < 0) held.push(value);
+  else held[at] = value;
+  return held;
+}
+
+/** Without the one that is the same; undefined if none is left. */
+export function withoutValue<V extends object | string>(
+  held: OneOrMore<V> | undefined,
+  value: V,
+  same: (a: V, b: V) => boolean = Object.is,
+): OneOrMore<V> | undefined {
+  if (held === undefined) return undefined;
+  if (!Array.isArray(held)) return same(held, value) ? undefined : held;
+  const left = held.filter((each) => !same(each, value));
+  return left.length > 1 ? left : left[0];
+}
+
+export function valuesOf<V extends object | string>(held: OneOrMore<V> | undefined): readonly V[] {
+  return held === undefined ? [] : Array.isArray(held) ? held : [held];
+}
+
+/** Values by key. */
 export class MultiMap<K, V extends object | string> {
-  readonly #values = new Map<K, V | V[]>();
-  readonly #same: (a: V, b: V) => boolean;
-
-  constructor(same: (a: V, b: V) => boolean = Object.is) {
-    this.#same = same;
-  }
-
-  get size(): number {
-    return this.#values.size;
-  }
+  readonly #values = new Map<K, OneOrMore<V>>();
 
   keys(): IterableIterator<K> {
     return this.#values.keys();
-  }
-
-  has(key: K): boolean {
-    return this.#values.has(key);
   }
 
   /** The one value, or several; undefined for none. */
@@ -27,40 +46,19 @@ export class MultiMap<K, V extends object | string> {
     return this.#values.get(key);
   }
 
-  /** The values of a key. */
   all(key: K): readonly V[] {
-    const held = this.#values.get(key);
-    return held === undefined ? [] : Array.isArray(held) ? held : [held];
+    return valuesOf(this.#values.get(key));
   }
 
-  /** Adds a value, in the place of one that is the same. */
   put(key: K, value: V): void {
     const held = this.#values.get(key);
-    if (held === undefined) {
-      this.#values.set(key, value);
-    } else if (Array.isArray(held)) {
-      const at = held.findIndex((each) => this.#same(each, value));
-      if (at < 0) held.push(value);
-      else held[at] = value;
-    } else {
-      this.#values.set(key, this.#same(held, value) ? value : [held, value]);
-    }
+    const now = withValue(held, value);
+    if (now !== held) this.#values.set(key, now);
   }
 
   delete(key: K, value: V): void {
-    const held = this.#values.get(key);
-    if (held === undefined) return;
-    if (!Array.isArray(held)) {
-      if (this.#same(held, value)) this.#values.delete(key);
-      return;
-    }
-    const left = held.filter((each) => !this.#same(each, value));
-    const [only] = left;
-    if (only === undefined) this.#values.delete(key);
-    else this.#values.set(key, left.length === 1 ? only : left);
-  }
-
-  clear(): void {
-    this.#values.clear();
+    const now = withoutValue(this.#values.get(key), value);
+    if (now === undefined) this.#values.delete(key);
+    else this.#values.set(key, now);
   }
 }

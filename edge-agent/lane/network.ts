@@ -171,7 +171,7 @@ export class Network {
     const macs = new Map<Mac, MacTarget | undefined>();
     const exports: ExportChange[] = [];
     const refused: RefusedExport[] = [];
-    for (const [mac, { before, after }] of delta.entries) {
+    for (const { mac, before, after } of delta.entries) {
       const target = after && targetOf(after);
       if (!sameTarget(before && targetOf(before), target)) macs.set(mac, target);
       if (after?.source === "local" || before?.source === "local") this.#announce(mac, exports, refused);
@@ -224,7 +224,7 @@ export class Network {
     const originator = this.#settings?.originator;
     if (!originator) return [];
     if (mac === undefined) return [announceMembership(originator)];
-    const entry = this.table.entries.get(mac);
+    const entry = this.table.entry(mac);
     return entry ? announceMac(originator, entry, { has: (each) => this.records.isLocal(each) }) : [];
   }
 

@@ -5,6 +5,7 @@
 // records, their settings, the routes, and then the entries of what all that touched. So a change costs what it
 // concerns, a burst stalls nothing, and a single change is told in the next turn of the event loop.
 
+import type { IpAddress } from "../../shared/address/ip.ts";
 import type { Mac } from "../../shared/address/mac.ts";
 import type { Prefix } from "../../shared/address/prefix.ts";
 import type { RouteDistinguisher } from "../../shared/address/rd.ts";
@@ -22,6 +23,7 @@ import type { DataplaneReport, NetworkReport } from "../dataplane/reconciler.ts"
 import { DUPLICATE_LIMITS } from "../evpn/duplicate-mac.ts";
 import type { IntentTrust } from "../evpn/mac-table.ts";
 import { routeDistinguishers } from "../evpn/mac-vrf.ts";
+import type { TableDelta } from "../evpn/mac-vrf-table.ts";
 import { createMobilityWatch, type MobilityWatch, type MovedMac } from "../evpn/mobility.ts";
 import { nextHopList } from "../evpn/policy.ts";
 import { l2Networks } from "../intent/view.ts";
@@ -45,6 +47,8 @@ export type NetworksLane = Lane & {
   /** What a router adds to this network has changed (`routing` below says what it is now). */
   routingChanged(network: string): void;
 };
+
+const NO_IPS: readonly IpAddress[] = [];
 
 /** Keys, records or routes that are worked off between two looks at the clock: well under a millisecond. */
 const BATCH = 256;
@@ -93,6 +97,8 @@ export function createNetworksLane(
   let routesAt = 0;
   const dirty = new Set<Network>();
   const unproven = new Set<Network>();
+  /** To be proven once the kernel was read back for a desired state at least as new. */
+  const awaited = new Map<Network, number>();
   let cancelTimer = () => {};
 
   /** Does the first thing that is to be done, up to a batch of it; true if there is more. */
@@ -152,6 +158,7 @@ export function createNetworksLane(
     resort.delete(network);
     dirty.delete(network);
     unproven.delete(network);
+    awaited.delete(network);
     const vni = held.get(network);
     if (vni === undefined) return;
     held.delete(network);
@@ -176,6 +183,9 @@ export function createNetworksLane(
       if (vni === undefined || holders.has(vni)) continue;
       holders.set(vni, network);
       held.set(network, vni);
+      // Its devices may be there already, from before this process or this network.
+      receipts.get(network.id)?.readAnew(reconciler.verified(vni), network.table);
+      unproven.add(network);
     }
     const routerId = routerIdOf(own);
     const rds = routerId && routeDistinguishers(holders.keys(), routerId);
@@ -302,13 +312,25 @@ export function createNetworksLane(
 
   function tell(network: Network, { desired, exports, refused, delta }: NetworkStep): void {
     if (exports.length > 0) speaker.changeExports(exports);
-    if (desired) reconciler.change([desired], { inSync: context.complete() });
+    const generation = desired && reconciler.change([desired], { inSync: context.complete() });
     sayConflicts(diary, network.id, delta.conflicts);
     sayRefused(diary, network.id, refused);
+    noteEntries(network, delta);
+    // What is about to be written is proven when it was read back.
+    if (generation === undefined) unproven.add(network);
+    else awaited.set(network, generation);
+  }
+
+  function noteEntries(network: Network, { entries, flood }: TableDelta): void {
     const receipt = receipts.get(network.id);
-    for (const [mac, { before, after }] of delta.entries) receipt?.entryChanged(mac, before, after);
-    if (delta.flood) receipt?.floodChanged();
-    if (receipt?.dirty) unproven.add(network);
+    const verified = reconciler.verified(held.get(network) as Vni);
+    if (!receipt) return;
+    for (const { mac, before, after } of entries) {
+      receipt.macChanged(mac, verified, network.table);
+      for (const ip of before?.ips ?? NO_IPS) receipt.ipChanged(ip, verified, network.table);
+      for (const ip of after?.ips ?? NO_IPS) receipt.ipChanged(ip, verified, network.table);
+    }
+    if (flood) receipt.floodChanged();
   }
 
   function proveOne(): void {
@@ -389,7 +411,12 @@ export function createNetworksLane(
       for (const [vni, change] of now.changed) {
         const network = holders.get(vni);
         if (!network) continue;
-        receipts.get(network.id)?.verifiedChanged(change, reconciler.verified(vni));
+        receipts.get(network.id)?.verifiedChanged(change, reconciler.verified(vni), network.table);
+        unproven.add(network);
+      }
+      for (const [network, generation] of awaited) {
+        if (generation > now.generation) continue;
+        awaited.delete(network);
         unproven.add(network);
       }
       turn.wake();

@@ -24,7 +24,7 @@ export function overlayOf(networks: Iterable<Network>): Overlay {
 
 function viewNetwork({ id, records, table, settings, frame }: Network): OverlayNetwork | undefined {
   if (!records.definition || !settings || !frame) return undefined;
-  const entries = [...table.entries.values()];
+  const entries = [...table.entries()];
   const state: NetworkState = {
     ...frame,
     local: entries.flatMap(({ mac, port }) => (port === undefined ? [] : [{ mac, port }])),

@@ -34,7 +34,7 @@ export function kernelDigest(
 
 /** What the receipt asks of the network's table. */
 export type TableLookup = {
-  readonly entries: { get(mac: Mac): MacEntry | undefined };
+  entry(mac: Mac): MacEntry | undefined;
   readonly flood: MacTable["flood"];
 };
 
@@ -59,11 +59,16 @@ export class NetworkReceipt {
     return this.#floodDirty || this.#dirtyMacs.size + this.#dirtyIps.size > 0;
   }
 
-  /** An entry of the table has changed: which of the kernel's lines count may be another matter now. */
-  entryChanged(mac: Mac, before: MacEntry | undefined, after: MacEntry | undefined): void {
-    this.#dirtyMacs.add(mac);
-    for (const ip of before?.ips ?? []) this.#dirtyIps.add(ip);
-    for (const ip of after?.ips ?? []) this.#dirtyIps.add(ip);
+  /**
+   * An entry of the table has changed, or the kernel was read back to hold something else for the MAC: which lines count may
+   * be another matter now. What only the fabric told is found to count for nothing at once.
+   */
+  macChanged(mac: Mac, verified: VerifiedNetwork | undefined, table: TableLookup): void {
+    if (this.#macs.has(mac) || (verified && macLines(mac, verified, table).length > 0)) this.#dirtyMacs.add(mac);
+  }
+
+  ipChanged(ip: IpAddress, verified: VerifiedNetwork | undefined, table: TableLookup): void {
+    if (this.#ips.has(ip) || (verified && ipLines(ip, verified, table).length > 0)) this.#dirtyIps.add(ip);
   }
 
   floodChanged(): void {
@@ -71,15 +76,19 @@ export class NetworkReceipt {
   }
 
   /** The kernel was read back to hold something else. */
-  verifiedChanged(change: VerifiedChange, now: VerifiedNetwork | undefined): void {
-    for (const mac of change.macs.keys()) this.#dirtyMacs.add(mac);
-    for (const ip of change.neighbours.keys()) this.#dirtyIps.add(ip);
+  verifiedChanged(change: VerifiedChange, now: VerifiedNetwork | undefined, table: TableLookup): void {
+    for (const mac of change.macs.keys()) this.macChanged(mac, now, table);
+    for (const ip of change.neighbours.keys()) this.ipChanged(ip, now, table);
     if (change.flood) this.#floodDirty = true;
-    if (!change.whole) return;
+    if (change.whole) this.readAnew(now, table);
+  }
+
+  /** Everything may be otherwise. */
+  readAnew(now: VerifiedNetwork | undefined, table: TableLookup): void {
     for (const mac of this.#macs.keys()) this.#dirtyMacs.add(mac);
     for (const ip of this.#ips.keys()) this.#dirtyIps.add(ip);
-    for (const [mac] of now?.macs() ?? []) this.#dirtyMacs.add(mac);
-    for (const [ip] of now?.neighbours() ?? []) this.#dirtyIps.add(ip);
+    for (const [mac] of now?.macs() ?? []) this.macChanged(mac, now, table);
+    for (const [ip] of now?.neighbours() ?? []) this.ipChanged(ip, now, table);
     this.#floodDirty = true;
   }
 
@@ -124,21 +133,27 @@ export class NetworkReceipt {
 
 const NONE: readonly string[] = [];
 
-function macLines(mac: Mac, verified: VerifiedNetwork, { entries }: TableLookup): readonly string[] {
+function macLines(mac: Mac, verified: VerifiedNetwork, table: TableLookup): readonly string[] {
   const target = verified.mac(mac);
   if (!target) return NONE;
   if (target.kind === "local") return [macLine(mac, verified.vtep)];
-  const entry = entries.get(mac);
-  const fabric = entry?.source === "fabric" ? waysOf(entry) : NONE;
-  const counted = target.vteps.filter((way) => !fabric.includes(way));
+  const entry = table.entry(mac);
+  const fabric = entry?.source === "fabric" ? entry : undefined;
+  const [only, ...more] = target.vteps;
+  if (only && more.length === 0 && fabric && isWay(fabric, only)) return NONE;
+  const counted = fabric ? target.vteps.filter((way) => !isWay(fabric, way)) : target.vteps;
   return counted.map((way) => macLine(mac, way));
 }
 
-function ipLines(ip: IpAddress, verified: VerifiedNetwork, { entries }: TableLookup): readonly string[] {
+function ipLines(ip: IpAddress, verified: VerifiedNetwork, table: TableLookup): readonly string[] {
   const mac = verified.neighbour(ip);
   if (mac === undefined) return NONE;
-  const entry = entries.get(mac);
+  const entry = table.entry(mac);
   return entry?.source === "fabric" && entry.ips.includes(ip) ? NONE : [ipLine(ip, mac)];
+}
+
+function isWay({ vtep, segment }: MacEntry, way: IpAddress): boolean {
+  return segment ? segment.vteps.includes(way) : vtep === way;
 }
 
 function waysOf({ vtep, segment }: MacEntry): readonly IpAddress[] {

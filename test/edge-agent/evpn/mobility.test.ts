@@ -27,7 +27,7 @@ function host(first: readonly Declared[] = [here]) {
       return more.length > 0;
     };
     table.step(part, { ownVtep: OWN, decisions: watch.decisions("blue"), trust }, settle, Number.POSITIVE_INFINITY);
-    const entry = table.entries.get(macOf(1));
+    const entry = table.entry(macOf(1));
     return { entry, conflict: table.conflicts.get(macOf(1)), kinds: events.map(({ kind }) => kind), nowMs };
   };
   return {

@@ -4,9 +4,10 @@
 import type { AcceptTargets } from "../../../edge-agent/bgp/import-policy.ts";
 import { type ExportedRoute, type ReceivedRoute, type RouteChange, routeKey } from "../../../edge-agent/bgp/route.ts";
 import type { Speaker } from "../../../edge-agent/bgp/speaker.ts";
-import type { MacTarget, NetworkFrame } from "../../../edge-agent/dataplane/desired.ts";
+import { type MacTarget, type NetworkFrame, tablesOf } from "../../../edge-agent/dataplane/desired.ts";
 import type { DataplaneReport, Reconciler } from "../../../edge-agent/dataplane/reconciler.ts";
 import type { NetworkState } from "../../../edge-agent/dataplane/state.ts";
+import type { VerifiedChange, VerifiedNetwork } from "../../../edge-agent/dataplane/verified.ts";
 import { DUPLICATE_LIMITS } from "../../../edge-agent/evpn/duplicate-mac.ts";
 import { createMobilityWatch } from "../../../edge-agent/evpn/mobility.ts";
 import { createIntent, type IntentState } from "../../../edge-agent/intent/intent.ts";
@@ -70,8 +71,13 @@ export function networkWorld(options: { readonly host?: string; readonly fabricV
     },
     ribIn: () => [...ribIn.values()],
   };
+  /** What was told by the last read-back. */
+  const kernel = new Map<Vni, NetworkState>();
+  let generation = 0;
+  let readGeneration = 0;
   const reconciler: Pick<Reconciler, "change" | "verified"> = {
     change(changes) {
+      generation++;
       for (const change of changes) {
         if ("remove" in change) {
           told.delete(change.vni);
@@ -83,9 +89,12 @@ export function networkWorld(options: { readonly host?: string; readonly fabricV
         for (const [mac, target] of change.macs ?? []) put(network.macs, mac, target);
         for (const [ip, mac] of change.neighbours ?? []) put(network.neighbours, ip, mac);
       }
-      return 0;
+      return generation;
     },
-    verified: () => undefined,
+    verified: (vni) => {
+      const state = kernel.get(vni);
+      return state && verifiedOf(state);
+    },
   };
   let reports = 0;
   const context: LaneContext = {
@@ -116,6 +125,8 @@ export function networkWorld(options: { readonly host?: string; readonly fabricV
     warnings: () => diary.recent().map(({ kind }) => kind),
     reports: () => reports,
     fabric: () => [...ribIn.values()],
+    /** All that the ToRs announce, imported or not. */
+    announced: () => [...fabric.values()],
     /** Lets everything be worked off that is due now. */
     rest,
     /** Time passes. */
@@ -167,7 +178,24 @@ export function networkWorld(options: { readonly host?: string; readonly fabricV
       rest();
       return lane.overlay();
     },
-    verified: (report: DataplaneReport) => lane.verified?.(report),
+    kernel,
+    /** The kernel was read back for what it was told last. */
+    proven: () => readGeneration === generation,
+    /** The kernel takes over what it was told, less the MACs that `refuses` names, and is read back. */
+    readBack: (refuses: (mac: Mac) => boolean = () => false) => {
+      const changed = new Map<Vni, VerifiedChange>();
+      for (const vni of new Set([...kernel.keys(), ...told.keys()])) {
+        const before = kernel.get(vni);
+        const network = told.get(vni);
+        const after = network && toldState({ ...network, macs: without(network.macs, refuses) });
+        if (after) kernel.set(vni, after);
+        else kernel.delete(vni);
+        changed.set(vni, differenceOf(before, after));
+      }
+      readGeneration = generation;
+      lane.verified?.({ generation, networks: [], changed, error: undefined } as unknown as DataplaneReport);
+      rest();
+    },
   };
   return world;
 }
@@ -206,4 +234,43 @@ function write(intent: IntentState, channel: Channel, key: string, body: RecordB
 function put<K, V>(map: Map<K, V>, key: K, value: V | undefined): void {
   if (value === undefined) map.delete(key);
   else map.set(key, value);
+}
+
+function without(macs: ReadonlyMap<Mac, MacTarget>, refuses: (mac: Mac) => boolean): Map<Mac, MacTarget> {
+  return new Map([...macs].filter(([mac]) => !refuses(mac)));
+}
+
+function verifiedOf(state: NetworkState): VerifiedNetwork {
+  const { macs, neighbours } = tablesOf(state);
+  return {
+    vni: state.vni,
+    vtep: state.vtep,
+    flood: state.flood,
+    mac: (mac) => macs.get(mac),
+    neighbour: (ip) => neighbours.get(ip),
+    macs: () => macs,
+    neighbours: () => neighbours,
+    macCount: macs.size,
+    neighbourCount: neighbours.size,
+    state: () => state,
+  };
+}
+
+function differenceOf(before: NetworkState | undefined, after: NetworkState | undefined): VerifiedChange {
+  const none = { macs: new Map(), neighbours: new Map(), flood: undefined };
+  if (!before || !after || before.vtep !== after.vtep) return { whole: true, ...none };
+  const [was, is] = [tablesOf(before), tablesOf(after)];
+  const changed = <K, V>(a: ReadonlyMap<K, V>, b: ReadonlyMap<K, V>) =>
+    new Map(
+      [...new Set([...a.keys(), ...b.keys()])].flatMap((key): [K, V | undefined][] =>
+        JSON.stringify(a.get(key)) === JSON.stringify(b.get(key)) ? [] : [[key, a.get(key)]],
+      ),
+    );
+  const sameFlood = before.flood.toSorted().join() === after.flood.toSorted().join();
+  return {
+    whole: false,
+    macs: changed(was.macs, is.macs),
+    neighbours: changed(was.neighbours, is.neighbours),
+    flood: sameFlood ? undefined : before.flood,
+  };
 }

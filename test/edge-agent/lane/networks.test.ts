@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { DUPLICATE_LIMITS } from "../../../edge-agent/evpn/duplicate-mac.ts";
 import type { HostIntent } from "../../../edge-agent/intent/view.ts";
+import { kernelDigest } from "../../../edge-agent/report/kernel-digest.ts";
 import { INTENT_OLD_AFTER_MS } from "../../../edge-agent/lane/trust.ts";
 import type { IpAddress } from "../../../shared/address/ip.ts";
 import type { Prefix } from "../../../shared/address/prefix.ts";
@@ -165,6 +166,35 @@ describe("networks lane", () => {
     world.put("host:h1", "network/blue", {});
     world.rest();
     expect(world.state()?.local).toHaveLength(1);
+  });
+
+  it("networks lane: a network goes and comes back before the kernel is read again -> proven of what stayed there", () => {
+    const world = host();
+    const proof = () => world.lane.channel?.("net:blue")?.kernel;
+    expect(proof()).toBeUndefined();
+    world.readBack();
+    const before = proof();
+    expect(before).toBe(kernelDigest(world.kernel.get(vni), { entries: [], flood: [] }));
+    world.put("host:h1", "network/blue", undefined);
+    world.rest();
+    world.put("host:h1", "network/blue", {});
+    world.rest();
+    world.readBack();
+    expect(proof()).toBe(before);
+  });
+
+  it("networks lane: what only the fabric told is in the kernel -> the proof is as without it", () => {
+    const world = host();
+    world.readBack();
+    const before = world.lane.channel?.("net:blue")?.kernel;
+    world.sees(macRoute(7, LOW, { ip: "10.0.0.7" }));
+    world.readBack();
+    expect(world.kernel.get(vni)?.remote).toHaveLength(1);
+    expect(world.lane.channel?.("net:blue")?.kernel).toBe(before);
+    world.sees();
+    expect(world.kernel.get(vni)?.remote).toHaveLength(1);
+    world.readBack();
+    expect(world.lane.channel?.("net:blue")?.kernel).toBe(before);
   });
 
   it("networks lane: hundreds of conflicts at once -> a few are said in full, the rest counted in one line", () => {
