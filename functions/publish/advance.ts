@@ -6,12 +6,12 @@
 //   host:<h>   the host's own record, and one `network/<n>` for each network it joined
 
 import { type Digest, digestAdd, digestSubtract, digestSum, hashRecord } from "../../shared/message/digest.ts";
-import { type Channel, channelNetwork, type EndpointRecord, hostChannel } from "../../shared/model/record.ts";
+import { type Channel, channelNetwork, hostChannel } from "../../shared/model/record.ts";
 import type { Head, Mark, Membership, StoredRecord } from "./channel-items.ts";
 import { forwardingAfter } from "./forwarding-sum.ts";
 import { changedKey, type HostChange, type NetworkChange, type Origin } from "./resource-change.ts";
 import type { NetworkFacts, NetworkStep, Step } from "./step.ts";
-import { type VtepOutcome, vtepOutcomes } from "./vtep.ts";
+import { placedHosts, type VtepOutcome, vtepOutcomes } from "./vtep.ts";
 
 /** True if the log has the change already: the stream delivered it twice, or late. */
 export function isMarked(record: StoredRecord | undefined, change: HostChange | NetworkChange): boolean {
@@ -139,6 +139,5 @@ function effective(changes: readonly NetworkChange[], logged: readonly StoredRec
 
 function wasOn(facts: NetworkFacts, change: NetworkChange, host: string): boolean {
   if (change.kind !== "endpoint") return false;
-  const before = facts.records.get(changedKey(change))?.body as EndpointRecord | null | undefined;
-  return before?.host === host;
+  return placedHosts(facts.records.get(changedKey(change))?.body).includes(host);
 }

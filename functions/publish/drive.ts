@@ -10,6 +10,7 @@ import { changedKey, type HostChange, type NetworkChange } from "./resource-chan
 import type { NetworkFacts } from "./step.ts";
 import { hostStepWrites, largestStep, MAX_STEP_CHANGES, networkStepWrites } from "./step-items.ts";
 import { batchGet, getItem, putItem, type Table, transact } from "./table.ts";
+import { placedHosts } from "./vtep.ts";
 
 export type DriveDeps = {
   readonly table: Table;
@@ -112,8 +113,7 @@ function sift(facts: NetworkFacts, changes: readonly NetworkChange[]): Sifted {
 
 function isOrphan(facts: NetworkFacts, change: NetworkChange): boolean {
   if (change.kind !== "endpoint" || !change.body) return false;
-  const { host } = change.body;
-  return !facts.hosts.has(host) && !facts.records.has(vtepRecordKey(host));
+  return placedHosts(change.body).some((host) => !facts.hosts.has(host) && !facts.records.has(vtepRecordKey(host)));
 }
 
 /** The commits that brought what is marked. Marks are made good where a newer version overtook an older one. */

@@ -22,6 +22,7 @@ import { changedKey, type NetworkChange, vtepBody } from "./resource-change.ts";
 import { parseResource } from "./resource-image.ts";
 import type { HostLane, HostSource, NetworkFacts } from "./step.ts";
 import { batchGet, getItem, type Item, keyText, queryAll, type Table } from "./table.ts";
+import { placedHosts } from "./vtep.ts";
 
 /** The facts of a network's step by `changes`. */
 export async function readNetworkFacts(
@@ -96,15 +97,13 @@ export async function readMembers(table: Table, channel: Channel): Promise<Map<s
   return new Map(vteps.map(([key, { since }]) => [key.slice("vtep/".length), { since }]));
 }
 
-/** Every host that a change is about: where its endpoint is, where it was, or whose own data changed. */
+/** Every host that a change is about: where its endpoint is, was or will be, or whose own data changed. */
 function concernedHosts(changes: readonly NetworkChange[], before: readonly (StoredRecord | undefined)[]): string[] {
   const hosts = new Set<string>();
   changes.forEach((change, index) => {
     if (change.kind === "vtep") hosts.add(change.host);
     if (change.kind !== "endpoint") return;
-    const old = before[index]?.body as EndpointRecord | null | undefined;
-    if (old) hosts.add(old.host);
-    if (change.body) hosts.add(change.body.host);
+    for (const host of [...placedHosts(before[index]?.body), ...placedHosts(change.body)]) hosts.add(host);
   });
   return [...hosts];
 }

@@ -1,4 +1,4 @@
-// The `vtep/<host>` records of a network: one for each host with a live endpoint there, counted, made of the host. Pure.
+// The `vtep/<host>` records of a network: one for each host with a live endpoint there or on its way, counted, made of the host. Pure.
 
 import { canonicalJson } from "../../shared/message/digest.ts";
 import type { EndpointRecord, RecordBody } from "../../shared/model/record.ts";
@@ -19,8 +19,7 @@ export function vtepOutcomes(facts: NetworkFacts, changes: readonly NetworkChang
   const arrivals = new Map<string, number>();
   const refreshed = new Set<string>();
   const count = (body: RecordBody | null | undefined, by: number) => {
-    const host = (body as EndpointRecord | null | undefined)?.host;
-    if (host !== undefined) arrivals.set(host, (arrivals.get(host) ?? 0) + by);
+    for (const host of placedHosts(body)) arrivals.set(host, (arrivals.get(host) ?? 0) + by);
   };
   for (const change of changes) {
     if (change.kind === "vtep") refreshed.add(change.host);
@@ -35,6 +34,13 @@ export function vtepOutcomes(facts: NetworkFacts, changes: readonly NetworkChang
     if (endpoints < 0) throw new Error(`${facts.channel} counts ${endpoints} endpoints on ${host}`);
     return { host, before, ...vtepAfter(facts, { host, before, endpoints, refresh: refreshed.has(host), seq }) };
   });
+}
+
+/** The hosts that carry the network for an endpoint: where it is, and where it is prepared to move. */
+export function placedHosts(body: RecordBody | null | undefined): string[] {
+  const endpoint = body as EndpointRecord | null | undefined;
+  if (!endpoint) return [];
+  return endpoint.next ? [endpoint.host, endpoint.next.host] : [endpoint.host];
 }
 
 function vtepAfter(

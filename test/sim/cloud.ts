@@ -15,6 +15,7 @@ import { createApi } from "../../functions/api/app.ts";
 import { consume } from "../../functions/publish/consumer.ts";
 import { parseStreamRecord } from "../../functions/publish/resource-image.ts";
 import { handleReport } from "../../functions/report/handler.ts";
+import { tableHostStatuses } from "../../functions/report/host-status.ts";
 import { tableReceipts } from "../../functions/report/receipts.ts";
 import { createDynamoDbStore } from "../../functions/store/dynamodb.ts";
 import { handleSync } from "../../functions/sync/handler.ts";
@@ -86,6 +87,7 @@ export function createCloud(options: {
   let token = 0;
   const api = createApi({
     store: createDynamoDbStore({ client, table: TABLE, pacing, requestToken: () => `token-${++token}` }),
+    hosts: tableHostStatuses(table),
     receipts: tableReceipts(table, now),
     clock: { now, sleep: (ms) => clockwork.sleep(ms) },
     random: (octets) => Uint8Array.from({ length: octets }, () => clockwork.between(0, 255)),

@@ -66,6 +66,38 @@ describe("advance", () => {
     replay(channels);
   });
 
+  test("advance: a move in two phases -> the target joins first and carries nothing yet; the source leaves last", () => {
+    const channels = world();
+    const here = { network: "n1", host: "h1", index: 1 };
+    channels.deliver([endpointItem("e1", here)]);
+    const next = { host: "h2", port: "tap9", change: "c-2" };
+    channels.deliver([{ ...endpointItem("e1", { ...here, version: 2 }), next }]);
+    expect([channels.carried("h1"), channels.carried("h2")]).toEqual([["n1"], ["n1"]]);
+    const prepared = replay(channels);
+    expect(prepared.channels.get(N1)?.records.get("endpoint/e1")?.body).toMatchObject({
+      host: "h1",
+      mobility: 0,
+      next: { host: "h2", port: "tap9" },
+    });
+    expect(prepared.forwarding(N1)).toBe(channels.forwarding(N1));
+    channels.deliver([endpointItem("e1", { ...here, host: "h2", version: 3, mobility: 1 })]);
+    expect([channels.carried("h1"), channels.carried("h2")]).toEqual([[], ["n1"]]);
+    const activated = replay(channels);
+    expect(activated.channels.get(N1)?.records.get("endpoint/e1")?.body).not.toHaveProperty("next");
+    expect(activated.forwarding(N1)).toBe(channels.forwarding(N1));
+  });
+
+  test("advance: a prepared move is abandoned -> the target leaves", () => {
+    const channels = world();
+    const here = { network: "n1", host: "h1", index: 1 };
+    const next = { host: "h2", port: "tap1", change: "c-1" };
+    channels.deliver([{ ...endpointItem("e1", here), next }]);
+    expect(channels.carried("h2")).toEqual(["n1"]);
+    channels.deliver([endpointItem("e1", { ...here, version: 2 })]);
+    expect([channels.carried("h1"), channels.carried("h2")]).toEqual([["n1"], []]);
+    expect(replay(channels).keys(N1)).toEqual(["endpoint/e1", "network", "vtep/h1"]);
+  });
+
   test("advance: the last endpoint is deleted and its id made again -> the version goes on, the host comes back", () => {
     const channels = world();
     channels.deliver([endpointItem("e1", { network: "n1", host: "h1", index: 1 })]);

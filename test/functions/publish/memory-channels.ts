@@ -3,7 +3,7 @@
 
 import type { Digest } from "../../../shared/message/digest.ts";
 import type { LogEntry } from "../../../shared/message/inbox.ts";
-import { type Channel, type EndpointRecord, hostChannel, type VtepRecord } from "../../../shared/model/record.ts";
+import { type Channel, hostChannel, type VtepRecord } from "../../../shared/model/record.ts";
 import { Host } from "../../../shared/model/resource.ts";
 import { advanceHost, isMarked } from "../../../functions/publish/advance.ts";
 import type { HostLane, HostSource, NetworkFacts, Step } from "../../../functions/publish/step.ts";
@@ -18,6 +18,7 @@ import {
 } from "../../../functions/publish/resource-change.ts";
 import { parseResource } from "../../../functions/publish/resource-image.ts";
 import { largestStep } from "../../../functions/publish/step-items.ts";
+import { placedHosts } from "../../../functions/publish/vtep.ts";
 import type { StoredItem } from "./fixtures.ts";
 
 export class MemoryChannels {
@@ -65,8 +66,8 @@ export class MemoryChannels {
     for (const change of changes) {
       if (change.kind === "vtep") hosts.add(change.host);
       if (change.kind !== "endpoint") continue;
-      const before = all.get(changedKey(change))?.body as EndpointRecord | null | undefined;
-      for (const host of [before?.host, change.body?.host]) if (host) hosts.add(host);
+      const before = all.get(changedKey(change))?.body;
+      for (const host of [...placedHosts(before), ...placedHosts(change.body)]) hosts.add(host);
     }
     const keys = [...changes.map(changedKey), ...[...hosts].map((host) => `vtep/${host}`)];
     const sources = new Map<string, HostSource>();
