@@ -1,6 +1,7 @@
 // The agent as one piece, over ports. Each concern is a lane (lane/lane.ts), from its sources to its effects:
 //
 //   intent (MQTT) --> peers      -> BGP sessions
+//                 |-> underlay   -> routes of the kernel, the VTEP for the ToRs
 //                 \-> networks   -> L2 entries of the kernel, RT-2 and RT-3 for the ToRs
 //   routes (BGP)  --/-> routers    -> VRFs of the kernel, RT-5 for the ToRs
 //                                     | read-back
@@ -21,6 +22,7 @@ import type { Guards } from "./dataplane/guards.ts";
 import type { HostPorts } from "./dataplane/host-ports.ts";
 import { createReconciler, type DataplaneReport } from "./dataplane/reconciler.ts";
 import type { RouterKernel, RouterSupport } from "./dataplane/router-kernel.ts";
+import type { RouteKernel } from "./dataplane/route-kernel.ts";
 import type { MovedMac } from "./evpn/mobility.ts";
 import type { SnapshotSource } from "./intent/fetch-snapshot.ts";
 import type { BrokerConnection } from "./intent/mqtt.ts";
@@ -33,9 +35,10 @@ import { createImports } from "./lane/imports.ts";
 import type { Lane, LaneContext } from "./lane/lane.ts";
 import { createNetworksLane } from "./lane/networks.ts";
 import { createPace } from "./lane/pace.ts";
-import { createPeersLane, hostRecord } from "./lane/peers.ts";
+import { createPeersLane, fabricPeers, hostRecord } from "./lane/peers.ts";
 import { createPortFinder } from "./lane/port-finder.ts";
 import { createRoutersLane, type RoutersLane } from "./lane/routers.ts";
+import { createUnderlayLane, type UnderlayView } from "./lane/underlay.ts";
 import type { Diary } from "./log.ts";
 import type { Overlay } from "./overlay.ts";
 import { createMalformedLog, type MalformedMessage } from "./report/malformed.ts";
@@ -50,6 +53,8 @@ export type AgentPorts = {
   readonly portSecurity?: { readonly guards: Guards; readonly hostPorts: HostPorts };
   /** The part of the kernel that has VRFs; absent: tenants' routers cannot be here. */
   readonly routers?: RouterKernel | undefined;
+  /** The part of the kernel that has the underlay's routes; absent: none are installed. */
+  readonly routes?: RouteKernel | undefined;
   readonly replica: ReplicaStore;
   /** Where offered snapshots are fetched. */
   readonly snapshots: SnapshotSource;
@@ -80,6 +85,8 @@ export type AgentView = {
   readonly moved: readonly MovedMac[];
   /** Guards of the ports, what they dropped and whom they saw; undefined without them. */
   readonly guards: GuardView | undefined;
+  /** Unicast routes, and what the kernel holds of them. */
+  readonly underlay: UnderlayView;
   /** The last malformed BGP messages, oldest first. */
   readonly malformed: readonly MalformedMessage[];
   readonly diary: Diary;
@@ -109,7 +116,11 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
     {
       routes: (changes) => each((lane) => lane.routes?.(changes)),
       session: onSession,
-      endOfRib: (peer) => completeness.endOfRib(peer),
+      unicast: () => each((lane) => lane.unicast?.()),
+      endOfRib: (peer, family) => {
+        if (family === "evpn") completeness.endOfRib(peer);
+        each((lane) => lane.endOfRib?.(peer, family));
+      },
       error: onBgpError,
     },
     { preserved },
@@ -134,7 +145,7 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
   const completeness = createCompleteness({
     clock,
     inSync: () => intent.inSync,
-    peers: () => (hostRecord(intent)?.bgp?.peers ?? []).flatMap((peer) => (peer.shutdown ? [] : [peer.address])),
+    peers: () => fabricPeers(hostRecord(intent)),
     busy: () => pace.busy,
     changed: (now) => each((lane) => lane.complete?.(now)),
   });
@@ -186,8 +197,9 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
     routing: (network) => routers.routing(network),
     placed: finder?.resolve,
   });
-  // Guards before networks: a port waits for its own before it is attached.
-  lanes.push(createPeersLane(context), ...(guards ? [guards] : []), routers, networks);
+  const underlay = createUnderlayLane(context, { kernel: ports.routes, compareEveryMs: ports.compareEveryMs });
+  // Guards before networks: a port waits for its own before it is attached. Policy of unicast routes before peers.
+  lanes.push(underlay, createPeersLane(context), ...(guards ? [guards] : []), routers, networks);
   finder?.onChange((changed) => networks.intent?.(changed));
 
   diary.onWarning(() => reports.changed());
@@ -260,6 +272,7 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
       },
       moved: networks.moved(),
       guards: guards?.view(),
+      underlay: underlay.view(),
       malformed: malformed.recent(),
       diary,
       brokerConnected: broker.connected,

@@ -18,6 +18,7 @@ import { createDiary } from "./log.ts";
 import { createNetlinkHostPorts } from "./netlink/host-ports.ts";
 import { createNetlinkKernel } from "./netlink/kernel.ts";
 import { openNetlinkRouters } from "./netlink/routers.ts";
+import { openNetlinkRoutes } from "./netlink/routes.ts";
 import { createNftGuards } from "./nftables/guards.ts";
 import { agentVersion } from "./version.ts";
 
@@ -60,6 +61,7 @@ export async function runAgent(configPath: string): Promise<void> {
     });
   const kernel = await createNetlinkKernel({ log: (text: string) => diary.warn("netlink", text) });
   const routers = await openNetlinkRouters({ log: (text: string) => diary.warn("netlink", text) });
+  const routes = await openNetlinkRoutes({ log: (text: string) => diary.warn("netlink", text) });
   const started = await startAgent({
     host: config.host,
     broker: connectBroker(
@@ -68,6 +70,7 @@ export async function runAgent(configPath: string): Promise<void> {
     ),
     kernel,
     routers,
+    routes,
     portSecurity: {
       guards: await createNftGuards({ log: (text: string) => diary.warn("nftables", text) }),
       hostPorts: await createNetlinkHostPorts({ log: (text: string) => diary.warn("netlink", text) }),

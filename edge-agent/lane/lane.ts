@@ -6,6 +6,7 @@ import type { IpAddress } from "../../shared/address/ip.ts";
 import type { RouteTarget } from "../../shared/address/rt.ts";
 import type { Digest } from "../../shared/message/digest.ts";
 import type { Channel } from "../../shared/model/record.ts";
+import type { FamilyName } from "../bgp/family.ts";
 import type { RouteChange } from "../bgp/route.ts";
 import type { Speaker } from "../bgp/speaker.ts";
 import type { Clock } from "../clock.ts";
@@ -58,6 +59,10 @@ export type Lane = {
   routes?(changes: readonly RouteChange[]): void;
   /** A peer's session changed its state: true for Established. */
   session?(peer: IpAddress, established: boolean): void;
+  /** Routes of the unicast families changed; the speaker shows them. */
+  unicast?(): void;
+  /** A peer's first table of a family is complete. */
+  endOfRib?(peer: IpAddress, family: FamilyName): void;
   /** Whether the cloud is connected and has confirmed that intent is whole. */
   heard?(current: boolean): void;
   /** `LaneContext.complete` changed. */

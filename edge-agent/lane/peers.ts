@@ -1,8 +1,10 @@
 // The lane of BGP peers: configures the speaker from this host's own record, and only when that changed, so that no session
 // is disturbed by anything else.
 
+import type { IpAddress } from "../../shared/address/ip.ts";
 import type { HostRecord } from "../../shared/model/record.ts";
 import { hostChannel } from "../../shared/model/record.ts";
+import { DEFAULT_FAMILIES } from "../bgp/family.ts";
 import type { SpeakerConfig } from "../bgp/speaker.ts";
 import type { IntentState } from "../intent/intent.ts";
 import { routerIdOf } from "../overlay.ts";
@@ -12,6 +14,14 @@ import type { Lane, LaneContext } from "./lane.ts";
 export function hostRecord(intent: IntentState): HostRecord | undefined {
   const own = intent.channels.get(hostChannel(intent.host))?.records.get("host")?.body;
   return (own as HostRecord | null | undefined) ?? undefined;
+}
+
+/** The peers that are to send a table of EVPN routes. */
+export function fabricPeers(host: HostRecord | undefined): IpAddress[] {
+  const peers = host?.bgp?.peers ?? [];
+  return peers.flatMap(({ address, shutdown, families = DEFAULT_FAMILIES }) =>
+    shutdown || !families.includes("evpn") ? [] : [address],
+  );
 }
 
 export function createPeersLane(context: Pick<LaneContext, "intent" | "speaker" | "diary">): Lane {

@@ -17,6 +17,7 @@ import {
 import { parseAddress } from "./address-message.ts";
 import { type Connection, connect, InterruptedDump, MAX_BATCH, type WireRequest } from "./connection.ts";
 import * as k from "./constants.ts";
+import { loadLibc } from "./libc.ts";
 import { attributeText, type NetlinkMessage, parseAttributes } from "./message.ts";
 import { addRoute, deleteRoute, parseRouteMessage, replaceRoute, ROUTE_DUMP, routeTable } from "./route-message.ts";
 import type { RouteMessage } from "./route-message.ts";
@@ -44,8 +45,13 @@ const ERRNO_NAMES: ReadonlyMap<number, string> = new Map(
   Object.entries(constants.errno).map(([name, number]) => [number, name]),
 );
 
-/** Opens the sockets in `place`. */
-export function createNetlinkRoutes(place: Place, log: (text: string) => void): NetlinkRoutes {
+/** Opens the sockets, in the namespace `netns` of /run/netns if given (which needs koffi). */
+export async function openNetlinkRoutes(options: {
+  readonly netns?: string;
+  readonly log: (text: string) => void;
+}): Promise<NetlinkRoutes> {
+  const { netns, log } = options;
+  const place: Place = { libc: await loadLibc().catch(() => undefined), netns };
   const writes = connect(place, "messages");
   const dumps = connect(place, "dumps");
   const watchers = new Set<() => void>();

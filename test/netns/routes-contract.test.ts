@@ -2,8 +2,7 @@
 
 import { describe } from "vitest";
 import { ROUTE_METRIC } from "../../edge-agent/dataplane/route-kernel.ts";
-import { loadLibc } from "../../edge-agent/netlink/libc.ts";
-import { createNetlinkRoutes } from "../../edge-agent/netlink/routes.ts";
+import { openNetlinkRoutes } from "../../edge-agent/netlink/routes.ts";
 import { routesContract } from "../contract/routes.ts";
 import { makeNamespace } from "./namespace.ts";
 import { requireKernel } from "./require-root.ts";
@@ -11,7 +10,7 @@ import { requireKernel } from "./require-root.ts";
 describe.runIf(requireKernel("root"))("netlink routes", () => {
   routesContract(async () => {
     const namespace = makeNamespace("routes");
-    const kernel = createNetlinkRoutes({ libc: await loadLibc(), netns: namespace.name }, console.warn);
+    const kernel = await openNetlinkRoutes({ netns: namespace.name, log: console.warn });
     return {
       kernel,
       addLink: async (name, ...addresses) => {

@@ -27,6 +27,18 @@ const MAY_IMPORT: readonly (readonly [string, readonly string[], string])[] = [
     "intent knows neither BGP nor the kernel",
   ],
   [
+    "edge-agent/underlay/",
+    [
+      "shared/",
+      "edge-agent/bgp/unicast-route.ts",
+      "edge-agent/dataplane/pass-loop.ts",
+      "edge-agent/dataplane/route-kernel.ts",
+      "edge-agent/clock.ts",
+      "edge-agent/log.ts",
+    ],
+    "the underlay decides on routes; it knows no socket and no netlink",
+  ],
+  [
     "edge-agent/dataplane/",
     ["shared/", "edge-agent/clock.ts"],
     "dataplane knows neither BGP nor netlink; it owns the Kernel port",

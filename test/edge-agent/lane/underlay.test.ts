@@ -10,7 +10,7 @@ import type { IntentState } from "../../../edge-agent/intent/intent.ts";
 import { createPeersLane, fabricPeers } from "../../../edge-agent/lane/peers.ts";
 import { createUnderlayLane } from "../../../edge-agent/lane/underlay.ts";
 import { createDiary } from "../../../edge-agent/log.ts";
-import type { IpAddress, Ipv4 } from "../../../shared/address/ip.ts";
+import type { Ipv4 } from "../../../shared/address/ip.ts";
 import type { Prefix } from "../../../shared/address/prefix.ts";
 import { HostRecord } from "../../../shared/model/record.ts";
 import { FakeClock, FakeNetwork } from "../bgp/fake-network.ts";
@@ -63,7 +63,6 @@ function scene() {
       peers.intent?.(CHANGE);
       await settle();
     },
-    forget: () => records.clear(),
     establish: async (...routes: string[]) => {
       const capabilities: Capability[] = [
         { kind: "multiprotocol", afi: 1, safi: 1 },
@@ -110,11 +109,11 @@ describe("underlay lane", () => {
     await record();
     await establish(REMOTE);
     expect(await held()).toEqual([]);
-    expect(lane.view().told.get(TOR1 as IpAddress)).toEqual([]);
+    expect(lane.view().told.get(TOR1)).toEqual([]);
     await record(UNDERLAY);
     expect(network.ends).toHaveLength(1);
     expect(network.last.log).toContain("ROUTE-REFRESH 1/1");
-    expect(lane.view().told.get(TOR1 as IpAddress)).toEqual([`${VTEP}/32`]);
+    expect(lane.view().told.get(TOR1)).toEqual([`${VTEP}/32`]);
   });
 
   it("a restart -> old routes stay until End-of-RIB of the family, then go", async () => {

@@ -132,6 +132,7 @@ export function fixedView(extra: Partial<AgentView> = {}): AgentView {
       },
     ],
     guards: undefined,
+    underlay: { config: undefined, routes: [], told: new Map(), report: undefined, whole: true },
     malformed: [
       {
         atMs: NOW_MS - 60_000,
