@@ -31,6 +31,7 @@ import { type IntentChange, type IntentSession, openIntent } from "./intent/sess
 import { createCompleteness } from "./lane/completeness.ts";
 import { guardFirst } from "./lane/guard-first.ts";
 import { createGuardsLane, type GuardView } from "./lane/guards.ts";
+import { createHold } from "./lane/hold.ts";
 import { createImports } from "./lane/imports.ts";
 import type { Lane, LaneContext } from "./lane/lane.ts";
 import { createNetworksLane } from "./lane/networks.ts";
@@ -178,6 +179,7 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
     speaker,
     reconciler,
     setImports: createImports(speaker),
+    routesWaiting: createHold(speaker),
     complete: () => completeness.now,
     reportChanged: () => reports.changed(),
   };

@@ -58,4 +58,9 @@ export type Transport = {
     accept: (connection: Connection) => ConnectionHandlers | undefined,
     failed: (reason: string) => void,
   ): { close(): void };
+  /**
+   * Stops or resumes reading, of all connections: what peers send waits in their own queues meanwhile. For moments, far
+   * below any hold time; absent: nothing holds them.
+   */
+  hold?(on: boolean): void;
 };

@@ -75,6 +75,8 @@ export type Speaker = {
   setImports(accept: AcceptTargets): void;
   /** What may be learned and announced in the unicast families; until the first call, nothing. `accepts`: what may be learned has changed. */
   setUnicastPolicy(policy: UnicastPolicy, changed: { readonly accepts: boolean }): void;
+  /** Nothing more is read of any peer until it is released: backpressure, for moments. */
+  hold(on: boolean): void;
   summary(): PeerSummary[];
   /** All routes held, stale ones included. */
   ribIn(): ReceivedRoute[];
@@ -170,6 +172,7 @@ export function createSpeaker(deps: SpeakerDeps, on: SpeakerListener): Speaker {
       for (const { peer } of peers.values()) peer.ribs.unicastPolicyChanged(changed);
     },
 
+    hold: (on) => deps.transport.hold?.(on),
     summary: () => Array.from(peers.values(), ({ peer }) => peer.summary()),
     ribIn: () => Array.from(peers.values()).flatMap(({ peer }) => [...peer.ribs.ribIn.routes()]),
     unicastIn: () => Array.from(peers.values()).flatMap(({ peer }) => peer.ribs.unicastIn()),

@@ -1,6 +1,7 @@
 // The adapter of the `Transport` port to node:net, with TCP MD5 (RFC 2385) and GTSM (RFC 5082) by transport-socket.ts.
 // Keys live here only: what decides, logs and reports about sessions never sees one.
-// Reading needs no queue: `data` works its octets off before it returns, and until then the kernel's window fills.
+// Reading needs no queue: `data` works its octets off before it returns, and until then the kernel's window fills. So it does
+// while reading is held.
 
 import { createServer, type Server, Socket } from "node:net";
 import { type IpAddress, parseIp } from "../../shared/address/ip.ts";
@@ -27,6 +28,15 @@ export function createTcpTransport(options: TransportOptions = {}): Transport {
   const { md5Keys = new Map<IpAddress, string>(), calls } = options;
   /** The kernel's counters when the attempts to reach a peer began, so that what is said of it does not flicker. */
   const baselines = new Map<IpAddress, DropCounters>();
+  const open = new Set<Socket>();
+  let held = false;
+
+  function track(socket: Socket): Socket {
+    open.add(socket);
+    socket.once("close", () => open.delete(socket));
+    if (held) socket.pause();
+    return socket;
+  }
 
   /** What silence may mean: a peer with another key answers nothing at all. */
   function hintsOf({ address, hopLimit }: Destination): Hint {
@@ -84,7 +94,7 @@ export function createTcpTransport(options: TransportOptions = {}): Transport {
       const hint = hintsOf(to);
       let socket: Socket;
       try {
-        socket = socketTo(to);
+        socket = track(socketTo(to));
       } catch (cause) {
         return failedConnection(to.address, (cause as Error).message, handlers);
       }
@@ -104,7 +114,7 @@ export function createTcpTransport(options: TransportOptions = {}): Transport {
           socket.destroy(); // it was gone before we saw it
           return;
         }
-        const { connection, attach } = wrap(socket, remoteAddress, { calls, hint: () => undefined });
+        const { connection, attach } = wrap(track(socket), remoteAddress, { calls, hint: () => undefined });
         const handlers = accept(connection);
         if (handlers) attach(handlers);
         else connection.close();
@@ -117,6 +127,13 @@ export function createTcpTransport(options: TransportOptions = {}): Transport {
         setImmediate(() => failed((cause as Error).message));
       }
       return { close: () => server.close() };
+    },
+    hold(on) {
+      held = on;
+      for (const socket of open) {
+        if (on) socket.pause();
+        else socket.resume();
+      }
     },
   };
 }

@@ -30,6 +30,8 @@ export type LaneContext = {
   readonly reconciler: Reconciler;
   /** The route targets that `lane` wants imported, instead of those it wanted before; the speaker gets the union. */
   setImports(lane: string, targets: ReadonlySet<RouteTarget>): void;
+  /** How many route changes `lane` has still to work off: too many, and the speaker reads no more until there are few. */
+  routesWaiting(lane: string, count: number): void;
   /**
    * True once what the lanes make of their sources is known to be whole: only then may anything be deleted that nobody
    * asks for (no delete before in-sync). `Lane.complete` tells of a change.

@@ -95,6 +95,7 @@ export function createNetworksLane(
   let sorting: Iterator<void> | undefined;
   const routes: (readonly RouteChange[])[] = [];
   let routesAt = 0;
+  let routesLeft = 0;
   const dirty = new Set<Network>();
   const unproven = new Set<Network>();
   /** To be proven once the kernel was read back for a desired state at least as new. */
@@ -280,6 +281,8 @@ export function createNetworksLane(
     const batch = first.slice(routesAt, routesAt + BATCH);
     for (const change of batch) sorter.apply(change, dirty);
     routesAt += batch.length;
+    routesLeft -= batch.length;
+    context.routesWaiting("networks", routesLeft);
     if (routesAt < first.length) return;
     routes.shift();
     routesAt = 0;
@@ -396,6 +399,8 @@ export function createNetworksLane(
     },
     routes(changes) {
       routes.push(changes);
+      routesLeft += changes.length;
+      context.routesWaiting("networks", routesLeft);
       turn.wake();
     },
     heard(current) {

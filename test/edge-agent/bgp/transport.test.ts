@@ -28,6 +28,10 @@ afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0)) await cleanUp();
 });
 
+function fail(reason: string): void {
+  throw new Error(reason);
+}
+
 /** A port that was free a moment ago. */
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
@@ -39,6 +43,51 @@ async function freePort(): Promise<number> {
 }
 
 describe("transport", () => {
+  it("held -> nothing is read, of connections that come meanwhile too; released -> all of it, in order", async () => {
+    const port = await freePort();
+    const own = createTcpTransport();
+    let got = "";
+    const silent = { connected: () => undefined, drained: () => undefined, closed: () => undefined };
+    const data = (octets: Uint8Array) => void (got += Buffer.from(octets).toString());
+    const server = own.listen({ port, address: LOOPBACK }, () => ({ ...silent, data }), fail);
+    cleanUps.push(() => server.close());
+    const dial = () =>
+      new Promise<Connection>((resolve) => {
+        const connection = transport.connect(
+          { address: LOOPBACK, port },
+          { ...silent, data: () => undefined, connected: () => resolve(connection) },
+        );
+        cleanUps.push(() => connection.close());
+      });
+    const first = await dial();
+    first.write(Buffer.from("a"));
+    await eventually("read", () => got === "a");
+    own.hold?.(true);
+    first.write(Buffer.from("b"));
+    const second = await dial();
+    second.write(Buffer.from("c"));
+    // The server's own side has been through several turns once this other pair has talked.
+    const other = createTcpTransport();
+    const port2 = await freePort();
+    let echoed = false;
+    const echo = other.listen(
+      { port: port2, address: LOOPBACK },
+      () => ({ ...silent, data: () => void (echoed = true) }),
+      fail,
+    );
+    cleanUps.push(() => echo.close());
+    const third = other.connect(
+      { address: LOOPBACK, port: port2 },
+      { ...silent, data: () => undefined, connected: () => void third.write(Buffer.from("x")) },
+    );
+    cleanUps.push(() => third.close());
+    await eventually("the other pair talked", () => echoed);
+    expect(got).toBe("a");
+    own.hold?.(false);
+    await eventually("all of it", () => got.length === 3);
+    expect(got.split("").toSorted()).toEqual(["a", "b", "c"]);
+  });
+
   it("connect, octets both ways, close after what was written", async () => {
     const port = await freePort();
     const log: string[] = [];

@@ -97,6 +97,7 @@ export function networkWorld(options: { readonly host?: string; readonly fabricV
     },
   };
   let reports = 0;
+  let mostWaiting = 0;
   const context: LaneContext = {
     host,
     clock,
@@ -107,6 +108,7 @@ export function networkWorld(options: { readonly host?: string; readonly fabricV
     speaker: speaker as Speaker,
     reconciler: reconciler as Reconciler,
     setImports: (_, targets) => speaker.setImports((carried) => carried.some((target) => targets.has(target))),
+    routesWaiting: (_, count) => void (mostWaiting = Math.max(mostWaiting, count)),
     complete: () => true,
     reportChanged: () => void reports++,
   };
@@ -124,6 +126,8 @@ export function networkWorld(options: { readonly host?: string; readonly fabricV
     timers: () => clock.pending,
     warnings: () => diary.recent().map(({ kind }) => kind),
     reports: () => reports,
+    /** The longest that the queue of routes has been. */
+    mostWaiting: () => mostWaiting,
     fabric: () => [...ribIn.values()],
     /** All that the ToRs announce, imported or not. */
     announced: () => [...fabric.values()],

@@ -209,6 +209,17 @@ describe("networks lane", () => {
     expect(world.diary.recent().at(-1)?.detail).toBe("blue: and 80 more at once");
   });
 
+  it("networks lane: a burst of routes -> said how many wait, worked off in slices, and told in parts", () => {
+    const world = host();
+    const burst = Array.from({ length: 2000 }, (_, n) => macRoute(1, LOW, { ip: `10.1.${n >> 8}.${n & 0xff}` }));
+    world.announce(...burst);
+    expect(world.mostWaiting()).toBe(2000);
+    expect(world.state()?.neighbours).toEqual([]);
+    world.rest();
+    world.sees(...burst.slice(0, 1));
+    expect(world.lane.overlay().networks[0]?.table.conflicts).toHaveLength(1);
+  });
+
   it("networks lane: closed -> no timer is left", () => {
     const { lane, sees, timers } = host({ cloud: false });
     sees(macRoute(1, HIGH, { sequence: 3 }));
