@@ -14,6 +14,8 @@ export type FunctionProps = {
   description: string;
   timeoutSec: number;
   memoryMb: number;
+  /** At most so many invocations at once; asynchronous ones beyond wait. */
+  reservedConcurrency?: number;
   environment: Record<string, string>;
 };
 
@@ -34,6 +36,7 @@ export function addFunction(scope: Construct, id: string, props: FunctionProps):
     description: props.description,
     timeout: Duration.seconds(props.timeoutSec),
     memorySize: props.memoryMb,
+    ...(props.reservedConcurrency === undefined ? {} : { reservedConcurrentExecutions: props.reservedConcurrency }),
     environment: props.environment,
     role,
     logGroup,

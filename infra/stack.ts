@@ -11,9 +11,11 @@ import { HttpLambdaIntegration } from "aws-cdk-lib/aws-apigatewayv2-integrations
 import type { Table } from "aws-cdk-lib/aws-dynamodb";
 import { PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
+import type { Bucket } from "aws-cdk-lib/aws-s3";
 import type { BundleFolders } from "./bundle.ts";
 import { addFunction } from "./function.ts";
 import { addHostPolicy, addHostRule, addRuleErrors, inboxTopics } from "./iot.ts";
+import { addSnapshotBucket, SNAPSHOT_ACTIONS } from "./snapshots.ts";
 import { addTable, READ_ACTIONS, WRITE_ACTIONS } from "./store.ts";
 import { addStreamConsumer } from "./stream-consumer.ts";
 
@@ -25,8 +27,9 @@ export function addStack(app: App, bundles: BundleFolders): Stack {
     description: "Overspan: tenant networks stretched over data centres (HTTP API, store, publisher, host channels)",
   });
   const table = addTable(stack);
-  const functions = addFunctions(stack, bundles, table);
-  grantWhatEachNeeds(stack, functions, table);
+  const snapshots = addSnapshotBucket(stack);
+  const functions = addFunctions(stack, bundles, { table, snapshots });
+  grantWhatEachNeeds(stack, functions, { table, snapshots });
 
   const api = new HttpApi(stack, "HttpApi", {
     description: "Overspan's API: tenants, sites, hosts, networks, endpoints, changes",
@@ -48,9 +51,12 @@ export function addStack(app: App, bundles: BundleFolders): Stack {
 
 type Functions = { api: LambdaFunction; publish: LambdaFunction; sync: LambdaFunction; report: LambdaFunction };
 
-function addFunctions(stack: Stack, bundles: BundleFolders, table: Table): Functions {
+type Stores = { table: Table; snapshots: Bucket };
+
+function addFunctions(stack: Stack, bundles: BundleFolders, { table, snapshots }: Stores): Functions {
   const withTable = { OVERSPAN_TABLE: table.tableName };
   const withInboxes = { ...withTable, OVERSPAN_IOT_ENDPOINT: iotEndpoint(stack) };
+  const withSnapshots = { ...withInboxes, OVERSPAN_SNAPSHOTS: snapshots.bucketName };
   const functions = {
     api: addFunction(stack, "ApiFunction", {
       bundle: bundles.api,
@@ -71,15 +77,19 @@ function addFunctions(stack: Stack, bundles: BundleFolders, table: Table): Funct
       bundle: bundles.sync,
       description: "Answers a host that says what it holds with what it lacks",
       timeoutSec: 60,
+      // A channel of 100,000 endpoints is in memory once, as text, while its file is made.
       memoryMb: 1024,
-      environment: withInboxes,
+      // Admission: when a whole fleet comes back at once, the rest waits in Lambda's own queue.
+      reservedConcurrency: SYNCS_AT_ONCE,
+      environment: withSnapshots,
     }),
     report: addFunction(stack, "ReportFunction", {
       bundle: bundles.report,
       description: "Keeps what hosts report as applied, and answers a host that is behind",
-      timeoutSec: 30,
-      memoryMb: 512,
-      environment: withInboxes,
+      timeoutSec: 60,
+      memoryMb: 1024,
+      reservedConcurrency: REPORTS_AT_ONCE,
+      environment: withSnapshots,
     }),
   };
   // IoT rules invoke asynchronously; a host asks and reports again by itself, so an old message is worth nothing.
@@ -87,6 +97,10 @@ function addFunctions(stack: Stack, bundles: BundleFolders, table: Table): Funct
     fn.configureAsyncInvoke({ retryAttempts: 2, maxEventAge: Duration.minutes(5) });
   return functions;
 }
+
+/** Of an account's 1,000: enough for 1,000 hosts in seconds, and little enough that the API is never starved. */
+const SYNCS_AT_ONCE = 40;
+const REPORTS_AT_ONCE = 40;
 
 /** A parameter, not a look-up by a custom resource: docs/decisions/0002-the-template.md. */
 function iotEndpoint(stack: Stack): string {
@@ -103,12 +117,17 @@ function iotEndpoint(stack: Stack): string {
   return Fn.conditionIf(given.logicalId, parameter.valueAsString, Fn.ref("AWS::NoValue")).toString();
 }
 
-function grantWhatEachNeeds(stack: Stack, functions: Functions, table: Table): void {
+function grantWhatEachNeeds(stack: Stack, functions: Functions, { table, snapshots }: Stores): void {
   // The API alone refers to parents (ConditionCheck) and marks what is being deleted (Update).
   table.grant(functions.api, ...READ_ACTIONS, ...WRITE_ACTIONS, "dynamodb:ConditionCheckItem", "dynamodb:UpdateItem");
   table.grant(functions.publish, ...READ_ACTIONS, ...WRITE_ACTIONS);
-  table.grant(functions.sync, ...READ_ACTIONS);
+  table.grant(functions.sync, ...READ_ACTIONS, "dynamodb:PutItem");
   table.grant(functions.report, ...READ_ACTIONS, "dynamodb:PutItem");
+  // A report of a host that is behind is answered as a sync request is.
+  for (const fn of [functions.sync, functions.report])
+    fn.addToRolePolicy(
+      new PolicyStatement({ actions: [...SNAPSHOT_ACTIONS], resources: [snapshots.arnForObjects("*")] }),
+    );
   const toInboxes = () => new PolicyStatement({ actions: ["iot:Publish"], resources: [inboxTopics(stack)] });
   for (const fn of [functions.publish, functions.sync, functions.report]) fn.addToRolePolicy(toInboxes());
 }

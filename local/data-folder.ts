@@ -22,9 +22,28 @@ export type DataFolder = {
   templateDir: string;
   secrets: SecretStore;
   checkpoints: (mapping: string) => CheckpointStore;
-  deadLetter: (mapping: string, records: readonly StreamRecord[], reason: string) => Promise<void>;
+  /** Puts what was given up in a queue. */
+  deadLetter: (queue: string, records: readonly StreamRecord[], reason: string) => Promise<void>;
+  /** What is in the queues, oldest first; at most the last 1,000 of this run. */
+  deadLetters: () => readonly DeadLetter[];
   close: () => Promise<void>;
 };
+
+/** Records that a mapping gave up, as an operator sees them. */
+export type DeadLetter = { queue: string; reason: string; records: readonly StreamRecord[] };
+
+const KEPT_DEAD_LETTERS = 1_000;
+
+function rememberDeadLetters() {
+  const letters: DeadLetter[] = [];
+  return {
+    letters,
+    remember: (letter: DeadLetter): void => {
+      letters.push(letter);
+      if (letters.length > KEPT_DEAD_LETTERS) letters.shift();
+    },
+  };
+}
 
 /** Opens (and makes) the folder, or a stand-in in memory; StartFailure if another runtime has it. */
 export async function openDataFolder(dir: string | undefined): Promise<DataFolder> {
@@ -34,6 +53,7 @@ export async function openDataFolder(dir: string | undefined): Promise<DataFolde
 async function openInMemory(): Promise<DataFolder> {
   const secrets = new Map<string, string>();
   const positions = new Map<string, Map<string, Position>>();
+  const { letters, remember } = rememberDeadLetters();
   const templateDir = await mkdtemp(join(tmpdir(), "overspan-template-"));
   return {
     databaseDir: undefined,
@@ -46,7 +66,8 @@ async function openInMemory(): Promise<DataFolder> {
       load: async () => new Map(positions.get(mapping)),
       save: async (saved) => void positions.set(mapping, new Map(saved)),
     }),
-    deadLetter: async () => {},
+    deadLetter: async (queue, records, reason) => remember({ queue, reason, records }),
+    deadLetters: () => letters,
     close: () => rm(templateDir, { recursive: true, force: true }),
   };
 }
@@ -58,6 +79,7 @@ async function openOnDisk(dir: string): Promise<DataFolder> {
   await mkdir(secretsDir, { recursive: true, mode: 0o700 });
   await chmod(secretsDir, 0o700);
   const unlock = await lock(dir);
+  const { letters, remember } = rememberDeadLetters();
   return {
     databaseDir,
     templateDir: join(dir, "template"),
@@ -66,11 +88,13 @@ async function openOnDisk(dir: string): Promise<DataFolder> {
       save: (host, secret) => replaceFile(join(secretsDir, host), secret),
     },
     checkpoints: (mapping) => fileCheckpoints(join(dir, `stream-${mapping}.json`)),
-    async deadLetter(mapping, records, reason) {
-      await appendFile(join(dir, "dead-letters.jsonl"), `${JSON.stringify({ mapping, reason, records })}\n`, {
+    async deadLetter(queue, records, reason) {
+      remember({ queue, reason, records });
+      await appendFile(join(dir, "dead-letters.jsonl"), `${JSON.stringify({ queue, reason, records })}\n`, {
         mode: 0o600,
       });
     },
+    deadLetters: () => letters,
     close: unlock,
   };
 }

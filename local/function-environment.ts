@@ -8,9 +8,6 @@ import { Worker } from "node:worker_threads";
 import { LOCAL_REGION } from "./cloudformation.ts";
 import { type FunctionPlan, logName } from "./plan.ts";
 
-/** Any credentials will do for the local engine; they name nobody. */
-export const LOCAL_CREDENTIALS = { accessKeyId: "local", secretAccessKey: "local" } as const;
-
 /** A function threw, exceeded its time, or its environment ended. */
 export class FunctionFailure extends Error {
   override readonly name = "FunctionFailure";
@@ -26,6 +23,10 @@ export type EnvironmentOptions = {
   plan: FunctionPlan;
   dynamodbUrl: string;
   iotDataPlaneUrl: string;
+  /** Of the object store: signed URLs lead to it too. */
+  s3Url: string;
+  /** The object store checks them; the engine takes any. */
+  credentials: { accessKeyId: string; secretAccessKey: string };
   /** Called once, when this environment can serve no more. */
   ended: () => void;
   log: (line: string) => void;
@@ -147,13 +148,14 @@ function isMetric(line: string): boolean {
 }
 
 /** What Lambda's runtime and the template set, and the SDK's own settings that lead it to this machine. */
-function environmentVariables({ plan, dynamodbUrl, iotDataPlaneUrl }: EnvironmentOptions): Record<string, string> {
+function environmentVariables(options: EnvironmentOptions): Record<string, string> {
+  const { plan, dynamodbUrl, iotDataPlaneUrl, s3Url, credentials } = options;
   return {
     TZ: ":UTC",
     AWS_REGION: LOCAL_REGION,
     AWS_DEFAULT_REGION: LOCAL_REGION,
-    AWS_ACCESS_KEY_ID: LOCAL_CREDENTIALS.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: LOCAL_CREDENTIALS.secretAccessKey,
+    AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
     AWS_LAMBDA_FUNCTION_NAME: plan.name,
     AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(plan.memoryMb),
     // In the cloud they run on Node.js 22; this machine's Node is the user's choice.
@@ -163,6 +165,7 @@ function environmentVariables({ plan, dynamodbUrl, iotDataPlaneUrl }: Environmen
     AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
     AWS_ENDPOINT_URL_DYNAMODB: dynamodbUrl,
     AWS_ENDPOINT_URL_IOT_DATA_PLANE: iotDataPlaneUrl,
+    AWS_ENDPOINT_URL_S3: s3Url,
     ...plan.environment,
   };
 }

@@ -3,7 +3,9 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import { type FunctionEnvironment, FunctionFailure, startEnvironment } from "./function-environment.ts";
+import type { Credentials } from "./object-store.ts";
 import { type FunctionPlan, logName } from "./plan.ts";
+import { waitingRoom } from "./waiting-room.ts";
 
 export type LocalFunctions = {
   /** Loads every bundle in the background, so that no first request waits for it. */
@@ -21,6 +23,8 @@ export type FunctionsOptions = {
   functions: readonly FunctionPlan[];
   dynamodbUrl: string;
   iotDataPlaneUrl: string;
+  s3Url: string;
+  credentials: Credentials;
   log: (line: string) => void;
 };
 
@@ -32,6 +36,7 @@ export function localFunctions(options: FunctionsOptions): LocalFunctions {
   const environments = new Map<string, FunctionEnvironment>();
   const underWay = new Set<Promise<void>>();
   const closing = new AbortController();
+  const rooms = new Map(options.functions.map(({ name, atOnce }) => [name, waitingRoom(atOnce)]));
 
   const environmentOf = (plan: FunctionPlan): FunctionEnvironment => {
     const running = environments.get(plan.name);
@@ -52,7 +57,7 @@ export function localFunctions(options: FunctionsOptions): LocalFunctions {
     const retries = plans.get(name)?.asyncRetries ?? 0;
     for (let retry = 0; ; retry++) {
       try {
-        await invoke(name, event);
+        await rooms.get(name)?.(() => invoke(name, event));
         return;
       } catch (error) {
         if (closing.signal.aborted) return;

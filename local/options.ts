@@ -9,6 +9,7 @@ export type CommandLine = {
   brokerPort: number;
   brokerHost: string;
   controlPort: number;
+  storePort: number;
   /** Undefined: in memory. */
   dataDir: string | undefined;
 };
@@ -20,6 +21,7 @@ export const HELP = `Overspan on one machine: the template that is deployed, wit
   --api-port N       the HTTP API and its documentation page   (8080, on 127.0.0.1)
   --broker-port N    the MQTT broker                           (1883)
   --broker-host IP   the address hosts reach the broker at     (127.0.0.1)
+  --store-port N     snapshots for the agents, on --broker-host (any free one)
   --control-port N   broker credentials, and its stop switch   (8081, on 127.0.0.1)
   --data DIR         where state survives a restart            (.overspan)
   --memory           keep state in memory instead
@@ -45,6 +47,7 @@ export function parseCommandLine(args: string[], defaultDataDir: string): Comman
     brokerPort: parsePort("--broker-port", values["broker-port"]),
     brokerHost: parseAddress("--broker-host", values["broker-host"]),
     controlPort: parsePort("--control-port", values["control-port"]),
+    storePort: parsePort("--store-port", values["store-port"]),
     dataDir: values.memory ? undefined : (values.data ?? defaultDataDir),
   };
 }
@@ -57,6 +60,7 @@ function read(args: string[]) {
       "broker-port": { type: "string", default: "1883" },
       "broker-host": { type: "string", default: "127.0.0.1" },
       "control-port": { type: "string", default: "8081" },
+      "store-port": { type: "string", default: "0" },
       data: { type: "string" },
       memory: { type: "boolean", default: false },
       help: { type: "boolean", default: false },

@@ -35,6 +35,8 @@ export type FunctionPlan = {
   environment: Record<string, string>;
   /** How often a failed asynchronous invocation is tried again. */
   asyncRetries: number;
+  /** At most so many invocations at once; asynchronous ones beyond wait. Undefined: any number. */
+  atOnce: number | undefined;
 };
 
 export type MappingPlan = {
@@ -46,14 +48,20 @@ export type MappingPlan = {
   /** -1: until the record is no longer in the stream. */
   maxRetries: number;
   reportsItemFailures: boolean;
+  /** The queue that gets what is given up; undefined: nobody does. */
+  deadLetters: string | undefined;
   /** EventBridge-style patterns; a record that matches one of them is delivered. Empty: every record. */
   patterns: unknown[];
 };
 
 export type RulePlan = { name: string; sql: string; function: string };
 
+/** A bucket; objects older than `expireAfterDays` are removed. */
+export type BucketPlan = { name: string; expireAfterDays: number | undefined };
+
 export type Plan = {
   tables: TablePlan[];
+  buckets: BucketPlan[];
   functions: FunctionPlan[];
   mappings: MappingPlan[];
   /** The function behind the HTTP API's `$default` route. */
@@ -70,6 +78,8 @@ const ASYNC_CONFIG = "AWS::Lambda::EventInvokeConfig";
 const MAPPING = "AWS::Lambda::EventSourceMapping";
 const RULE = "AWS::IoT::TopicRule";
 const POLICY = "AWS::IoT::Policy";
+const BUCKET = "AWS::S3::Bucket";
+const QUEUE = "AWS::SQS::Queue";
 const ROUTE = "AWS::ApiGatewayV2::Route";
 const INTEGRATION = "AWS::ApiGatewayV2::Integration";
 
@@ -79,13 +89,24 @@ const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
   "AWS::IAM::Policy",
   "AWS::Logs::LogGroup",
   "AWS::Lambda::Permission",
-  "AWS::SQS::Queue",
+  "AWS::S3::BucketPolicy",
   "AWS::SQS::QueuePolicy",
   "AWS::CloudWatch::Alarm",
   "AWS::ApiGatewayV2::Api",
   "AWS::ApiGatewayV2::Stage",
 ]);
-const RUN: ReadonlySet<string> = new Set([TABLE, FUNCTION, ASYNC_CONFIG, MAPPING, RULE, POLICY, ROUTE, INTEGRATION]);
+const RUN: ReadonlySet<string> = new Set([
+  TABLE,
+  FUNCTION,
+  ASYNC_CONFIG,
+  MAPPING,
+  RULE,
+  POLICY,
+  ROUTE,
+  INTEGRATION,
+  BUCKET,
+  QUEUE,
+]);
 
 const AssetManifest = z.object({
   files: z.record(
@@ -132,6 +153,7 @@ export function planOf(template: Template, assetFolder: (s3Key: string) => strin
       memoryMb: properties.MemorySize,
       environment: properties.Environment.Variables,
       asyncRetries: asyncConfig?.properties.MaximumRetryAttempts ?? 2,
+      atOnce: properties.ReservedConcurrentExecutions,
     };
   });
   const functionOf = (arnOrName: string, user: string): string => {
@@ -149,8 +171,21 @@ export function planOf(template: Template, assetFolder: (s3Key: string) => strin
       ttlAttribute: properties.TimeToLiveSpecification?.AttributeName,
     }),
   );
+  const queues = new Set(ofType(QUEUE, QueueProperties).map(({ id }) => id));
+  const queueOf = (destination: string | undefined, user: string): string | undefined => {
+    if (destination === undefined) return undefined;
+    const queue = [...queues].find((id) => destination === arnOf(id, "Arn"));
+    if (queue === undefined)
+      throw new StartFailure(`The template's ${user} gives up to ${destination}, which is no queue.`);
+    return queue;
+  };
   return {
     tables,
+    buckets: ofType(BUCKET, BucketProperties).map(({ id, properties }) => ({
+      name: properties.BucketName ?? bucketName(id),
+      expireAfterDays: properties.LifecycleConfiguration.Rules.find((rule) => rule.ExpirationInDays !== undefined)
+        ?.ExpirationInDays,
+    })),
     functions,
     mappings: ofType(MAPPING, MappingProperties).map(({ id, properties }) => ({
       name: id,
@@ -160,6 +195,7 @@ export function planOf(template: Template, assetFolder: (s3Key: string) => strin
       bisect: properties.BisectBatchOnFunctionError,
       maxRetries: properties.MaximumRetryAttempts,
       reportsItemFailures: properties.FunctionResponseTypes.includes("ReportBatchItemFailures"),
+      deadLetters: queueOf(properties.DestinationConfig?.OnFailure.Destination, id),
       patterns: properties.FilterCriteria.Filters.map(({ Pattern }) => JSON.parse(Pattern) as unknown),
     })),
     apiFunction: apiFunction(ofType(ROUTE, RouteProperties), ofType(INTEGRATION, IntegrationProperties), functionOf),
@@ -191,6 +227,7 @@ const FunctionProperties = z.object({
   Timeout: z.number(),
   MemorySize: z.number(),
   Environment: z.object({ Variables: z.record(z.string(), z.string()) }),
+  ReservedConcurrentExecutions: z.number().int().min(1).optional(),
 });
 const AsyncConfig = z.object({ FunctionName: z.string(), MaximumRetryAttempts: z.number() });
 const MappingProperties = z.strictObject({
@@ -203,8 +240,25 @@ const MappingProperties = z.strictObject({
   FilterCriteria: z.object({ Filters: z.array(z.object({ Pattern: z.string() })) }).default({ Filters: [] }),
   StartingPosition: z.literal("TRIM_HORIZON"),
   ParallelizationFactor: z.literal(1).default(1),
-  DestinationConfig: z.unknown().optional(),
+  DestinationConfig: z.strictObject({ OnFailure: z.strictObject({ Destination: z.string() }) }).optional(),
 });
+const BucketProperties = z.object({
+  BucketName: z.string().optional(),
+  VersioningConfiguration: z.undefined("the local runtime keeps no versions of objects").optional(),
+  NotificationConfiguration: z.undefined("the local runtime tells nobody of objects").optional(),
+  LifecycleConfiguration: z
+    .object({
+      Rules: z.array(
+        z.object({
+          Status: z.literal("Enabled"),
+          ExpirationInDays: z.number().optional(),
+          Prefix: z.undefined("the local runtime expires a whole bucket").optional(),
+        }),
+      ),
+    })
+    .default({ Rules: [] }),
+});
+const QueueProperties = z.object({ FifoQueue: z.undefined("the local runtime has no FIFO queues").optional() });
 const RouteProperties = z.object({ RouteKey: z.literal("$default"), Target: z.string() });
 const IntegrationProperties = z.object({
   IntegrationType: z.literal("AWS_PROXY"),
@@ -221,17 +275,28 @@ const RuleProperties = z.object({
 const PolicyProperties = z.object({ PolicyDocument: z.unknown() });
 
 const LOCAL_NAMES: LocalNames = {
-  ref: (id, resource) => (resource.Type === TABLE ? tableName(id) : id),
+  ref(id, resource) {
+    if (resource.Type === TABLE) return tableName(id);
+    return resource.Type === BUCKET ? bucketName(id) : id;
+  },
   attribute(id, resource: TemplateResource, attribute) {
     if (resource.Type === FUNCTION && attribute === "Arn") return functionArn(id);
     if (resource.Type === TABLE && attribute === "StreamArn") return streamArn(tableName(id));
-    return `arn:local:${id}:${attribute}`;
+    return arnOf(id, attribute);
   },
 };
 
 /** A function's name for people: `PublishFunctionB6602567` is publish. */
 export function logName(functionName: string): string {
   return functionName.replace(/(?<=.)(Function)?[0-9A-F]{8}$/, "").toLowerCase();
+}
+
+function arnOf(id: string, attribute: string): string {
+  return `arn:local:${id}:${attribute}`;
+}
+
+function bucketName(id: string): string {
+  return `overspan-${id.toLowerCase()}`;
 }
 
 function tableName(id: string): string {

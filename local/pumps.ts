@@ -8,8 +8,8 @@ import type { DataFolder } from "./data-folder.ts";
 import type { DynamodbEngine } from "./dynamodb-engine.ts";
 import { dynamodbStream } from "./dynamodb-stream.ts";
 import { compilePatterns } from "./event-pattern.ts";
-import { LOCAL_CREDENTIALS } from "./function-environment.ts";
 import type { LocalFunctions } from "./functions.ts";
+import type { Credentials } from "./object-store.ts";
 import { logName, type MappingPlan, type Plan } from "./plan.ts";
 import { type Pump, startPump } from "./stream-pump.ts";
 import { ensureTable } from "./tables.ts";
@@ -18,6 +18,7 @@ export type PumpParts = {
   plan: Plan;
   engine: DynamodbEngine;
   folder: DataFolder;
+  credentials: Credentials;
   functions: LocalFunctions;
   nowMs: () => number;
   log: (line: string) => void;
@@ -25,8 +26,8 @@ export type PumpParts = {
 
 /** Makes the tables and starts a pump for each mapping; what it starts it adds to `closers`. */
 export async function startPumps(parts: PumpParts, closers: (() => Promise<void>)[]): Promise<Pump[]> {
-  const { plan, engine, log } = parts;
-  const config = { endpoint: engine.url, region: LOCAL_REGION, credentials: LOCAL_CREDENTIALS };
+  const { plan, engine, credentials, log } = parts;
+  const config = { endpoint: engine.url, region: LOCAL_REGION, credentials };
   const tables = new DynamoDBClient(config);
   const streams = new DynamoDBStreamsClient(config);
   closers.push(async () => {
@@ -65,7 +66,7 @@ function startMapping(
       stream: dynamodbStream(streams, streamArn),
       checkpoints: folder.checkpoints(mapping.name),
       invoke: (Records) => functions.invoke(mapping.function, { Records }),
-      deadLetter: (records, reason) => folder.deadLetter(mapping.name, records, reason),
+      deadLetter: (records, reason) => folder.deadLetter(mapping.deadLetters ?? mapping.name, records, reason),
       nowMs,
       sleep: (ms, signal) => delay(ms, undefined, { signal }).catch(() => {}),
       log,

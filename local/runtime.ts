@@ -2,7 +2,9 @@
 //
 //   HTTP API --> functions (worker threads) --> DynamoDB's local engine --> stream pump --> functions
 //   MQTT broker <-- IoT data plane <-- functions            MQTT broker --> IoT rules --> functions
+//   object store <-- functions                              object store --> agents, by signed URL
 
+import { randomBytes } from "node:crypto";
 import { currentPlan } from "./assembly.ts";
 import { type Broker, type BrokerLimits, checkBrokerPort, mqttBroker } from "./broker.ts";
 import { type Credential, startControl } from "./control.ts";
@@ -15,6 +17,7 @@ import { startHttpApi } from "./http-api.ts";
 import { startIotDataPlane } from "./iot-data-plane.ts";
 import { findJava } from "./java.ts";
 import { parseIotPolicy } from "./iot-policy.ts";
+import { startObjectStore } from "./object-store.ts";
 import { startIotRules } from "./iot-rules.ts";
 import type { Plan } from "./plan.ts";
 import { startPumps } from "./pumps.ts";
@@ -31,6 +34,8 @@ export type LocalOptions = {
   brokerHost?: string;
   brokerLimits?: Partial<BrokerLimits>;
   controlPort: number;
+  /** Of the object store, on `brokerHost`; default any free port. */
+  storePort?: number;
   /** Other handlers than the repository's, for tests of the runtime itself: a folder with `<name>/lambda.ts`. */
   functionsDir?: string;
   environment?: NodeJS.ProcessEnv;
@@ -103,6 +108,7 @@ async function start(
       stop: async () => await lateBroker.current?.stop(),
       running: () => lateBroker.current?.running() ?? false,
     },
+    deadLetters: folder.deadLetters,
     log,
   });
   closers.push(control.close);
@@ -122,10 +128,24 @@ async function start(
   const dataPlane = await startIotDataPlane({ broker, log });
   closers.push(dataPlane.close);
 
+  // Of this run alone: who is not a function can sign nothing.
+  const credentials = { accessKeyId: "local", secretAccessKey: randomBytes(24).toString("base64url") };
+  const objects = await startObjectStore({
+    host: options.brokerHost ?? LOOPBACK,
+    port: options.storePort ?? 0,
+    credentials,
+    buckets: () => plan.buckets,
+    nowMs: Date.now,
+    log,
+  });
+  closers.push(objects.close);
+
   const functions = localFunctions({
     functions: plan.functions,
     dynamodbUrl: engine.url,
     iotDataPlaneUrl: dataPlane.url,
+    s3Url: objects.url,
+    credentials,
     log,
   });
   closers.push(functions.close);
@@ -133,7 +153,7 @@ async function start(
   startIotRules(plan.rules, broker, functions.invokeAsync);
   await broker.start();
   lateBroker.current = broker;
-  const pumps = await startPumps({ plan, engine, folder, functions, nowMs, log }, closers);
+  const pumps = await startPumps({ plan, engine, folder, credentials, functions, nowMs, log }, closers);
   parts = { functions, plan, pumps };
   log(`the template runs: ${plan.functions.length} functions, ${plan.rules.length} rules, ${pumps.length} stream`);
 

@@ -48,8 +48,10 @@ export function receiveInSync(state: IntentState, message: InSyncMessage): Inten
     return [...effects, { kind: "sync", reason: "incomplete", detail: detail.slice(0, 400) }];
   }
   for (const { channel, seq, digest } of lacking) state.owed.set(channel, { seq, digest });
-  if (ownSeq !== undefined && (state.channels.get(own)?.seq ?? 0) < ownSeq && !state.owed.has(own))
+  // In the range of this message, what is not named is not to be held.
+  if (ownSeq !== undefined && !inRange(range, own) && !isMet(state, { channel: own, seq: ownSeq })) {
     state.owed.set(own, { seq: ownSeq });
+  }
   cover(state, message.request ?? 0, range);
   return [...effects, ...settle(state)];
 }

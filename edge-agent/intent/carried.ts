@@ -1,20 +1,7 @@
 // Which channels a host is to hold: its own, and those of the networks and routers that its own names.
 
-import {
-  type Channel,
-  channelNetwork,
-  hostChannel,
-  networkChannel,
-  parseRecordKey,
-  routerChannel,
-} from "../../shared/model/record.ts";
+import { type Channel, hostChannel, networkChannel, parseRecordKey, routerChannel } from "../../shared/model/record.ts";
 import type { IntentEffect, IntentState } from "./intent.ts";
-
-/** The networks that the host channel names. */
-export function carriedNetworks(state: IntentState): ReadonlySet<string> {
-  const networks = [...carriedChannels(state)].map(channelNetwork);
-  return new Set(networks.filter((network) => network !== undefined));
-}
 
 /** The channels of the networks and routers that the host channel names. */
 export function carriedChannels(state: IntentState): ReadonlySet<Channel> {

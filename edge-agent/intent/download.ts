@@ -1,6 +1,8 @@
 // Downloads over HTTPS, for fetch-snapshot.ts. Plain HTTP is taken only where the broker itself is reached without TLS,
 // which is for trying things on one machine. Redirects are not followed: a signed URL leads where it says.
 
+import { get as getPlain, type IncomingMessage } from "node:http";
+import { get as getSecure } from "node:https";
 import type { SnapshotSource } from "./fetch-snapshot.ts";
 
 /** Without an answer, or from one piece to the next, for so long: given up. */
@@ -9,32 +11,44 @@ const PATIENCE_MS = 30_000;
 export function httpSnapshots(settings: {
   /** From a broker without TLS a plain URL is no worse than the message that brought it. */
   readonly allowPlain: boolean;
+  /** The certificate authority to be trusted in place of the well-known ones, in PEM. */
+  readonly ca?: string | undefined;
   readonly setTimer: (afterMs: number, callback: () => void) => () => void;
 }): SnapshotSource {
+  const { allowPlain, ca, setTimer } = settings;
+  const trusted = ca === undefined ? {} : { ca };
   return {
     async *open({ url, headers }, signal) {
       const { protocol } = new URL(url);
-      if (protocol !== "https:" && !settings.allowPlain) throw new Error(`an offer over ${protocol} is not taken`);
+      if (protocol !== "https:" && !(protocol === "http:" && allowPlain))
+        throw new Error(`an offer over ${protocol} is not taken`);
       const patience = new AbortController();
       let cancel = () => {};
       const wait = () => {
         cancel();
-        cancel = settings.setTimer(PATIENCE_MS, () => {
-          patience.abort(new Error(`nothing came for ${PATIENCE_MS / 1000} s`));
-        });
+        cancel = setTimer(PATIENCE_MS, () => patience.abort());
       };
       wait();
       try {
-        const either = AbortSignal.any([signal, patience.signal]);
-        const response = await fetch(url, { headers, redirect: "error", signal: either });
-        if (!response.ok || !response.body) {
-          await response.body?.cancel();
-          throw new Error(`the store of snapshots answered with status ${response.status}`);
+        const options = { headers, signal: AbortSignal.any([signal, patience.signal]) };
+        const response = await new Promise<IncomingMessage>((resolve, reject) => {
+          const request =
+            protocol === "https:"
+              ? getSecure(url, { ...options, ...trusted }, resolve)
+              : getPlain(url, options, resolve);
+          request.on("error", reject);
+        });
+        if (response.statusCode !== 200) {
+          response.destroy();
+          throw new Error(`the store of snapshots answered with status ${response.statusCode}`);
         }
-        for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+        for await (const chunk of response as AsyncIterable<Uint8Array>) {
           wait();
           yield chunk;
         }
+      } catch (cause) {
+        if (patience.signal.aborted) throw new Error(`nothing came for ${PATIENCE_MS / 1000} s`, { cause });
+        throw cause;
       } finally {
         cancel();
       }

@@ -2,7 +2,7 @@
 // jitter, which makes the report the anti-entropy of the channels too. Building is pure; sending is over a port.
 
 import type { ChannelReport, PeerReport, Report } from "../../shared/message/report.ts";
-import { FIRST_VERSION } from "../../shared/message/version.ts";
+import { PROTOCOL_VERSION } from "../../shared/message/version.ts";
 import { digestSum } from "../../shared/message/digest.ts";
 import type { Channel } from "../../shared/model/record.ts";
 import { type Clock, debounce, type Random } from "../clock.ts";
@@ -67,7 +67,7 @@ export function startReports(options: {
     number++;
     const { counters, events, ...content } = options.content();
     const message: Report = {
-      v: FIRST_VERSION,
+      v: PROTOCOL_VERSION,
       atMs: clock.wallMs(),
       number,
       agent,

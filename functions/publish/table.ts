@@ -13,6 +13,7 @@ import {
   TransactWriteItemsCommand,
 } from "@aws-sdk/client-dynamodb";
 import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
+import { mapBounded } from "./bounded.ts";
 
 export type Table = { readonly client: DynamoDBClient; readonly name: string };
 export type Key = { readonly pk: string; readonly sk: string };
@@ -36,6 +37,7 @@ export const MAX_TRANSACTION_BYTES = 4_000_000;
 
 const BATCH_KEYS = 100;
 const BATCH_ATTEMPTS = 12;
+const BATCHES_AT_ONCE = 8;
 
 /** Map key of an item in the answer of `batchGet`. */
 export function keyText(key: Key): string {
@@ -54,21 +56,24 @@ export async function getItem(table: Table, key: Key): Promise<Item | undefined>
 export async function batchGet(table: Table, keys: readonly Key[]): Promise<Map<string, Item>> {
   const wanted = [...new Map(keys.map((key) => [keyText(key), { pk: key.pk, sk: key.sk }])).values()];
   const found = new Map<string, Item>();
-  let attempts = BATCH_ATTEMPTS + Math.ceil(wanted.length / BATCH_KEYS);
-  let pending = wanted.map((key) => marshall(key));
-  while (pending.length > 0) {
-    if (attempts-- === 0) throw new Error(`${pending.length} keys of a batch stay unprocessed`);
-    const asked = pending.slice(0, BATCH_KEYS);
+  const starts = Array.from({ length: Math.ceil(wanted.length / BATCH_KEYS) }, (_, at) => at * BATCH_KEYS);
+  await mapBounded(starts, BATCHES_AT_ONCE, (at) => getBatch(table, wanted.slice(at, at + BATCH_KEYS), found));
+  return found;
+}
+
+async function getBatch(table: Table, keys: readonly Key[], found: Map<string, Item>): Promise<void> {
+  let pending = keys.map((key) => marshall(key));
+  for (let attempt = 0; pending.length > 0; attempt++) {
+    if (attempt === BATCH_ATTEMPTS) throw new Error(`${pending.length} keys of a batch stay unprocessed`);
     const answer = await table.client.send(
-      new BatchGetItemCommand({ RequestItems: { [table.name]: { Keys: asked, ConsistentRead: true } } }),
+      new BatchGetItemCommand({ RequestItems: { [table.name]: { Keys: pending, ConsistentRead: true } } }),
     );
     for (const raw of answer.Responses?.[table.name] ?? []) {
       const item = unmarshall(raw) as Item;
       found.set(keyText(item), item);
     }
-    pending = [...pending.slice(BATCH_KEYS), ...(answer.UnprocessedKeys?.[table.name]?.Keys ?? [])];
+    pending = answer.UnprocessedKeys?.[table.name]?.Keys ?? [];
   }
-  return found;
 }
 
 /** Which sort keys a query takes: those with a prefix, or those from `from` to `to`, both included. */
@@ -76,8 +81,14 @@ export type SortRange = { readonly prefix: string } | { readonly from: string; r
 
 /** Reads all items of a partition in a range of sort keys, in their order, consistently. */
 export async function queryAll(table: Table, pk: string, range: SortRange): Promise<Item[]> {
-  const byPrefix = "prefix" in range;
   const items: Item[] = [];
+  for await (const page of queryPages(table, pk, range)) items.push(...page);
+  return items;
+}
+
+/** The same page by page, of at most 1 MB each (a service limit). */
+export async function* queryPages(table: Table, pk: string, range: SortRange): AsyncGenerator<Item[]> {
+  const byPrefix = "prefix" in range;
   let start: QueryCommand["input"]["ExclusiveStartKey"];
   do {
     const answer = await table.client.send(
@@ -91,10 +102,9 @@ export async function queryAll(table: Table, pk: string, range: SortRange): Prom
         ExclusiveStartKey: start,
       }),
     );
-    for (const raw of answer.Items ?? []) items.push(unmarshall(raw) as Item);
+    yield (answer.Items ?? []).map((raw) => unmarshall(raw) as Item);
     start = answer.LastEvaluatedKey;
   } while (start);
-  return items;
 }
 
 /** Puts an item; false if `condition` did not hold. */

@@ -78,7 +78,7 @@ async function takeReport(deps: SyncDeps, host: string, report: Report): Promise
   const otherSet = foreign.length > 0 || own.length < expected.size;
   if (lagging || (otherSet && nowMs - facts.membershipSinceMs > GRACE_MS)) {
     deps.telemetry.count("ReportsAnswered");
-    await sendAnswer(deps, host, report.channels);
+    await sendAnswer(deps, host, { v: report.v, have: report.channels });
   }
 }
 

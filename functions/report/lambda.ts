@@ -1,19 +1,23 @@
-// The Lambda of the IoT rule on `overspan/v1/hosts/+/report`. Environment: as functions/publish/lambda.ts.
+// The Lambda of the IoT rule on `overspan/v1/hosts/+/report`. Environment: as functions/publish/lambda.ts, and
+// OVERSPAN_SNAPSHOTS, the bucket of snapshot files.
 
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { IoTDataPlaneClient } from "@aws-sdk/client-iot-data-plane";
 import { readEnvironment } from "../publish/environment.ts";
 import { iotPublisher } from "../publish/iot-publisher.ts";
 import { lineTelemetry } from "../publish/telemetry.ts";
+import { snapshotFiles } from "../sync/snapshot-files.ts";
 import { handleReport } from "./handler.ts";
 
-const { table, iotEndpoint } = readEnvironment(process.env);
+const { table, iotEndpoint, snapshots } = readEnvironment(process.env);
+const files = snapshotFiles(snapshots);
 
 const deps = {
   table: { client: new DynamoDBClient({}), name: table },
   publisher: iotPublisher(new IoTDataPlaneClient(iotEndpoint ? { endpoint: iotEndpoint } : {})),
   telemetry: lineTelemetry(console.log, Date.now),
   now: Date.now,
+  ...(files ? { files } : {}),
 };
 
 export const handler = async (event: unknown): Promise<void> => {

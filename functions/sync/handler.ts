@@ -7,7 +7,6 @@ import { decodeJson } from "../../shared/message/inbox.ts";
 import { SyncRequest } from "../../shared/message/sync.ts";
 import type { Publisher } from "../publish/publisher.ts";
 import { type AnswerDeps, answerHost } from "./answer.ts";
-import type { Held } from "./plan.ts";
 import { parseRuleEvent } from "./rule-event.ts";
 
 export type SyncDeps = AnswerDeps & { readonly publisher: Publisher };
@@ -27,12 +26,12 @@ export async function handleSync(deps: SyncDeps, event: unknown): Promise<void> 
     deps.telemetry.warn("malformed sync request", { host, reason: request.reason });
     return;
   }
-  await sendAnswer(deps, host, request.have);
+  await sendAnswer(deps, host, request);
 }
 
-/** Answers a host that holds `have`; also the remedy for one whose report shows that it is behind. */
-export async function sendAnswer(deps: SyncDeps, host: string, have: readonly Held[]): Promise<void> {
-  const answer = await answerHost(deps, host, have);
+/** Answers a host; also the remedy for one whose report shows that it is behind. */
+export async function sendAnswer(deps: SyncDeps, host: string, asked: Parameters<typeof answerHost>[2]): Promise<void> {
+  const answer = await answerHost(deps, host, asked);
   if (answer.kind === "silence") {
     deps.telemetry.count("UnansweredHosts");
     deps.telemetry.warn("a host gets no answer", { host, reason: answer.reason });

@@ -32,9 +32,13 @@ export function planChannel(head: Head, held: Held | undefined): ChannelPlan {
  */
 export function usableEntries(head: Head, from: Held, log: readonly LogEntry[]): LogEntry[] | undefined {
   const start = from.seq === 0 ? EMPTY_DIGEST : log.find((entry) => entry.seq === from.seq)?.digest;
-  if (start !== from.digest) return undefined;
-  const entries = log.filter((entry) => entry.seq > from.seq && entry.seq <= head.seq);
-  let seq = from.seq;
+  return start === from.digest ? entriesAfter(head, from.seq, log) : undefined;
+}
+
+/** The entries that lead from a state of the log itself at `fromSeq` to `head`; undefined if one is missing. */
+export function entriesAfter(head: Head, fromSeq: number, log: readonly LogEntry[]): LogEntry[] | undefined {
+  const entries = log.filter((entry) => entry.seq > fromSeq && entry.seq <= head.seq);
+  let seq = fromSeq;
   for (const entry of entries) {
     if (entry.prev !== seq) return undefined;
     seq = entry.seq;

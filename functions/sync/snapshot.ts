@@ -1,5 +1,5 @@
 // A channel whole at one seq, read while its log moves on, and the messages that carry it. Imported by functions/publish
-// too: a host that joins a network gets it unasked.
+// too: a host that joins a small network gets it unasked. Large channels go as files: shared-snapshot.ts.
 
 import { type Digest, digestSum, hashRecord } from "../../shared/message/digest.ts";
 import { MAX_PAYLOAD_BYTES, type RecordChange } from "../../shared/message/inbox.ts";
@@ -16,9 +16,12 @@ import {
   parseRecord,
 } from "../publish/channel-items.ts";
 import { packTexts } from "../publish/outbox.ts";
-import { getItem, queryAll, type Table } from "../publish/table.ts";
+import { getItem, queryAll, queryPages, type Table } from "../publish/table.ts";
 
 export type Snapshot = { readonly channel: Channel; readonly head: Head; readonly records: readonly RecordChange[] };
+
+/** The most octets of records that go in messages: AWS IoT passes 512 KiB a second to a connection. */
+export const INLINE_BYTES = 200_000;
 
 const ATTEMPTS = 3;
 /** Room for the envelope, the longest ids and numbers included. */
@@ -29,11 +32,20 @@ const ENVELOPE_BYTES = 512;
  * not sum to the log's digest even after other tries.
  */
 export async function readSnapshot(table: Table, channel: Channel, nowSec: number): Promise<Snapshot> {
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const snapshot = await readOnce(table, channel, nowSec);
-    if (snapshot && digestOf(snapshot.records) === snapshot.head.digest) return snapshot;
-  }
-  throw new Error(`the records of ${channel} do not sum to the digest of its log`);
+  const snapshot = await readProven(table, channel, nowSec, Number.POSITIVE_INFINITY);
+  if (snapshot === "larger") throw new Error("unreachable: there is no limit");
+  return snapshot;
+}
+
+/** As `readSnapshot`; undefined for a channel that is too large for messages, of which at most one page is read. */
+export async function readSmallSnapshot(table: Table, channel: Channel, nowSec: number): Promise<Snapshot | undefined> {
+  const snapshot = await readProven(table, channel, nowSec, 1);
+  return snapshot === "larger" || snapshotBytes(snapshot) > INLINE_BYTES ? undefined : snapshot;
+}
+
+/** The octets of a snapshot's records as JSON text. */
+export function snapshotBytes({ records }: Snapshot): number {
+  return records.reduce((sum, record) => sum + Buffer.byteLength(JSON.stringify(record)) + 1, 0);
 }
 
 /** The messages of a snapshot for one host, as JSON text; an empty channel has one part too. */
@@ -70,12 +82,37 @@ export function overlay(records: readonly RecordChange[], entries: readonly Logg
   return [...byKey.values()];
 }
 
-async function readOnce(table: Table, channel: Channel, nowSec: number): Promise<Snapshot | undefined> {
+async function readProven(
+  table: Table,
+  channel: Channel,
+  nowSec: number,
+  maxPages: number,
+): Promise<Snapshot | "larger"> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const snapshot = await readOnce(table, channel, nowSec, maxPages);
+    if (snapshot === "larger") return snapshot;
+    if (snapshot && digestOf(snapshot.records) === snapshot.head.digest) return snapshot;
+  }
+  throw new Error(`the records of ${channel} do not sum to the digest of its log`);
+}
+
+/** One try; undefined if the log moved on further than it can be followed. */
+async function readOnce(
+  table: Table,
+  channel: Channel,
+  nowSec: number,
+  maxPages: number,
+): Promise<Snapshot | "larger" | undefined> {
   const before = parseHead(await getItem(table, headKey(channel)));
-  const records = (await queryAll(table, channelPk(channel), { prefix: "REC#" })).flatMap((item) => {
-    const record = parseRecord(item, nowSec);
-    return record && record.body !== null ? [{ key: record.key, version: record.version, body: record.body }] : [];
-  });
+  const records: RecordChange[] = [];
+  let pages = 0;
+  for await (const page of queryPages(table, channelPk(channel), { prefix: "REC#" })) {
+    if (++pages > maxPages) return "larger";
+    for (const item of page) {
+      const record = parseRecord(item, nowSec);
+      if (record && record.body !== null) records.push({ key: record.key, version: record.version, body: record.body });
+    }
+  }
   const head = parseHead(await getItem(table, headKey(channel)));
   if (head.seq === before.seq) return { channel, head, records };
   const range = { from: logSk(before.seq + 1), to: logSk(head.seq) };

@@ -37,15 +37,28 @@ function endpoint(id: string, host: string, fields: Partial<Parameters<typeof en
 async function kindsOfSync(host: string, have?: Parameters<EngineWorld["sync"]>[1]): Promise<string[]> {
   world.messages.length = 0;
   await world.sync(host, have);
-  return world.messages.map(({ payload }) => {
-    const message = decodeInbox(Buffer.from(payload));
-    if (message.kind === "delta")
-      return `delta ${message.entries.map(({ channel, seq }) => `${channel} ${seq}`).join(", ")}`;
-    if (message.kind === "snapshot") return `snapshot ${message.channel} ${message.seq}`;
-    if (message.kind === "leave") return `leave ${message.channels.join(", ")}`;
-    if (message.kind === "in-sync") return `in-sync ${message.channels.map((each) => each.channel).join(", ")}`;
-    throw new Error(message.reason);
-  });
+  return world.messages.flatMap(({ payload }) => kindsOf(decodeInbox(Buffer.from(payload))));
+}
+
+function kindsOf(message: ReturnType<typeof decodeInbox>): string[] {
+  switch (message.kind) {
+    case "delta":
+      return [`delta ${message.entries.map(({ channel, seq }) => `${channel} ${seq}`).join(", ")}`];
+    case "snapshot":
+      return [`snapshot ${message.channel} ${message.seq}`];
+    case "offer":
+      return [`offer ${message.channel} ${message.seq}`];
+    case "leave":
+      return [`leave ${message.channels.join(", ")}`];
+    case "in-sync":
+      return [`in-sync ${message.channels.map((each) => each.channel).join(", ")}`];
+    case "retry":
+      return ["retry"];
+    case "bundle":
+      return message.messages.flatMap(kindsOf);
+    case "malformed":
+      throw new Error(message.reason);
+  }
 }
 
 const WHOLE = "in-sync host:h1, net:n1";
@@ -144,7 +157,7 @@ describe("sync", () => {
   test.each([
     ["not JSON", "{"],
     ["another version", { v: 99, have: [] }],
-    ["a channel of no kind", { v: 1, have: [{ channel: "rtr:x", seq: 1, digest: EMPTY_DIGEST }] }],
+    ["a channel of no kind", { v: 1, have: [{ channel: "tenant:x", seq: 1, digest: EMPTY_DIGEST }] }],
   ])("sync: a malformed request, %s -> counted, no answer", async (_, message) => {
     await handleSync(world.deps, ruleEvent("h1", message));
     expect(world.messages.filter(({ payload }) => payload.includes("in-sync"))).toEqual([]);

@@ -89,7 +89,7 @@ describe("permissions", () => {
   const TABLE_ACTIONS = {
     Api: ["BatchGetItem", "ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"],
     Publish: ["BatchGetItem", "DeleteItem", "GetItem", "PutItem", "Query"],
-    Sync: ["BatchGetItem", "GetItem", "Query"],
+    Sync: ["BatchGetItem", "GetItem", "PutItem", "Query"],
     Report: ["BatchGetItem", "GetItem", "PutItem", "Query"],
   };
 
@@ -125,6 +125,52 @@ describe("permissions", () => {
       for (const action of [Action].flat()) expect(action).not.toContain("*");
       if (Resource === "*") expect(Action).toBe("dynamodb:ListStreams");
     }
+  });
+});
+
+describe("snapshots", () => {
+  it("bucket: private, encrypted, over TLS alone, owned by the account, forgetful", () => {
+    template.resourceCountIs("AWS::S3::Bucket", 1);
+    template.hasResourceProperties("AWS::S3::Bucket", {
+      PublicAccessBlockConfiguration: {
+        BlockPublicAcls: true,
+        BlockPublicPolicy: true,
+        IgnorePublicAcls: true,
+        RestrictPublicBuckets: true,
+      },
+      BucketEncryption: {
+        ServerSideEncryptionConfiguration: [{ ServerSideEncryptionByDefault: { SSEAlgorithm: "AES256" } }],
+      },
+      OwnershipControls: { Rules: [{ ObjectOwnership: "BucketOwnerEnforced" }] },
+      LifecycleConfiguration: { Rules: [{ ExpirationInDays: 3, Status: "Enabled" }] },
+    });
+    template.hasResourceProperties("AWS::S3::BucketPolicy", {
+      PolicyDocument: {
+        Statement: Match.arrayWith([
+          Match.objectLike({ Effect: "Deny", Condition: { Bool: { "aws:SecureTransport": "false" } } }),
+        ]),
+      },
+    });
+  });
+
+  it.each([
+    ["Api", []],
+    ["Publish", []],
+    ["Sync", ["s3:GetObject", "s3:PutObject"]],
+    ["Report", ["s3:GetObject", "s3:PutObject"]],
+  ])("permissions: %s -> of the bucket's objects %j", (name, actions) => {
+    const statements = statementsOf(`${name}FunctionRole`).filter(({ Action }) =>
+      JSON.stringify(Action).includes("s3:"),
+    );
+    expect(statements.flatMap(({ Action }) => Action)).toEqual(actions);
+    for (const { Resource } of statements) expect(JSON.stringify(Resource)).toMatch(/Snapshots.*"\/\*"/);
+  });
+
+  it("admission: sync and report run at most 40 at once, so that a fleet that comes back leaves room for the API", () => {
+    const limits = Object.values(template.findResources("AWS::Lambda::Function")).map(
+      ({ Properties }) => (Properties as { ReservedConcurrentExecutions?: number }).ReservedConcurrentExecutions,
+    );
+    expect(limits.toSorted()).toEqual([40, 40, undefined, undefined]);
   });
 });
 

@@ -48,15 +48,15 @@ describe("data folder", () => {
     expect((await checkpoints.load()).size).toBe(20);
   });
 
-  it("data folder: given up records -> one line each time, with mapping and reason", async () => {
+  it("data folder: given up records -> one line each time, with queue and reason", async () => {
     const folder = await openFolder(dir);
     const record = (SequenceNumber: string) => ({ eventID: "e", dynamodb: { SequenceNumber } });
     await folder.deadLetter("M", [record("1"), record("2")], "poison");
     await folder.deadLetter("M", [record("3")], "again");
     const lines = (await readFile(join(dir, "dead-letters.jsonl"), "utf8")).trim().split("\n");
     expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([
-      { mapping: "M", reason: "poison", records: [record("1"), record("2")] },
-      { mapping: "M", reason: "again", records: [record("3")] },
+      { queue: "M", reason: "poison", records: [record("1"), record("2")] },
+      { queue: "M", reason: "again", records: [record("3")] },
     ]);
   });
 

@@ -39,6 +39,7 @@ beforeAll(async () => {
     memoryMb: 128,
     environment: { OVERSPAN_TABLE: "t" },
     asyncRetries: 2,
+    atOnce: undefined,
   };
   functions = localFunctions({
     functions: [
@@ -48,6 +49,8 @@ beforeAll(async () => {
     ],
     dynamodbUrl: "http://127.0.0.1:1",
     iotDataPlaneUrl: "http://127.0.0.1:2",
+    s3Url: "http://127.0.0.1:3",
+    credentials: { accessKeyId: "key", secretAccessKey: "secret" },
     log: (line) => log.push(line),
   });
 });

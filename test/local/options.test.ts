@@ -10,6 +10,7 @@ describe("command line", () => {
       brokerPort: 1883,
       brokerHost: "127.0.0.1",
       controlPort: 8081,
+      storePort: 0,
       dataDir: "/data",
     });
   });

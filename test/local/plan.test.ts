@@ -82,6 +82,26 @@ describe("plan", () => {
     });
   });
 
+  it("plan: a bucket, a queue and a limit of invocations -> with their settings", () => {
+    const rule = { Status: "Enabled", ExpirationInDays: 3 };
+    const more = plan({
+      Snapshots: { Type: "AWS::S3::Bucket", Properties: { LifecycleConfiguration: { Rules: [rule] } } },
+      Letters: { Type: "AWS::SQS::Queue", Properties: {} },
+      ...changed("Function", "ReservedConcurrentExecutions", 4),
+      ...changed("Mapping", "DestinationConfig", {
+        OnFailure: { Destination: { "Fn::GetAtt": ["Letters", "Arn"] } },
+      }),
+    });
+    expect(more.buckets).toEqual([{ name: "overspan-snapshots", expireAfterDays: 3 }]);
+    expect(more.functions[0]?.atOnce).toBe(4);
+    expect(more.mappings[0]?.deadLetters).toBe("Letters");
+    expect(plan()).toMatchObject({
+      buckets: [],
+      functions: [{ atOnce: undefined }],
+      mappings: [{ deadLetters: undefined }],
+    });
+  });
+
   it.each<[string, Record<string, TemplateResource>, RegExp]>([
     [
       "a type of resource that is not known",
@@ -95,6 +115,16 @@ describe("plan", () => {
     ["a mapping to no function", changed("Mapping", "FunctionName", "nobody"), /names the function nobody/],
     ["a route beside $default", changed("Route", "RouteKey", "GET /x"), /RouteKey/],
     ["two host policies", { Other: RESOURCES.Policy as TemplateResource }, /2 resources of type AWS::IoT::Policy/],
+    [
+      "a mapping that gives up to something else than a queue",
+      changed("Mapping", "DestinationConfig", { OnFailure: { Destination: "arn:aws:sns:x" } }),
+      /which is no queue/,
+    ],
+    [
+      "a bucket that tells of its objects",
+      { Bucket: { Type: "AWS::S3::Bucket", Properties: { NotificationConfiguration: {} } } },
+      /tells nobody/,
+    ],
     ["another runtime", changed("Function", "Runtime", "python3.13"), /Runtime/],
   ])("plan: %s -> refused at start with its name", (_, change, message) => {
     expect(() => plan(change)).toThrow(message);

@@ -109,14 +109,25 @@ describe("sync in parts", () => {
     expect(state.channels.has("net:z")).toBe(true);
   });
 
-  it("in-sync: the host's own channel is behind, in another part -> in sync only when it has come", () => {
+  it("in-sync: the host's own channel is in another part, which comes later -> in sync with that and not before", () => {
     const cloud = createCloudModel("h1");
     const state = createIntent("h1", []);
-    cloud.commit("host:h1", [{ key: "host", body: { site: "s1", vtep: "192.0.2.1" } }]);
-    receive(state, { v: 2, host: "h1", kind: "in-sync", channels: [], request: 1, own: 1 });
-    expect(state.inSync).toBe(false);
-    const effects = cloud.snapshot("host:h1").flatMap((message) => receive(state, message));
-    expect(kinds(effects)).toEqual(["changed", "in-sync"]);
+    const { seq, digest } = cloud.commit("host:h1", [{ key: "host", body: { site: "s1", vtep: "192.0.2.1" } }]);
+    const part = { v: 2, host: "h1", kind: "in-sync", request: 1, own: 1 } as const;
+    expect(receive(state, { ...part, channels: [], from: "net:" })).toEqual([]);
+    expect(kinds(cloud.snapshot("host:h1").flatMap((message) => receive(state, message)))).toEqual(["changed"]);
+    expect(state.owed.size).toBe(0);
+    const last: InboxMessage = { ...part, channels: [{ channel: "host:h1", seq, digest }], to: "net:" };
+    expect(kinds(receive(state, last))).toEqual(["in-sync"]);
+  });
+
+  it("in-sync: of a deleted host, which left everything -> in sync with nothing", () => {
+    const state = holding(2);
+    const own = state.channels.get("host:h1")?.seq ?? 0;
+    receive(state, { v: 1, host: "h1", kind: "leave", channels: [...state.channels.keys()], own });
+    const effects = receive(state, { v: 2, host: "h1", kind: "in-sync", channels: [], request: 1, own });
+    expect(kinds(effects)).toEqual(["in-sync"]);
+    expect(state.channels.size).toBe(0);
   });
 
   it("in-sync: names a channel with other content -> asked for, not in sync", () => {

@@ -4,14 +4,17 @@
 import { PutItemCommand } from "@aws-sdk/client-dynamodb";
 import { marshall } from "@aws-sdk/util-dynamodb";
 import type { DynamoDBRecord } from "aws-lambda";
+import type { SyncRequest } from "../../../shared/message/sync.ts";
 import { PROTOCOL_VERSION } from "../../../shared/message/version.ts";
 import type { Channel } from "../../../shared/model/record.ts";
 import { type ConsumerDeps, consume } from "../../../functions/publish/consumer.ts";
 import { channelPk, parseLog, parseMark, type Mark } from "../../../functions/publish/channel-items.ts";
 import { getItem, queryAll, type Table } from "../../../functions/publish/table.ts";
 import { handleReport } from "../../../functions/report/handler.ts";
+import type { AnswerDeps, SnapshotFiles } from "../../../functions/sync/answer.ts";
 import { handleSync } from "../../../functions/sync/handler.ts";
 import type { Engine } from "../../engine/dynamodb-engine.ts";
+import { createMemoryDynamo } from "../../sim/dynamodb/engine.ts";
 import { NOW_MS, type StoredItem, streamRecord } from "./fixtures.ts";
 import { Replica } from "./replica.ts";
 
@@ -24,17 +27,25 @@ export class EngineWorld {
   /** Hosts whose inbox the broker does not take. */
   readonly refused = new Set<string>();
   nowMs = NOW_MS;
+  /** Makes large channels files; absent: everything goes in messages. */
+  files: SnapshotFiles | undefined;
 
   static async on(engine: Engine): Promise<EngineWorld> {
     return new EngineWorld({ client: engine.client, name: await engine.createTable({ prefix: "publish" }) });
+  }
+
+  /** The same on a table in memory, which passes the contract of the engine. */
+  static inMemory(): EngineWorld {
+    return new EngineWorld({ client: createMemoryDynamo().client as Table["client"], name: "memory" });
   }
 
   private constructor(table: Table) {
     this.table = table;
   }
 
-  get deps(): ConsumerDeps {
+  get deps(): ConsumerDeps & AnswerDeps {
     return {
+      ...(this.files ? { files: this.files } : {}),
       table: this.table,
       now: () => this.nowMs,
       pause: () => Promise.resolve(),
@@ -82,9 +93,10 @@ export class EngineWorld {
     if (failed.length > 0) throw new Error(`${failed.length} records failed: ${[...this.counters.keys()].join(", ")}`);
   }
 
-  /** The host asks with what its agent holds. */
-  async sync(host: string, have = this.agent(host).have()): Promise<void> {
-    await handleSync(this.deps, ruleEvent(host, { v: PROTOCOL_VERSION, have }));
+  /** The host asks with what its agent holds, or with a request of its own. */
+  async sync(host: string, asked: SyncRequest | SyncRequest["have"] = this.agent(host).have()): Promise<void> {
+    const request = Array.isArray(asked) ? { v: PROTOCOL_VERSION, have: asked } : asked;
+    await handleSync(this.deps, ruleEvent(host, request));
   }
 
   async report(host: string, report: unknown): Promise<void> {

@@ -4,7 +4,14 @@
 import { expect } from "vitest";
 import { type Digest, digestSum, EMPTY_DIGEST, hashRecord } from "../../../shared/message/digest.ts";
 import { endpointLines, floodLine, forwardingDigest } from "../../../shared/message/forwarding.ts";
-import { decodeInbox, type LogEntry, MAX_PAYLOAD_BYTES, type RecordChange } from "../../../shared/message/inbox.ts";
+import {
+  decodeInbox,
+  type InboxMessage,
+  type LogEntry,
+  MAX_PAYLOAD_BYTES,
+  type OfferMessage,
+  type RecordChange,
+} from "../../../shared/message/inbox.ts";
 import type { Channel, EndpointRecord, VtepRecord } from "../../../shared/model/record.ts";
 
 export type ReplicaChannel = { seq: number; digest: Digest; records: Map<string, RecordChange> };
@@ -18,6 +25,11 @@ export class Replica {
   gaps = 0;
   #parts: RecordChange[] = [];
 
+  /** Snapshots that it was told where to fetch. */
+  readonly offers: OfferMessage[] = [];
+  /** How often it was told to ask again later. */
+  retries = 0;
+
   constructor(host: string) {
     this.host = host;
   }
@@ -26,6 +38,10 @@ export class Replica {
     expect(Buffer.byteLength(payload)).toBeLessThanOrEqual(MAX_PAYLOAD_BYTES);
     const message = decodeInbox(Buffer.from(payload));
     if (message.kind === "malformed") throw new Error(message.reason);
+    this.take(message);
+  }
+
+  take(message: InboxMessage): void {
     expect(message.host).toBe(this.host);
     switch (message.kind) {
       case "delta":
@@ -43,6 +59,15 @@ export class Replica {
       }
       case "leave":
         for (const channel of message.channels) this.channels.delete(channel);
+        return;
+      case "bundle":
+        for (const each of message.messages) this.take(each);
+        return;
+      case "offer":
+        this.offers.push(message);
+        return;
+      case "retry":
+        this.retries += 1;
         return;
       case "in-sync":
         this.inSync = message.channels.map((each) => each.channel);

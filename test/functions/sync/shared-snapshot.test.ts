@@ -1,0 +1,238 @@
+// Snapshots as files, in the local object store, and the real agent's side at the other end: large networks, hosts of many
+// networks, many hosts at once. The table is in memory; test/engine/publish-snapshots.test.ts has the real engine.
+
+import { randomUUID } from "node:crypto";
+import { S3Client } from "@aws-sdk/client-s3";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { syncRequests } from "../../../edge-agent/intent/answer.ts";
+import { httpSnapshots } from "../../../edge-agent/intent/download.ts";
+import { fetchSnapshot } from "../../../edge-agent/intent/fetch-snapshot.ts";
+import { createIntent, type IntentState, receive, receiveFetched } from "../../../edge-agent/intent/intent.ts";
+import { mapBounded } from "../../../functions/publish/bounded.ts";
+import { channelPk } from "../../../functions/publish/channel-items.ts";
+import { getItem, putItem, type Table } from "../../../functions/publish/table.ts";
+import { createSnapshotCache, type SnapshotFiles } from "../../../functions/sync/answer.ts";
+import { handleSync } from "../../../functions/sync/handler.ts";
+import { s3Snapshots } from "../../../functions/sync/s3-snapshots.ts";
+import type { SnapshotObjects } from "../../../functions/sync/snapshot-objects.ts";
+import { startObjectStore } from "../../../local/object-store.ts";
+import { decodeInbox, MAX_PAYLOAD_BYTES, type OfferMessage } from "../../../shared/message/inbox.ts";
+import { EngineWorld } from "../publish/engine-world.ts";
+import { endpointItem, hostItem, NOW_MS } from "../publish/fixtures.ts";
+import { endpointBody, putHost, putLargeNetwork } from "./large-channels.ts";
+
+/** Beyond what goes in messages. */
+const ENDPOINTS = 1_500;
+const CREDENTIALS = { accessKeyId: "local", secretAccessKey: "secret" };
+
+let store: Awaited<ReturnType<typeof startObjectStore>>;
+let objects: SnapshotObjects & { puts: number; lost: boolean; full: boolean };
+let world: EngineWorld;
+const never = new AbortController().signal;
+
+beforeEach(async () => {
+  store = await startObjectStore({
+    host: "127.0.0.1",
+    port: 0,
+    credentials: CREDENTIALS,
+    buckets: () => [{ name: "snapshots", expireAfterDays: 3 }],
+    nowMs: Date.now,
+    log: () => undefined,
+  });
+  const real = s3Snapshots(
+    new S3Client({ endpoint: store.url, region: "us-east-1", credentials: CREDENTIALS }),
+    "snapshots",
+  );
+  objects = {
+    ...real,
+    puts: 0,
+    lost: false,
+    full: false,
+    async put(key, body) {
+      if (objects.full) throw new Error("slow down");
+      objects.puts++;
+      return real.put(key, body);
+    },
+    has: async (key) => !objects.lost && (await real.has(key)),
+  };
+  world = EngineWorld.inMemory();
+  world.files = process();
+  await putLargeNetwork(world.table, "big", "h1", ENDPOINTS);
+  await putHost(world.table, "h1", ["big"]);
+  await world.write(hostItem("h1", 1));
+});
+afterEach(() => store.close());
+
+/** What one process of the sync function has; `waited` hears of its waiting. */
+function process(waited: (ms: number) => void = (ms) => void (world.nowMs += ms)): SnapshotFiles {
+  return {
+    objects,
+    wait: async (ms) => {
+      waited(ms);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    },
+    newId: randomUUID,
+    cache: createSnapshotCache(1_000_000),
+  };
+}
+
+/** A real agent's intent that asks with what it holds, and gets the answer's messages; what is on offer is not fetched. */
+async function ask(state: IntentState, request = 1): Promise<OfferMessage[]> {
+  world.messages.length = 0;
+  for (const part of syncRequests(state, request)) await world.sync(state.host, part);
+  for (const { payload } of world.messages) {
+    expect(Buffer.byteLength(payload)).toBeLessThanOrEqual(MAX_PAYLOAD_BYTES);
+    const message = decodeInbox(Buffer.from(payload));
+    if (message.kind === "malformed") throw new Error(message.reason);
+    receive(state, message);
+  }
+  return [...state.offers.values()];
+}
+
+async function fetchAll(state: IntentState, offers: readonly OfferMessage[]): Promise<void> {
+  const source = httpSnapshots({ allowPlain: true, setTimer: () => () => undefined });
+  for (const offer of offers) {
+    receiveFetched(state, offer, await fetchSnapshot(source, offer, state.channels.get(offer.channel), never));
+  }
+}
+
+describe("snapshot files", () => {
+  test("sync: a large network -> an offer, fetched by its signed URL, and then in sync with all of it", async () => {
+    const state = createIntent("h1", []);
+    const offers = await ask(state);
+    expect(offers.map(({ channel, records }) => [channel, records])).toEqual([["net:big", ENDPOINTS + 2]]);
+    expect(state.inSync).toBe(false);
+    await fetchAll(state, offers);
+    expect(state.inSync).toBe(true);
+    const held = state.channels.get("net:big")?.records.get("endpoint/vm-700");
+    expect(held?.body).toEqual(endpointBody(700, "h1"));
+    expect(await ask(state, 2), "and then it lacks nothing").toEqual([]);
+  });
+
+  test("sync: many hosts in many processes at once -> the file is made once, all are sent to it", async () => {
+    const all = Array.from({ length: 25 }, (_, index) => `host-${index}`);
+    for (const host of all) await putHost(world.table, host, ["big"]);
+    await Promise.all(
+      all.map(async (host) => {
+        let nowMs = NOW_MS;
+        const files = process((ms) => void (nowMs += ms / 10));
+        const deps = { ...world.deps, now: () => nowMs, files };
+        const [part] = syncRequests(createIntent(host, []), 1);
+        await handleSync(deps, { host, payload: Buffer.from(JSON.stringify(part)).toString("base64") });
+      }),
+    );
+    const kinds = world.messages.map(({ payload }) => decodeInbox(Buffer.from(payload)).kind);
+    expect(objects.puts).toBe(1);
+    expect(kinds.filter((kind) => kind === "retry")).toEqual([]);
+    expect(kinds.filter((kind) => kind === "in-sync")).toHaveLength(25);
+    expect(world.counters.get("SyncedByFile")).toBe(25);
+    const urls = world.messages.flatMap(({ payload }) => /"url":"([^"]+)"/.exec(payload)?.[1] ?? []);
+    expect(new Set(urls).size, "each URL is of one host").toBe(25);
+  });
+
+  test("sync: the log moved on by a few entries -> the same file and the entries", async () => {
+    await ask(createIntent("h1", []));
+    for (let version = 2; version < 5; version++) {
+      await world.publish(
+        endpointItem("vm-1", { network: "big", host: "h1", index: 1, version, change: `c-${version}` }),
+      );
+    }
+    const state = createIntent("h1", []);
+    await fetchAll(state, await ask(state));
+    expect(objects.puts).toBe(1);
+    expect(state.inSync).toBe(true);
+    expect(state.channels.get("net:big")?.seq).toBe(4);
+    expect(state.channels.get("net:big")?.records.get("endpoint/vm-1")?.version).toBe(4);
+  });
+
+  test("sync: the store of files lost one, or it is old -> made again", async () => {
+    await ask(createIntent("h1", []));
+    objects.lost = true;
+    await ask(createIntent("h1", []));
+    expect(objects.puts).toBe(2);
+    objects.lost = false;
+    world.nowMs += 3 * 86_400_000;
+    await ask(createIntent("h1", []));
+    expect(objects.puts).toBe(3);
+  });
+
+  test("sync: the maker of a file died -> hosts are asked to come again, and the next one makes it", async () => {
+    const sk = "SNAPSHOT";
+    const untilMs = NOW_MS + 60_000;
+    await putItem(world.table, { pk: channelPk("net:big"), sk, leaseBy: "dead", leaseUntilMs: untilMs });
+    const state = createIntent("h1", []);
+    expect(await ask(state)).toEqual([]);
+    expect(world.counters.get("SyncRetriesAsked")).toBe(1);
+    expect(decodeInbox(Buffer.from(world.messages.at(-1)?.payload ?? ""))).toMatchObject({ kind: "retry" });
+    expect(state.channels.has("host:h1"), "what is ready is sent").toBe(true);
+    world.nowMs = untilMs + 1;
+    expect(await ask(state, 2)).toHaveLength(1);
+    expect(objects.puts).toBe(1);
+  });
+
+  test("sync: making fails -> the lease is given back at once, and the next one makes it", async () => {
+    objects.full = true;
+    await expect(ask(createIntent("h1", []))).rejects.toThrow("slow down");
+    const left = await getItem(world.table, { pk: channelPk("net:big"), sk: "SNAPSHOT" });
+    expect(left?.["leaseBy"]).toBeUndefined();
+    objects.full = false;
+    expect(await ask(createIntent("h1", []))).toHaveLength(1);
+  });
+
+  test("sync: an agent of version 1 -> the same network in messages, and an in-sync that it understands", async () => {
+    world.messages.length = 0;
+    await world.sync("h1", { v: 1, have: [] });
+    const messages = world.messages.map(({ payload }) => JSON.parse(payload) as { v: number; kind: string });
+    expect(new Set(messages.map(({ v }) => v))).toEqual(new Set([1]));
+    expect(messages.map(({ kind }) => kind)).toEqual([...messages.slice(1).map(() => "snapshot"), "in-sync"]);
+    expect(messages.length).toBeGreaterThan(4);
+  });
+});
+
+describe("hosts of many networks", () => {
+  test("sync: 3,000 networks, from nothing and again -> few messages that fit, in sync by parts", async () => {
+    const networks = Array.from({ length: 3_000 }, (_, at) => `network-${String(at).padStart(4, "0")}`);
+    await putHost(world.table, "h7", networks, true);
+    const state = createIntent("h7", []);
+    expect(await ask(state)).toEqual([]);
+    expect(state.inSync).toBe(true);
+    expect(state.channels.size).toBe(3_001);
+    expect(world.messages.length).toBeLessThan(40);
+    state.inSync = false;
+    expect(syncRequests(state, 2).length).toBeGreaterThan(1);
+    await ask(state, 2);
+    expect(state.inSync).toBe(true);
+    expect(world.messages.every(({ payload }) => decodeInbox(Buffer.from(payload)).kind === "in-sync")).toBe(true);
+  });
+});
+
+describe("reconnect storm", () => {
+  test("storm: 1,000 hosts of one network ask at once, holding nothing -> it is read once a process, all are answered", async () => {
+    const hosts = Array.from({ length: 1_000 }, (_, at) => `host-${at}`);
+    await putHost(world.table, "template", ["small"], true);
+    for (let at = 0; at < hosts.length; at += 50)
+      await Promise.all(hosts.slice(at, at + 50).map((host) => putHost(world.table, host, ["small"])));
+    const reads = countQueries(world.table, channelPk("net:small"));
+    const deps = { ...world.deps, table: reads.table };
+    // As many at once as the template admits.
+    await mapBounded(hosts, 40, async (host) => {
+      const [part] = syncRequests(createIntent(host, []), 1);
+      await handleSync(deps, { host, payload: Buffer.from(JSON.stringify(part)).toString("base64") });
+    });
+    const whole = world.messages.filter(({ payload }) => decodeInbox(Buffer.from(payload)).kind === "in-sync");
+    expect(new Set(whole.map(({ host }) => host)).size).toBe(1_000);
+    expect(reads.queries()).toBe(1);
+    expect(world.counters.get("SyncAnswers")).toBe(1_000);
+  });
+});
+
+/** The table, and how often a partition was queried. */
+function countQueries(table: Table, pk: string) {
+  let queries = 0;
+  const client = Object.create(table.client) as Table["client"];
+  client.send = ((command: { input: object; constructor: { name: string } }) => {
+    if (command.constructor.name === "QueryCommand" && JSON.stringify(command.input).includes(`"${pk}"`)) queries++;
+    return table.client.send(command as Parameters<Table["client"]["send"]>[0]);
+  }) as Table["client"]["send"];
+  return { table: { ...table, client }, queries: () => queries };
+}
