@@ -8,7 +8,15 @@ import type { CreateEndpoint } from "../domain/command.ts";
 import { createEndpoint, deleteEndpoint, type EndpointFacts, endpointRef, portName } from "../domain/endpoint.ts";
 import type { Refusal } from "../domain/refusal.ts";
 import type { Held } from "../domain/resource.ts";
-import { type Context, type Decision, type Plan, refuse, type RoomOf, type Write } from "../domain/write.ts";
+import {
+  type Context,
+  type Decision,
+  type Plan,
+  type Refused,
+  refuse,
+  type RoomOf,
+  type Write,
+} from "../domain/write.ts";
 import { writeKey } from "../store/key.ts";
 import type { Failed } from "../store/store.ts";
 import { concernedPlaces, putEndpoint } from "./commands-endpoint.ts";
@@ -35,6 +43,23 @@ const WINDOW = 16;
 
 type Numbered = { item: EndpointItem; index: number };
 type Result = Outcome<Endpoint>;
+
+/** The outcome of each item, in their order; or the refusal of them all: the key was used for something else. */
+export async function executeKeyedBatch(
+  runtime: Runtime,
+  request: Request,
+  items: readonly EndpointItem[],
+): Promise<Result[] | Refused> {
+  const memory = await recall<Endpoint>(runtime, request);
+  if (memory.outcome?.kind === "refused") return memory.outcome;
+  if (!memory.outcome) {
+    // The key is taken before the first item; a twin that takes it at the same time is seen by its items.
+    const at = { nowMs: runtime.clock.now(), replaces: memory.replaces };
+    const memo = memoWrites(request, { effect: "none", resource: {} }, at);
+    if (memo.length > 0) await runtime.store.commit(memo);
+  }
+  return executeBatch(runtime, request, items);
+}
 
 /** The outcome of each item, in their order. */
 export async function executeBatch(

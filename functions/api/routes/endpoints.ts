@@ -6,7 +6,7 @@ import type { Endpoint } from "../../../shared/model/resource.ts";
 import { refuse } from "../../domain/write.ts";
 import type { Page, Store } from "../../store/store.ts";
 import { replayedHeader } from "../answers.ts";
-import { type EndpointItem, executeBatch } from "../batch.ts";
+import { type EndpointItem, executeKeyedBatch } from "../batch.ts";
 import * as example from "../example.ts";
 import type { Outcome } from "../execute.ts";
 import { addOperation, type Api } from "../operation.ts";
@@ -130,7 +130,8 @@ function addBatch(api: Api): void {
           command: { ...item.endpoint, network, id: item.endpoint.id ?? ids.resource("endpoint") },
         };
       });
-      const outcomes = await executeBatch(runtime, request, items);
+      const outcomes = await executeKeyedBatch(runtime, request, items);
+      if ("kind" in outcomes) return { kind: "problem", problem: refusalProblem(outcomes) };
       const results = outcomes.map((outcome, index) => resultOf(items[index], outcome));
       const done = outcomes.filter(({ kind }) => kind === "done").length;
       const replayed = outcomes.every((outcome) => outcome.kind === "done" && outcome.replayed);
