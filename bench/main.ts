@@ -3,6 +3,7 @@
 
 import { parseArgs } from "node:util";
 import { runBgpBench } from "./bgp/bench.ts";
+import { runFdbBench } from "./fdb/bench.ts";
 import { formatTable, machine, type Row } from "./form.ts";
 
 /** What the command line asks of a bench. */
@@ -16,7 +17,10 @@ export type BenchOptions = {
   readonly progress: (line: string) => void;
 };
 
-const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<readonly Row[]>>> = { bgp: runBgpBench };
+const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<readonly Row[]>>> = {
+  bgp: runBgpBench,
+  fdb: runFdbBench,
+};
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -235,7 +235,7 @@ export function wantMac(network: Network, mac: Mac, place: Place | undefined): v
   countPort(network, row.want, -1);
   countPort(network, place, 1);
   row.want = place;
-  network.suspects.delete(`mac ${mac}`);
+  if (network.suspects.size > 0) network.suspects.delete(`mac ${mac}`);
   checkMac(network, mac, row);
 }
 
@@ -247,7 +247,7 @@ export function wantNeighbour(network: Network, ip: IpAddress, mac: Mac | undefi
     network.ips.set(ip, row);
   }
   row.want = mac;
-  network.suspects.delete(`ip ${ip}`);
+  if (network.suspects.size > 0) network.suspects.delete(`ip ${ip}`);
   checkIp(network, ip, row);
 }
 

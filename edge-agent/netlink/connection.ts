@@ -11,7 +11,8 @@ import { openDirect, openEvented } from "./transport.ts";
 export type WireRequest = {
   readonly type: number;
   readonly flags: number;
-  readonly write: (writer: MessageWriter, request: Request) => void;
+  /** Called as a method, so that 100,000 requests need no closure each. */
+  write(writer: MessageWriter, request: Request): void;
 };
 
 export type Connection = {
@@ -39,6 +40,7 @@ export function connect(place: Place, purpose: "dumps" | "messages"): Connection
   let closed = false;
   const transport = place.libc ? openDirect(place.libc, place) : openEvented(place, purpose);
   const { converse } = transport;
+  const writer = new MessageWriter();
 
   const serially = <T>(body: () => Promise<T>): Promise<T> => {
     const result = queue.then(() => {
@@ -53,11 +55,11 @@ export function connect(place: Place, purpose: "dumps" | "messages"): Connection
     const answers: (ErrorReply | undefined)[] = Array.from({ length: requests.length });
     const first = seq + 1;
     const last = seq + requests.length;
-    const writer = new MessageWriter();
-    for (const { type, flags, write } of requests) {
+    writer.clear();
+    for (const request of requests) {
       seq++;
       const ack = seq === last ? k.NLM_F_ACK : 0;
-      write(writer, { type, flags: flags | k.NLM_F_REQUEST | ack, seq });
+      request.write(writer, { type: request.type, flags: request.flags | k.NLM_F_REQUEST | ack, seq });
     }
     await converse(writer.take(), (message) => {
       if (message.type !== k.NLMSG_ERROR || message.seq < first || message.seq > last) return false;
@@ -72,13 +74,14 @@ export function connect(place: Place, purpose: "dumps" | "messages"): Connection
     port: transport.port,
     guarded: transport.guarded,
     transact: (requests) => serially(() => sendBatch(requests)),
-    dump: ({ type, flags, write }, onEntry) =>
+    dump: (request, onEntry) =>
       serially(async () => {
         const mine = ++seq;
-        const writer = new MessageWriter(256);
         let interrupted = false;
         let refusal: ErrorReply | undefined;
-        write(writer, { type, flags: flags | k.NLM_F_REQUEST | k.NLM_F_DUMP, seq: mine });
+        const { type, flags } = request;
+        writer.clear();
+        request.write(writer, { type, flags: flags | k.NLM_F_REQUEST | k.NLM_F_DUMP, seq: mine });
         await converse(writer.take(), (message) => {
           if (message.seq !== mine) return false;
           interrupted ||= (message.flags & k.NLM_F_DUMP_INTR) !== 0;
@@ -93,12 +96,13 @@ export function connect(place: Place, purpose: "dumps" | "messages"): Connection
         if (refusal) throw new Error(`netlink dump ${type} refused: errno ${refusal.errno} ${refusal.text ?? ""}`);
         if (interrupted) throw new InterruptedDump();
       }),
-    ask: ({ type, flags, write }, onAnswer) =>
+    ask: (request, onAnswer) =>
       serially(async () => {
         const mine = ++seq;
-        const writer = new MessageWriter(256);
         let refusal: ErrorReply | undefined;
-        write(writer, { type, flags: flags | k.NLM_F_REQUEST | k.NLM_F_ACK, seq: mine });
+        const { type, flags } = request;
+        writer.clear();
+        request.write(writer, { type, flags: flags | k.NLM_F_REQUEST | k.NLM_F_ACK, seq: mine });
         await converse(writer.take(), (message) => {
           if (message.seq !== mine) return false;
           if (message.type !== k.NLMSG_ERROR) {

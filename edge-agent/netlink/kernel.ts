@@ -115,7 +115,8 @@ export async function createNetlinkKernel(options: NetlinkKernelOptions): Promis
     if (socket || !writes.guarded) return;
     socket = openSocket(place, "events", {
       // An exception that left a socket's listener would abort the process without a trace; the socket catches it.
-      onMessage: (message) => monitor(message),
+      onMessage: (message) => monitor.take(message),
+      onMessageAt: (type, buffer, at, end) => monitor.takeAt(type, buffer, at, end),
       onError: (cause) => {
         log(`kernel events: ${cause.message}`);
         doubtAll(cause.message);

@@ -29,10 +29,10 @@ export type Libc = {
 /** Takes datagrams out of a socket without waiting. */
 export type Receiver = {
   /**
-   * Hands over those that are there, at most `RECEIVE_BATCH`, each as a view that is good until the next call; undefined
-   * for one that did not fit. Returns how many.
+   * Hands over those that are there, at most `RECEIVE_BATCH`, each as the place in a buffer where it is until the next
+   * call; `to` 0 stands for one that did not fit. Returns how many.
    */
-  readonly receive: (fd: number, take: (datagram: Buffer | undefined) => void) => number;
+  readonly receive: (fd: number, take: (buffer: Buffer, from: number, to: number) => void) => number;
 };
 
 /** Binds the calls; rejects with the reason when koffi or the C library cannot be loaded. */
@@ -168,7 +168,7 @@ function createReceiver(
         const flags = messages.readInt32LE(i * MMSGHDR_BYTES + FLAGS_AT);
         const length = messages.readUInt32LE(i * MMSGHDR_BYTES + LENGTH_AT);
         const at = i * DATAGRAM_BYTES;
-        take(flags & MSG_TRUNC || length > DATAGRAM_BYTES ? undefined : room.subarray(at, at + length));
+        take(room, at, flags & MSG_TRUNC || length > DATAGRAM_BYTES ? 0 : at + length);
       }
       return count;
     },

@@ -8,7 +8,8 @@
 
 import * as k from "./constants.ts";
 
-const HEADER_BYTES = 16;
+/** Of a message, before its payload. */
+export const HEADER_BYTES = 16;
 const ATTRIBUTE_HEADER_BYTES = 4;
 
 export type NetlinkMessage = {
@@ -86,6 +87,11 @@ export class MessageWriter {
     this.#buffer.writeUInt32LE(this.#length - this.#start, this.#start);
   }
 
+  /** Forgets what was written. */
+  clear(): void {
+    this.#length = 0;
+  }
+
   /** A copy of all messages so far, which empties the writer. */
   take(): Buffer {
     const out = Buffer.from(this.#buffer.subarray(0, this.#length));
@@ -114,21 +120,39 @@ export class MessageWriter {
   }
 }
 
+/**
+ * Walks the messages of a datagram that is in `buffer` from `from` to `to`, without making an object of any; throws
+ * RangeError if a length points outside of it.
+ */
+export function eachMessage(
+  buffer: Buffer,
+  from: number,
+  to: number,
+  visit: (type: number, at: number, end: number) => void,
+): void {
+  for (let at = from; at < to; ) {
+    const length = at + HEADER_BYTES <= to ? buffer.readUInt32LE(at) : 0;
+    if (length < HEADER_BYTES || at + length > to) throw new RangeError("malformed netlink message");
+    visit(buffer.readUInt16LE(at + 4), at, at + length);
+    at += align(length);
+  }
+}
+
+/** The message that `eachMessage` found at these places. */
+export function messageAt(buffer: Buffer, at: number, end: number): NetlinkMessage {
+  return {
+    type: buffer.readUInt16LE(at + 4),
+    flags: buffer.readUInt16LE(at + 6),
+    seq: buffer.readUInt32LE(at + 8),
+    port: buffer.readUInt32LE(at + 12),
+    payload: buffer.subarray(at + HEADER_BYTES, end),
+  };
+}
+
 /** Splits one received datagram; throws RangeError if a length points outside of it. */
 export function parseMessages(datagram: Buffer): NetlinkMessage[] {
   const messages: NetlinkMessage[] = [];
-  for (let at = 0; at < datagram.length; ) {
-    const length = at + HEADER_BYTES <= datagram.length ? datagram.readUInt32LE(at) : 0;
-    if (length < HEADER_BYTES || at + length > datagram.length) throw new RangeError("malformed netlink message");
-    messages.push({
-      type: datagram.readUInt16LE(at + 4),
-      flags: datagram.readUInt16LE(at + 6),
-      seq: datagram.readUInt32LE(at + 8),
-      port: datagram.readUInt32LE(at + 12),
-      payload: datagram.subarray(at + HEADER_BYTES, at + length),
-    });
-    at += align(length);
-  }
+  eachMessage(datagram, 0, datagram.length, (_, at, end) => messages.push(messageAt(datagram, at, end)));
   return messages;
 }
 

@@ -10,8 +10,8 @@ import { isOwnAddress, isPinned } from "./assemble.ts";
 import * as k from "./constants.ts";
 import { linkHead, parseLink } from "./link-message.ts";
 import type { LinkTable } from "./link-table.ts";
-import type { NetlinkMessage } from "./message.ts";
-import { type NeighbourMessage, neighbourIndex, parseNeighbour } from "./neighbour-message.ts";
+import { HEADER_BYTES, messageAt, type NetlinkMessage } from "./message.ts";
+import { type NeighbourMessage, neighbourIndex, parseNeighbourAt } from "./neighbour-message.ts";
 import { parseNexthop } from "./nexthop-message.ts";
 import type { NexthopTable } from "./nexthop-table.ts";
 
@@ -25,8 +25,12 @@ export type MonitorPorts = {
   readonly emit: (event: KernelEvent) => void;
 };
 
-/** Takes one notification. Throws for a message that cannot be read. */
-export type Monitor = (message: NetlinkMessage) => void;
+/** Takes notifications. Throws for one that cannot be read. */
+export type Monitor = {
+  take(message: NetlinkMessage): void;
+  /** The same for one that is in `buffer`, header included, from `at` to `end`: of entries, no object is made for it. */
+  takeAt(type: number, buffer: Buffer, at: number, end: number): void;
+};
 
 export function createMonitor(ports: MonitorPorts): Monitor {
   const { links, nexthops, onStaleLink, onStaleAddresses, emit } = ports;
@@ -49,10 +53,10 @@ export function createMonitor(ports: MonitorPorts): Monitor {
     emit({ kind: "host", name: role.name });
   };
 
-  const onNeighbour = (payload: Buffer, gone: boolean): void => {
-    const role = links.role(neighbourIndex(payload));
+  const onNeighbour = (buffer: Buffer, start: number, end: number, gone: boolean): void => {
+    const role = links.role(neighbourIndex(buffer, start));
     if (!role) return;
-    const entry = parseNeighbour(payload);
+    const entry = parseNeighbourAt(buffer, start, end);
     const { mac, dst, flags } = entry;
     const { vni } = role;
     if (mac === undefined && entry.family === k.AF_BRIDGE) return;
@@ -81,7 +85,7 @@ export function createMonitor(ports: MonitorPorts): Monitor {
     if (nexthop) emitAll(gone ? nexthops.onDeleted(nexthop.id) : nexthops.onNew(nexthop));
   };
 
-  return ({ type, payload }) => {
+  const take = ({ type, payload }: NetlinkMessage): void => {
     switch (type) {
       case k.RTM_NEWLINK:
       case k.RTM_DELLINK:
@@ -89,7 +93,7 @@ export function createMonitor(ports: MonitorPorts): Monitor {
         break;
       case k.RTM_NEWNEIGH:
       case k.RTM_DELNEIGH:
-        onNeighbour(payload, type === k.RTM_DELNEIGH);
+        onNeighbour(payload, 0, payload.length, type === k.RTM_DELNEIGH);
         break;
       case k.RTM_NEWNEXTHOP:
       case k.RTM_DELNEXTHOP:
@@ -102,6 +106,14 @@ export function createMonitor(ports: MonitorPorts): Monitor {
         break;
       default:
     }
+  };
+  return {
+    take,
+    takeAt: (type, buffer, at, end) => {
+      if (type === k.RTM_NEWNEIGH || type === k.RTM_DELNEIGH) {
+        onNeighbour(buffer, at + HEADER_BYTES, end, type === k.RTM_DELNEIGH);
+      } else take(messageAt(buffer, at, end));
+    },
   };
 }
 

@@ -3,8 +3,9 @@
 //
 //   ndmsg:  family:1 | pad:3 | ifindex:4 | state:2 | flags:1 | type:1
 
-import { type IpAddress, ipFromOctets, ipToOctets, isIpv4 } from "../../shared/address/ip.ts";
+import { type IpAddress, ipFromOctets, ipToOctets, ipv4FromOctets, isIpv4 } from "../../shared/address/ip.ts";
 import { type Mac, macFromOctets, writeMac } from "../../shared/address/mac.ts";
+import type { WireRequest } from "./connection.ts";
 import * as k from "./constants.ts";
 import type { Request } from "./link-message.ts";
 import type { MessageWriter } from "./message.ts";
@@ -51,14 +52,25 @@ export function writeNeighbour(writer: MessageWriter, request: Request, entry: N
   writer.end();
 }
 
+/** One entry as a request: an object without a closure of its own. */
+export function neighbourRequest(type: number, flags: number, entry: NeighbourChange): WireRequest {
+  return { type, flags, entry, write: writeOwn } as NeighbourRequest;
+}
+
+type NeighbourRequest = WireRequest & { readonly entry: NeighbourChange };
+
+function writeOwn(this: NeighbourRequest, writer: MessageWriter, request: Request): void {
+  writeNeighbour(writer, request, this.entry);
+}
+
 /** The family of an IP neighbour. */
 export function ipFamily(ip: IpAddress): number {
   return isIpv4(ip) ? k.AF_INET : k.AF_INET6;
 }
 
-/** ifindex of a payload, the cheap part. */
-export function neighbourIndex(payload: Buffer): number {
-  return payload.readInt32LE(4);
+/** ifindex of the payload at `at`, the cheap part. */
+export function neighbourIndex(buffer: Buffer, at: number): number {
+  return buffer.readInt32LE(at + 4);
 }
 
 /**
@@ -66,43 +78,48 @@ export function neighbourIndex(payload: Buffer): number {
  * and a Map for each would double the time.
  */
 export function parseNeighbour(payload: Buffer): NeighbourMessage {
+  return parseNeighbourAt(payload, 0, payload.length);
+}
+
+/** The same of a payload that is in `buffer` from `start` to `end`. */
+export function parseNeighbourAt(buffer: Buffer, start: number, end: number): NeighbourMessage {
   let mac: Mac | undefined;
   let dst: IpAddress | undefined;
   let master: number | undefined;
   let protocol: number | undefined;
   let nexthop: number | undefined;
   let vni: number | undefined;
-  for (let at = NDMSG_BYTES; at + 4 <= payload.length; ) {
-    const length = payload.readUInt16LE(at);
-    if (length < 4 || at + length > payload.length) throw new RangeError("malformed netlink attribute");
-    switch (payload.readUInt16LE(at + 2) & k.NLA_TYPE_MASK) {
+  for (let at = start + NDMSG_BYTES; at + 4 <= end; ) {
+    const length = buffer.readUInt16LE(at);
+    if (length < 4 || at + length > end) throw new RangeError("malformed netlink attribute");
+    switch (buffer.readUInt16LE(at + 2) & k.NLA_TYPE_MASK) {
       case k.NDA_LLADDR:
-        if (length === 10) mac = macFromOctets(payload, at + 4);
+        if (length === 10) mac = macFromOctets(buffer, at + 4);
         break;
       case k.NDA_DST:
-        dst = address(payload, at + 4, length - 4);
+        dst = address(buffer, at + 4, length - 4);
         break;
       case k.NDA_MASTER:
-        master = payload.readUInt32LE(at + 4);
+        master = buffer.readUInt32LE(at + 4);
         break;
       case k.NDA_PROTOCOL:
-        protocol = payload.readUInt8(at + 4);
+        protocol = buffer.readUInt8(at + 4);
         break;
       case k.NDA_NH_ID:
-        nexthop = payload.readUInt32LE(at + 4);
+        nexthop = buffer.readUInt32LE(at + 4);
         break;
       case k.NDA_VNI:
-        vni = payload.readUInt32LE(at + 4);
+        vni = buffer.readUInt32LE(at + 4);
         break;
       default:
     }
     at += (length + 3) & ~3;
   }
   return {
-    family: payload.readUInt8(0),
-    index: payload.readInt32LE(4),
-    state: payload.readUInt16LE(8),
-    flags: payload.readUInt8(10),
+    family: buffer.readUInt8(start),
+    index: buffer.readInt32LE(start + 4),
+    state: buffer.readUInt16LE(start + 8),
+    flags: buffer.readUInt8(start + 10),
     mac,
     dst,
     master,
@@ -113,9 +130,9 @@ export function parseNeighbour(payload: Buffer): NeighbourMessage {
 }
 
 /** Other families' neighbours (DECnet once, now none) have addresses that are not ours to read. */
-function address(payload: Buffer, at: number, length: number): IpAddress | undefined {
-  if (length === 4) return ipFromOctets(payload.subarray(at, at + 4));
-  return length === 16 ? ipFromOctets(payload.subarray(at, at + 16)) : undefined;
+function address(buffer: Buffer, at: number, length: number): IpAddress | undefined {
+  if (length === 4) return ipv4FromOctets(buffer, at);
+  return length === 16 ? ipFromOctets(buffer.subarray(at, at + 16)) : undefined;
 }
 
 const scratch = new Uint8Array(6);

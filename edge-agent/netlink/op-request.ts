@@ -10,7 +10,7 @@ import type { WireRequest } from "./connection.ts";
 import * as k from "./constants.ts";
 import { type Link, type LinkChange, writeLink } from "./link-message.ts";
 import type { LinkTable } from "./link-table.ts";
-import { ipFamily, type NeighbourChange, writeNeighbour } from "./neighbour-message.ts";
+import { ipFamily, type NeighbourChange, neighbourRequest } from "./neighbour-message.ts";
 import type { NexthopTable } from "./nexthop-table.ts";
 
 /** The links and nexthops of the namespace, as they are. */
@@ -136,36 +136,26 @@ function planEntry(op: EntryOp, context: OpContext): Plan {
       ]);
     case "replace-neighbour":
       return withLink(context, op.bridge, ({ index }) => [
-        {
-          type: k.RTM_NEWNEIGH,
-          flags: k.NLM_F_CREATE | k.NLM_F_REPLACE,
-          write: (writer, request) =>
-            writeNeighbour(writer, request, {
-              family: ipFamily(op.ip),
-              index,
-              state: k.NUD_PERMANENT,
-              flags: 0,
-              mac: op.mac,
-              dst: op.ip,
-              protocol: NEIGHBOUR_PROTOCOL,
-            }),
-        },
+        neighbourRequest(k.RTM_NEWNEIGH, k.NLM_F_CREATE | k.NLM_F_REPLACE, {
+          family: ipFamily(op.ip),
+          index,
+          state: k.NUD_PERMANENT,
+          flags: 0,
+          mac: op.mac,
+          dst: op.ip,
+          protocol: NEIGHBOUR_PROTOCOL,
+        }),
       ]);
     case "delete-neighbour":
       return ifLink(context, op.bridge, ({ index }) => [
-        {
-          type: k.RTM_DELNEIGH,
+        neighbourRequest(k.RTM_DELNEIGH, 0, {
+          family: ipFamily(op.ip),
+          index,
+          state: 0,
           flags: 0,
-          write: (writer, request) =>
-            writeNeighbour(writer, request, {
-              family: ipFamily(op.ip),
-              index,
-              state: 0,
-              flags: 0,
-              mac: undefined,
-              dst: op.ip,
-            }),
-        },
+          mac: undefined,
+          dst: op.ip,
+        }),
       ]);
     default:
       return assertNever(op);
@@ -188,13 +178,21 @@ function planRemote(op: RemoteOp, device: Link, context: OpContext): Plan {
   }
   const requests: WireRequest[] = before && before.form !== tunnel.form ? [deleteTunnelled(index, mac, before)] : [];
   const flags = k.NTF_SELF | k.NTF_EXT_LEARNED | (both ? k.NTF_MASTER : 0);
-  const entry = { index, state: k.NUD_REACHABLE, flags, mac };
+  const entry = (where: Pick<NeighbourChange, "dst" | "vni" | "nexthop">) => ({
+    index,
+    state: k.NUD_REACHABLE,
+    flags,
+    mac,
+    dst: where.dst,
+    vni: where.vni,
+    nexthop: where.nexthop,
+  });
   const replace = k.NLM_F_CREATE | k.NLM_F_REPLACE;
   if (tunnel.form === "dst") {
-    requests.push(fdb(k.RTM_NEWNEIGH, replace, { ...entry, dst: tunnel.vteps[0], vni: tunnel.vni }));
+    requests.push(fdb(k.RTM_NEWNEIGH, replace, entry({ dst: tunnel.vteps[0], vni: tunnel.vni })));
   } else {
     const group = context.nexthops.use(tunnel.vteps);
-    requests.push(...group.requests, fdb(k.RTM_NEWNEIGH, replace, { ...entry, nexthop: group.id }));
+    requests.push(...group.requests, fdb(k.RTM_NEWNEIGH, replace, entry({ nexthop: group.id })));
   }
   return { requests };
 }
@@ -266,8 +264,7 @@ function change(what: LinkChange): WireRequest {
 }
 
 function fdb(type: number, flags: number, entry: Omit<NeighbourChange, "family">): WireRequest {
-  const whole = { ...entry, family: k.AF_BRIDGE };
-  return { type, flags, write: (writer, request) => writeNeighbour(writer, request, whole) };
+  return neighbourRequest(type, flags, Object.assign(entry, { family: k.AF_BRIDGE }));
 }
 
 function withLink(context: OpContext, name: string, body: (link: Link) => readonly WireRequest[] | Plan): Plan {

@@ -5,7 +5,7 @@
 import { RawNetlinkSocket } from "netlink";
 import * as k from "./constants.ts";
 import { type Libc, openDescriptors, RECEIVE_BATCH } from "./libc.ts";
-import { type NetlinkMessage, parseMessages } from "./message.ts";
+import { eachMessage, messageAt, type NetlinkMessage } from "./message.ts";
 
 export type NetlinkSocket = {
   /** Port that the socket is bound to, which the kernel names as the cause of some notifications. */
@@ -34,6 +34,8 @@ export type Purpose = "dumps" | "messages" | "events";
 
 export type SocketListener = {
   readonly onMessage: (message: NetlinkMessage) => void;
+  /** In the place of `onMessage`: a message by where it is, header included, which saves an object for each. */
+  readonly onMessageAt?: (type: number, buffer: Buffer, at: number, end: number) => void;
   /** The socket is of no use any more, or what it received cannot be read. */
   readonly onError: (cause: Error) => void;
 };
@@ -54,10 +56,12 @@ export function openSocket(place: Place, purpose: Purpose, listener: SocketListe
   const opened = [...openDescriptors()].filter(isNew).map(([each]) => each);
   const fd = libc && opened.find((each) => libc.netlinkPort(each) === port);
   const guarded = libc !== undefined && fd !== undefined && guard(libc, fd);
-  const take = (datagram: Buffer | undefined): void => {
+  const visit = listener.onMessageAt;
+  const take = (buffer: Buffer, from: number, to: number): void => {
     try {
-      if (!datagram) throw new Error("a netlink message was longer than the buffer");
-      for (const message of parseMessages(datagram)) listener.onMessage(message);
+      if (to === 0) throw new Error("a netlink message was longer than the buffer");
+      if (visit) eachMessage(buffer, from, to, (type, at, end) => visit(type, buffer, at, end));
+      else eachMessage(buffer, from, to, (_, at, end) => listener.onMessage(messageAt(buffer, at, end)));
     } catch (cause) {
       listener.onError(asError(cause));
     }
@@ -70,7 +74,7 @@ export function openSocket(place: Place, purpose: Purpose, listener: SocketListe
     return true;
   };
   raw.on("message", (datagram) => {
-    take(datagram);
+    take(datagram, 0, datagram.length);
     // The transport makes a buffer and a call for each datagram; the rest of a burst is read many at a time.
     if (receiver && fd !== undefined && !closed) receiver.receive(fd, take);
   });

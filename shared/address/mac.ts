@@ -62,9 +62,15 @@ function digit(bits: number): number {
   return value < 10 ? 0x30 + value : 0x57 + value;
 }
 
+/** The value of a lower-case hex digit's character code. */
+function nibble(code: number): number {
+  return code < 0x3a ? code - 0x30 : code - 0x57;
+}
+
 /** Writes the six octets of `mac` into `target` at `offset`. */
 export function writeMac(mac: Mac, target: Uint8Array, offset = 0): void {
-  for (let i = 0; i < 6; i++) target[offset + i] = Number.parseInt(mac.slice(i * 3, i * 3 + 2), 16);
+  for (let i = 0; i < 6; i++)
+    target[offset + i] = (nibble(mac.charCodeAt(i * 3)) << 4) | nibble(mac.charCodeAt(i * 3 + 1));
 }
 
 /** The six octets of `mac`. */

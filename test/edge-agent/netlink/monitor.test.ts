@@ -45,7 +45,7 @@ function open() {
   });
   const hear = (message: NetlinkMessage): KernelEvent[] => {
     events.length = 0;
-    monitor(message);
+    monitor.take(message);
     return [...events];
   };
   return { links, nexthops, stale, hear };
