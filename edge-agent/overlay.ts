@@ -127,6 +127,11 @@ export function settingsOf(
   };
 }
 
+/** Stands for a port that was not found; no interface can have the name: "port with MAC … does not exist yet". */
+export function namelessPort(mac: Mac): string {
+  return `with MAC ${mac}`;
+}
+
 /** An endpoint whose host's VTEP is not known is left out: there is nowhere to send its frames. */
 export function declaredOf(
   own: { readonly id: string; readonly vtep: IpAddress },
@@ -134,7 +139,7 @@ export function declaredOf(
   { id, record }: { readonly id: string; readonly record: EndpointRecord },
 ): Declared | undefined {
   const { mac, ips, mobility, host, port } = record;
-  if (host === own.id) return { id, mac, ips, mobility, vtep: own.vtep, port };
+  if (host === own.id) return { id, mac, ips, mobility, vtep: own.vtep, port: port ?? namelessPort(mac) };
   const vtep = vteps.get(host)?.address;
   return vtep && { id, mac, ips, mobility, vtep };
 }

@@ -6,7 +6,7 @@ import type { Mac } from "../../shared/address/mac.ts";
 import type { EndpointRecord, NetworkRecord, RecordBody, VtepRecord } from "../../shared/model/record.ts";
 import { type Declared, firstDeclared } from "../evpn/mac-table.ts";
 import { MultiMap } from "../evpn/multi-map.ts";
-import { declaredOf } from "../overlay.ts";
+import { declaredOf, namelessPort } from "../overlay.ts";
 
 /** What a changed record bears on. */
 export type Touched = {
@@ -86,6 +86,14 @@ export class NetworkRecords {
     return first;
   }
 
+  /** The endpoint that a MAC is taken to be, if it is on another host of this site. */
+  neighbourOfSite(mac: Mac, own: { readonly vtep: IpAddress; readonly site: string }): Declared | undefined {
+    const declared = this.declared(mac, own.vtep);
+    const host = declared && this.endpoints.get(declared.id)?.host;
+    if (host === undefined || host === this.#ownHost) return undefined;
+    return this.vteps.get(host)?.site === own.site ? declared : undefined;
+  }
+
   /** True if an endpoint of this host has the MAC. */
   isLocal(mac: Mac): boolean {
     return this.#byMac.all(mac).some((id) => this.endpoints.get(id)?.host === this.#ownHost);
@@ -104,7 +112,7 @@ export class NetworkRecords {
     if (before === record) return NOTHING;
     if (record) this.vteps.set(host, record);
     else this.vteps.delete(host);
-    if (before?.address === record?.address) return { macs: [], settings: true };
+    if (before?.address === record?.address && before?.site === record?.site) return { macs: [], settings: true };
     const ids = Array.from(this.#byHost.get(host) ?? []);
     return { macs: ids.flatMap((id) => this.endpoints.get(id)?.mac ?? []), settings: true };
   }
@@ -115,7 +123,7 @@ export class NetworkRecords {
     if (before) {
       this.#byMac.delete(before.mac, id);
       this.#leave(before.host, id);
-      if (before.host === this.#ownHost) this.#countPort(before.port, -1);
+      if (before.host === this.#ownHost) this.#countPort(before.port ?? namelessPort(before.mac), -1);
     }
     if (!record) {
       this.endpoints.delete(id);
@@ -126,7 +134,7 @@ export class NetworkRecords {
     const neighbours = this.#byHost.get(record.host);
     if (neighbours) neighbours.add(id);
     else this.#byHost.set(record.host, new Set([id]));
-    if (record.host === this.#ownHost) this.#countPort(record.port, 1);
+    if (record.host === this.#ownHost) this.#countPort(record.port ?? namelessPort(record.mac), 1);
     return before && before.mac !== record.mac ? [before.mac, record.mac] : [record.mac];
   }
 

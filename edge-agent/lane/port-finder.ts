@@ -3,15 +3,11 @@
 // the record changed.
 
 import { endpointOf } from "./endpoint-key.ts";
-import type { Mac } from "../../shared/address/mac.ts";
 import { type Channel, type EndpointRecord, networkChannel, type RecordBody } from "../../shared/model/record.ts";
 import type { Clock } from "../clock.ts";
 import { findPort, type HostPort, type HostPorts } from "../dataplane/host-ports.ts";
 import { createPassLoop } from "../dataplane/pass-loop.ts";
 import type { Log } from "../log.ts";
-
-/** A record with a port on this host. */
-export type PlacedRecord = EndpointRecord & { readonly port: string };
 
 export type PortFinder = {
   /** The body as lanes are to see it: of an endpoint on this host, with its port. */
@@ -28,7 +24,8 @@ export type PortFinder = {
 type Wanted = {
   readonly id: string;
   readonly source: EndpointRecord;
-  resolved: PlacedRecord;
+  /** With its port, once it is found. */
+  resolved: EndpointRecord;
   problem: string | undefined;
 };
 
@@ -81,12 +78,12 @@ export function createPortFinder(options: {
   function place(each: Wanted): void {
     const { id, source } = each;
     const found = findPort({ id, mac: source.mac }, list);
-    const port = found.kind === "found" ? found.port : noPort(source.mac);
+    const port = found.kind === "found" ? found.port : undefined;
     each.problem = undefined;
     if (found.kind === "ambiguous") {
       each.problem = `endpoint ${id} names no port, and ${found.ports.join(", ")} all could be the one of ${source.mac}`;
     }
-    if (each.resolved.port !== port) each.resolved = { ...source, port };
+    if (each.resolved.port !== port) each.resolved = port === undefined ? source : { ...source, port };
   }
 
   return {
@@ -102,8 +99,7 @@ export function createPortFinder(options: {
       wanted.set(network, endpoints);
       const before = endpoints.get(key);
       if (before?.source === record) return before.resolved;
-      const resolved = { ...record, port: noPort(record.mac) };
-      const each: Wanted = { id, source: record, resolved, problem: undefined };
+      const each: Wanted = { id, source: record, resolved: record, problem: undefined };
       place(each);
       endpoints.set(key, each);
       return each.resolved;
@@ -119,9 +115,4 @@ export function createPortFinder(options: {
       await hostPorts.close();
     },
   };
-}
-
-/** In the place of a name, and no interface can have it: "port with MAC … does not exist yet". */
-function noPort(mac: Mac): string {
-  return `with MAC ${mac}`;
 }

@@ -12,6 +12,7 @@ import {
   endpointRef,
   type Identity,
   type Place,
+  namedPlaces,
   placesOf,
   portName,
 } from "../domain/endpoint.ts";
@@ -116,10 +117,13 @@ export function putEndpoint(
     : createEndpoint(known, command, context);
 }
 
-/** The places that an endpoint has, which it may leave; and the hosts that it is or is to be on. */
+/** The named places that an endpoint has, which it may leave; and the hosts that it is or is to be on. */
 export function concernedPlaces(endpoint: Held<Endpoint>, wish: EndpointWish): { places: Place[]; hosts: string[] } {
   const places = endpoint.state === "live" ? placesOf(endpoint.resource) : [];
-  return { places, hosts: [...places.map(({ host }) => host), ...(wish.host === undefined ? [] : [wish.host])] };
+  return {
+    places: namedPlaces(places),
+    hosts: [...places.map(({ host }) => host), ...(wish.host === undefined ? [] : [wish.host])],
+  };
 }
 
 async function endpointFacts(

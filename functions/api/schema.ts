@@ -7,6 +7,7 @@ import {
   DisplayName,
   HoldTimeSec,
   InterfaceName,
+  PortName,
   IpField,
   Ipv4Field,
   MacField,
@@ -91,6 +92,7 @@ describeField(RouteTargetField, "A route target (RFC 4360): ASN:number or IPv4:n
   pattern: `^(\\d{1,10}L?|${IPV4}):\\d{1,10}$`,
 });
 describeField(InterfaceName, "A network interface's name on the host.", "tap0");
+describeField(PortName, "The name of the endpoint's network interface on the host; any but lo.", "tap0");
 describeField(HoldTimeSec, "BGP hold time in seconds (RFC 4271 4.2): 0 for none, else at least 3.", 9, {
   minimum: 0,
   maximum: 65535,

@@ -24,9 +24,9 @@ export function moveEndpoint(facts: Facts, command: MoveEndpoint, context: Conte
   const { port = next?.port ?? before.port } = command;
   if (host === before.host) {
     if (port === before.port) return planNothing(live.resource);
-    return replaceEndpoint(facts, { live, content: { ...before, port }, action: "change" }, context);
+    return replaceEndpoint(facts, { live, content: { ...before, ...named(port) }, action: "change" }, context);
   }
-  const content = { ...before, host, port, mobility: before.mobility + 1 };
+  const content = { ...before, host, ...named(port), mobility: before.mobility + 1 };
   return replaceEndpoint(facts, { live, content, action: "move" }, context);
 }
 
@@ -41,7 +41,7 @@ export function prepareMove(facts: Facts, command: MoveEndpoint, context: Contex
   const { next } = before;
   if (next?.host === host && next.port === port) return planNothing(before);
   if (next) return refuse({ kind: "move-prepared", ref, host: next.host });
-  const content = { ...before, next: { host, port, change: context.change } };
+  const content = { ...before, next: { host, ...named(port), change: context.change } };
   return replaceEndpoint(facts, { live, content, action: "prepare" }, context);
 }
 
@@ -59,7 +59,7 @@ export function activateMove(
   if (facts.unready !== undefined) {
     return refuse({ kind: "move-not-ready", ref, host: next.host, reason: facts.unready });
   }
-  const content = { ...before, host: next.host, port: next.port, mobility: before.mobility + 1 };
+  const content = { ...before, host: next.host, ...named(next.port), mobility: before.mobility + 1 };
   return replaceEndpoint(facts, { live, content, action: "move" }, context);
 }
 
@@ -71,4 +71,9 @@ export function abandonMove(facts: Facts, command: Identity, context: Context): 
   const { next, ...content } = live.resource;
   if (!next) return planNothing(live.resource);
   return replaceEndpoint(facts, { live, content, action: "abandon" }, context);
+}
+
+/** An absent port is absent in the resource too. */
+function named(port: string | undefined): { port?: string } {
+  return port === undefined ? {} : { port };
 }

@@ -126,27 +126,35 @@ export function replaceEndpoint(
 }
 
 export type Identity = { network: string; id: string };
+/** A port with a name, which one network has at a time. */
 export type Place = { host: string; port: string };
+/** `port` undefined: the host finds the interface by the MAC. */
+type Placement = { host: string; port: string | undefined };
 
 export function endpointRef({ network, id }: Identity) {
   return { kind: "endpoint", network, id } as const;
 }
 
 /** Where an endpoint is, and where it is about to move. */
-export function placesOf({ host, port, next }: Pick<Endpoint, "host" | "port" | "next">): Place[] {
+export function placesOf({ host, port, next }: Pick<Endpoint, "host" | "port" | "next">): Placement[] {
   return [{ host, port }, ...(next ? [{ host: next.host, port: next.port }] : [])];
 }
 
-type Placed = Identity & Pick<Endpoint, "host" | "port" | "next"> & { places?: Place[] };
+/** Those of the places that have a name. */
+export function namedPlaces(places: readonly Placement[]): Place[] {
+  return places.flatMap(({ host, port }) => (port === undefined ? [] : [{ host, port }]));
+}
+
+type Placed = Identity & Pick<Endpoint, "host" | "port" | "next"> & { places?: Placement[] };
 
 /** What taking up new places and leaving old ones writes, and what speaks against it. */
 function placeWrites(
   facts: Omit<EndpointFacts, "free" | "endpoint">,
-  before: readonly Place[],
+  before: readonly Placement[],
   after: Placed,
 ): { writes: Write[]; refusals: Refusal[] } {
   const now = after.places ?? placesOf(after);
-  const isIn = (places: readonly Place[], place: Place) =>
+  const isIn = (places: readonly Placement[], place: Placement) =>
     places.some(({ host, port }) => host === place.host && port === place.port);
   const taken = now.filter((place) => !isIn(before, place));
   const left = before.filter((place) => !isIn(now, place));
@@ -167,17 +175,17 @@ function placeWrites(
       .filter((host) => !hostsNow.includes(host))
       .map((host): Write => ({ write: "unlink", index: hostIndex(after, host) })),
   ];
-  for (const { host, port } of taken) {
+  for (const { host, port } of namedPlaces(taken)) {
     writes.push({ write: "take-port", host, port, network: after.network, endpoints: 1 });
   }
-  for (const { host, port } of left) {
+  for (const { host, port } of namedPlaces(left)) {
     const expected = facts.ports[portName({ host, port })];
     if (expected?.network === after.network) writes.push({ write: "leave-port", host, port, expected });
   }
   return { writes, refusals };
 }
 
-function hostsOf(places: readonly Place[]): string[] {
+function hostsOf(places: readonly Placement[]): string[] {
   return [...new Set(places.map(({ host }) => host))];
 }
 

@@ -119,8 +119,9 @@ function networkBody(network: Network): NetworkRecord {
 
 function endpointBody(endpoint: Endpoint): EndpointRecord {
   const { host, mac, ips, port, mobility, allowedAddresses, portSecurity, isolated, promiscuous } = endpoint;
-  const next = endpoint.next && { host: endpoint.next.host, port: endpoint.next.port };
-  return { host, mac, ips, port, mobility, ...given({ allowedAddresses, portSecurity, isolated, promiscuous, next }) };
+  const next = endpoint.next && { host: endpoint.next.host, ...given({ port: endpoint.next.port }) };
+  const options = { port, allowedAddresses, portSecurity, isolated, promiscuous, next };
+  return { host, mac, ips, mobility, ...given(options) };
 }
 
 /** Only the members that are there: an absent one is absent in the record, whose canonical form is hashed. */

@@ -83,6 +83,11 @@ export const InterfaceName = z
   .string()
   .regex(/^(?!\.{1,2}$)[!-.0-~]{1,15}$/, "must be an interface name of 1 to 15 visible characters without /");
 
+/** The interface of an endpoint: any but the host's own loopback device. */
+export const PortName = InterfaceName.refine((name) => name !== "lo", {
+  message: "must not be lo: the loopback device belongs to the host itself",
+});
+
 /** Hold time in seconds (RFC 4271 4.2): 0 for none, else at least 3. */
 export const HoldTimeSec = z
   .number()

@@ -59,7 +59,8 @@ export const EndpointRecord = z.object({
   host: Slug,
   mac: MacField,
   ips: z.array(IpField),
-  port: InterfaceName,
+  /** Absent: the interface is found by the MAC. */
+  port: InterfaceName.optional(),
   mobility: z.number().int().min(0).max(0xffffffff),
   allowedAddresses: z.array(AllowedAddress.strip()).optional(),
   portSecurity: z.boolean().optional(),
@@ -69,7 +70,7 @@ export const EndpointRecord = z.object({
    * A prepared move. That host carries the network and has port and guards ready, but announces nothing and gets no
    * frames: `host` is where the endpoint is until the move is activated, which sets `host` and raises `mobility`.
    */
-  next: z.object({ host: Slug, port: InterfaceName }).optional(),
+  next: z.object({ host: Slug, port: InterfaceName.optional() }).optional(),
 });
 export type EndpointRecord = z.infer<typeof EndpointRecord>;
 

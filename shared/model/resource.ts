@@ -14,6 +14,7 @@ import {
   LabelValue,
   MacField,
   MtuBytes,
+  PortName,
   PrefixField,
   RouteTargetField,
   Slug,
@@ -228,7 +229,8 @@ export const NewEndpoint = z.strictObject({
   ips: z.array(IpField).max(16, "must be at most 16 addresses").default([]),
   /** Of each family that `ips` has none of, the next free address. */
   allocate: Allocate.optional(),
-  port: InterfaceName,
+  /** Absent: the interface is found by the endpoint's MAC, or by its alias `overspan-endpoint=<id>`. */
+  port: PortName.optional(),
   name: DisplayName.optional(),
   /** What may be sent from the port besides the endpoint's own MAC and addresses. */
   allowedAddresses: z.array(AllowedAddress).max(16, "must be at most 16 addresses").optional(),
@@ -290,7 +292,7 @@ export const RouterPatch = z.strictObject({
 export const RouterPrefixPatch = z.strictObject({ nextHop: IpField.optional(), ...NotedPatch });
 export const EndpointPatch = z.strictObject({
   ips: z.array(IpField).max(16, "must be at most 16 addresses").optional(),
-  port: InterfaceName.optional(),
+  port: PortName.nullable().optional(),
   name: DisplayName.nullable().optional(),
   allowedAddresses: NewEndpoint.shape.allowedAddresses.unwrap().nullable().optional(),
   portSecurity: z.boolean().nullable().optional(),
@@ -299,7 +301,7 @@ export const EndpointPatch = z.strictObject({
   ...NotedPatch,
 });
 /** A move to another host: the port there, default the same name. */
-export const EndpointMove = z.strictObject({ host: Slug, port: InterfaceName.optional() });
+export const EndpointMove = z.strictObject({ host: Slug, port: PortName.optional() });
 
 export const Tenant = z.object({ ...NewTenant.shape, id: Slug, ...Stored.shape });
 export type Tenant = z.infer<typeof Tenant>;
@@ -328,7 +330,7 @@ export const Endpoint = z.object({
   /** Raised by every move: the sequence number of the MAC mobility community (RFC 7432 section 15). */
   mobility: z.number().int().min(0).max(0xffffffff),
   /** A prepared move: where it goes when it is activated. `change` is the preparation's. */
-  next: z.strictObject({ host: Slug, port: InterfaceName, change: z.string() }).optional(),
+  next: z.strictObject({ host: Slug, port: PortName.optional(), change: z.string() }).optional(),
   ...Stored.shape,
 });
 export type Endpoint = z.infer<typeof Endpoint>;

@@ -1,6 +1,6 @@
 // Facts and commands of the domain's tests: short forms of resources and of what is held. Not a test by itself.
 
-import { type EndpointFacts, placesOf, portName } from "../../../functions/domain/endpoint.ts";
+import { type EndpointFacts, namedPlaces, placesOf, portName } from "../../../functions/domain/endpoint.ts";
 import type { Held, Live } from "../../../functions/domain/resource.ts";
 import type { Context, Decision, Plan, Refused, Write } from "../../../functions/domain/write.ts";
 import { canonicalJson } from "../../../shared/message/digest.ts";
@@ -75,7 +75,7 @@ export function newEndpoint(ips: string[] = [], more: object = {}) {
 /** The facts of an endpoint's command: `host` is every host, and nobody uses a port but the endpoint itself. */
 export function placed(given: { network?: Held<Network>; host?: Held<Host>; endpoint: Held<Endpoint> }): EndpointFacts {
   const { network = live(aNetwork()), host = live(aHost()), endpoint } = given;
-  const uses = endpoint.state === "live" ? placesOf(endpoint.resource) : [];
+  const uses = endpoint.state === "live" ? namedPlaces(placesOf(endpoint.resource)) : [];
   return {
     network,
     endpoint,
