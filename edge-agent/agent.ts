@@ -324,6 +324,6 @@ async function routerSupport({ routers, diary }: AgentPorts): Promise<RouterSupp
 }
 
 function peerReport(peer: PeerSummary): PeerReport {
-  const { address, asn, state, sinceMs, routesIn, routesOut } = peer;
-  return { peer: address, asn, state, sinceMs, routesIn, routesOut };
+  const { peer: name, asn = 0, state, sinceMs, routesIn, routesOut } = peer;
+  return { peer: name, asn, state, sinceMs, routesIn, routesOut };
 }

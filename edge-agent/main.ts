@@ -4,6 +4,7 @@ import { release } from "node:os";
 import { join } from "node:path";
 import { type Agent, startAgent } from "./agent.ts";
 import { createSpeaker, type Speaker } from "./bgp/speaker.ts";
+import { createDiscovery } from "./bgp/transport-discovery.ts";
 import { createTcpTransport } from "./bgp/transport.ts";
 import { loadSocketCalls } from "./bgp/transport-socket.ts";
 import { createBmpExporter } from "./bmp/exporter.ts";
@@ -87,6 +88,7 @@ export async function runAgent(configPath: string): Promise<void> {
           staleMs: config.staleRoutesSec * 1000,
           restart: { timeSec: config.staleRoutesSec, preserved },
           hostName: config.host,
+          discovery: calls && createDiscovery(calls, clock),
           ...(listenPort !== undefined && { listen: { port: listenPort } }),
         },
         listener,

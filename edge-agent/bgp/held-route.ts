@@ -12,8 +12,8 @@ import {
   routeKey,
 } from "./route.ts";
 
-/** The peer that a table of routes is of. */
-export type RouteSource = { readonly peer: PeerKey; readonly peerAsn: Asn };
+/** The peer that a table of routes is of; its AS number may be known only once there is a session. */
+export type RouteSource = { readonly peer: PeerKey; peerAsn: Asn };
 
 /** Its fields are read through what it shares: a spread copies `nlri` alone, `JSON.stringify` shows all. */
 export class HeldRoute implements ReceivedRoute {

@@ -28,6 +28,14 @@ export type LocalEnd = {
   readonly hostName?: string | undefined;
 };
 
+/** The AS of a peer: a number, or whether it is ours (as FRR's `remote-as external` and `internal`). */
+export type RemoteAs = Asn | "external" | "internal";
+
+/** True if such a peer is in our own AS. */
+export function isInternal(remoteAs: RemoteAs, own: Asn): boolean {
+  return remoteAs === own || remoteAs === "internal";
+}
+
 /** The restarting side of graceful restart (RFC 4724 section 3). */
 export type LocalRestart = {
   /** This process replaces an earlier one, and has not had a session with the peer yet (R bit). */
@@ -98,7 +106,7 @@ const COUNTERPART: Readonly<Record<BgpRole, BgpRole>> = {
  * (RFC 4724 section 3), FRR and GoBGP among them. Families are listed where a restart of ours keeps forwarding. Of long-lived
  * graceful restart we are the helper only, hence a time of 0.
  */
-export function localOpen(local: LocalEnd, peerAsn: Asn): OpenMessage {
+export function localOpen(local: LocalEnd, remoteAs: RemoteAs): OpenMessage {
   const { restart, role, hostName, families: offered = DEFAULT_FAMILIES } = local;
   const families = offered.map((name) => ({ afi: FAMILIES[name].afi, safi: FAMILIES[name].safi }));
   return {
@@ -124,16 +132,20 @@ export function localOpen(local: LocalEnd, peerAsn: Asn): OpenMessage {
         kind: "long-lived-graceful-restart",
         families: families.map((family) => ({ ...family, preserved: false, staleTimeSec: 0 })),
       },
-      ...(role && peerAsn !== local.asn ? [{ kind: "role", role } as const] : []),
+      ...(role && !isInternal(remoteAs, local.asn) ? [{ kind: "role", role } as const] : []),
       ...(hostName === undefined ? [] : [{ kind: "fqdn", host: hostName, domain: "" } as const]),
     ],
   };
 }
 
 /** Checks the peer's OPEN against our configuration of it, in the order of RFC 4271 6.2. */
-export function negotiate(local: LocalEnd, peerAsn: Asn, open: OpenMessage): Negotiated | MessageError {
-  if (open.asn !== peerAsn) return refuse(OpenSubcode.BAD_PEER_AS, `peer is AS ${open.asn}, not ${peerAsn}`);
+export function negotiate(local: LocalEnd, remoteAs: RemoteAs, open: OpenMessage): Negotiated | MessageError {
   const internal = open.asn === local.asn;
+  // AS 0 is nobody's (RFC 7607).
+  const expected = typeof remoteAs === "number" ? open.asn === remoteAs : internal === (remoteAs === "internal");
+  if (!expected || open.asn === 0) {
+    return refuse(OpenSubcode.BAD_PEER_AS, `peer is AS ${open.asn}, not ${remoteAs}`);
+  }
   // RFC 6286 2.2: any number but zero, and within an AS not our own.
   if (open.routerId === "0.0.0.0" || (internal && open.routerId === local.routerId)) {
     return refuse(OpenSubcode.BAD_BGP_IDENTIFIER, `BGP identifier ${open.routerId}`);

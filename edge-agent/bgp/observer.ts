@@ -11,6 +11,7 @@ import type { DecodedUpdate } from "./wire/update.ts";
 /** A session that has just entered Established. */
 export type EstablishedSession = {
   readonly agreed: Negotiated;
+  readonly remoteAddress: IpAddress;
   readonly localAddress: IpAddress | undefined;
   /** TCP ports; undefined where the transport does not know them. */
   readonly localPort: number | undefined;

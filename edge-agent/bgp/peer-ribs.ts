@@ -12,11 +12,12 @@ import { evpnForm } from "./export-form.ts";
 import { DEFAULT_FAMILIES, type FamilyName, familyOf } from "./family.ts";
 import { FamilyRibs } from "./family-ribs.ts";
 import type { DownReason } from "./fsm.ts";
+import type { RouteSource } from "./held-route.ts";
 import type { AcceptTargets, ImportPolicy } from "./import-policy.ts";
-import type { LocalEnd, Negotiated, PeerRestart } from "./negotiation.ts";
+import { isInternal, type LocalEnd, type Negotiated, type PeerRestart } from "./negotiation.ts";
 import { pathInformation } from "./path-information.ts";
 import type { FamilySummary, PeerConfig } from "./peer-summary.ts";
-import { type EvpnRoute, type RouteChange, routeKey } from "./route.ts";
+import { type EvpnRoute, peerKeyOf, type RouteChange, routeKey } from "./route.ts";
 import type { RouteRefresh, Session } from "./session.ts";
 import type { UnicastSource } from "./unicast-rib-in.ts";
 import { UnicastRibs } from "./unicast-ribs.ts";
@@ -62,6 +63,7 @@ export class PeerRibs {
   #ribOut: AdjRibOut<PreparedExport> | undefined;
   #session: Session | undefined;
   #far: Far;
+  readonly #routeSource: RouteSource;
   /** What the peer said of its restarts on the last session. */
   #peerRestart: PeerRestart | undefined;
   /** Not yet told. */
@@ -72,9 +74,13 @@ export class PeerRibs {
     this.#local = local;
     this.#shared = shared;
     this.#on = on;
-    const { address, asn, families = DEFAULT_FAMILIES } = config;
-    this.#far = { asn, routerId: "0.0.0.0" as Ipv4, internal: asn === local.asn };
-    this.#ribIn = new AdjRibIn({ peer: address, peerAsn: asn });
+    const { families = DEFAULT_FAMILIES } = config;
+    const internal = isInternal(config.asn, local.asn);
+    // Of an external peer it is not known before its OPEN, and before that there are no routes of it either.
+    const asn = typeof config.asn === "number" ? config.asn : internal ? local.asn : (0 as Asn);
+    this.#far = { asn, routerId: "0.0.0.0" as Ipv4, internal };
+    this.#routeSource = { peer: peerKeyOf(config), peerAsn: asn };
+    this.#ribIn = new AdjRibIn(this.#routeSource);
     this.#evpn = this.#evpnRibs();
     const unicast = {
       clock: shared.clock,
@@ -100,6 +106,11 @@ export class PeerRibs {
     return this.#peerRestart;
   }
 
+  /** As the peer said last; undefined if it never did, and is not configured. */
+  get peerAsn(): Asn | undefined {
+    return this.#far.asn === 0 ? undefined : this.#far.asn;
+  }
+
   unicastIn(): ReceivedUnicast[] {
     return this.#unicast.flatMap((ribs) => ribs.routes());
   }
@@ -123,6 +134,7 @@ export class PeerRibs {
     this.#session = session;
     this.#peerRestart = agreed.peerRestart;
     this.#far = { asn: peerAsn as Asn, routerId: peerRouterId, internal };
+    this.#routeSource.peerAsn = peerAsn as Asn;
     for (const upkeep of this.#upkeeps()) if (!agreed.families.includes(upkeep.family)) upkeep.notAgreed();
     for (const ribs of this.#unicast) {
       if (agreed.families.includes(ribs.family)) ribs.up(session, agreed, context, before);
@@ -268,9 +280,9 @@ export class PeerRibs {
 
   #source(): UnicastSource {
     const { asn, routerId } = this.#local;
-    const { address, interface: link, role } = this.#config;
+    const { interface: link, role } = this.#config;
     const far = {
-      peer: address,
+      peer: peerKeyOf(this.#config),
       peerAsn: this.#far.asn,
       peerRouterId: this.#far.routerId,
       internal: this.#far.internal,

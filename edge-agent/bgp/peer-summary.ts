@@ -4,6 +4,8 @@ import type { IpAddress } from "../../shared/address/ip.ts";
 import type { Asn } from "../../shared/address/vni.ts";
 import type { FamilyName } from "./family.ts";
 import type { StateName } from "./fsm.ts";
+import type { RemoteAs } from "./negotiation.ts";
+import type { PeerKey } from "./route.ts";
 import type { Malformed } from "./session.ts";
 import type { BgpRole, Capability } from "./wire/capability.ts";
 
@@ -16,10 +18,11 @@ export type MaximumRoutes = {
   readonly restartAfterSec?: number | undefined;
 };
 
-/** A neighbour. */
+/** A neighbour, by its address, or by the link that it is on. */
 export type PeerConfig = {
-  readonly address: IpAddress;
-  readonly asn: Asn;
+  /** Absent: that of the router that is found on `interface`. */
+  readonly address?: IpAddress | undefined;
+  readonly asn: RemoteAs;
   /** The link of a link-local address. */
   readonly interface?: string | undefined;
   /** Where to connect to; default 179. */
@@ -66,9 +69,15 @@ export type FamilySummary = {
 };
 
 /** Counts of routes are those of all families. */
+/** A neighbour whose address is known. */
+export type ReachablePeer = PeerConfig & { readonly address: IpAddress };
+
 export type PeerSummary = {
-  readonly address: IpAddress;
-  readonly asn: Asn;
+  readonly peer: PeerKey;
+  /** Undefined while nobody was found on the peer's link. */
+  readonly address: IpAddress | undefined;
+  /** Undefined before the first session with a peer of any AS but ours. */
+  readonly asn: Asn | undefined;
   readonly state: StateName;
   /** When `state` was entered, ms since the epoch. */
   readonly sinceMs: number;

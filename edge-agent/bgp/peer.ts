@@ -1,13 +1,15 @@
 // One peer: its sessions (one that we open, and at times one that it opened, of which one survives: RFC 4271 6.8), and how
 // they are shown. What the peer announced and what it is told is in peer-ribs.ts.
 
+import type { Asn } from "../../shared/address/vni.ts";
 import { describeDown } from "./down-reason.ts";
 import { FAMILIES } from "./family.ts";
 import type { DownReason, Event, FsmConfig, State, StateName } from "./fsm.ts";
 import { type LocalEnd, type Negotiated, survivingConnection } from "./negotiation.ts";
 import { PeerRibs, type RibsListener, type RibsLocal, type RibsShared } from "./peer-ribs.ts";
-import type { FamilySummary, PeerConfig, PeerSummary } from "./peer-summary.ts";
+import type { FamilySummary, PeerConfig, PeerSummary, ReachablePeer } from "./peer-summary.ts";
 import type { Connection, ConnectionHandlers } from "./ports.ts";
+import { peerKeyOf } from "./route.ts";
 import { type Malformed, Session, type SessionDeps, type SessionHandlers } from "./session.ts";
 import { fsmConfigOf, hopLimitOf } from "./session-settings.ts";
 import { BGP_PORT, CeaseSubcode, ErrorCode } from "./wire/iana.ts";
@@ -46,7 +48,7 @@ const PROGRESS: readonly StateName[] = ["Idle", "Connect", "Active", "OpenSent",
 const OPEN_SENT = PROGRESS.indexOf("OpenSent");
 
 export class Peer {
-  readonly config: PeerConfig;
+  readonly config: ReachablePeer;
   readonly #local: Pick<LocalEnd, "asn" | "routerId">;
   readonly #shared: PeerShared;
   readonly #on: PeerListener;
@@ -67,7 +69,7 @@ export class Peer {
   /** Our own session rests in Idle because the peer's was preferred. */
   #parked = false;
 
-  constructor(config: PeerConfig, local: RibsLocal, shared: PeerShared, on: PeerListener) {
+  constructor(config: ReachablePeer, local: RibsLocal, shared: PeerShared, on: PeerListener) {
     this.config = config;
     this.#local = local;
     this.#shared = shared;
@@ -134,9 +136,21 @@ export class Peer {
     return handlers;
   }
 
+  /** The link to the peer is gone: no need to wait for the hold time (as FRR's fast external failover). */
+  linkDown(reason: string): void {
+    for (const session of [this.#outgoing, this.#incoming]) session?.dispatch({ type: "TcpConnectionFails", reason });
+  }
+
   /** The peer does graceful restart, of at least one family. */
   get #restarts(): boolean {
     return (this.#ribs.peerRestart?.families.length ?? 0) > 0;
+  }
+
+  /** As configured, or as the peer said last. */
+  get #asn(): Asn | undefined {
+    const { asn } = this.config;
+    if (typeof asn === "number") return asn;
+    return asn === "internal" ? this.#local.asn : this.#ribs.peerAsn;
   }
 
   get ribs(): PeerRibs {
@@ -151,8 +165,9 @@ export class Peer {
     const localAddress = this.#established?.localAddress;
     const live = [this.#outgoing, this.#incoming].map((session) => session?.counters);
     return {
+      peer: peerKeyOf(this.config),
       address: this.config.address,
-      asn: this.config.asn,
+      asn: this.#asn,
       state,
       sinceMs,
       families,
@@ -188,7 +203,8 @@ export class Peer {
       readEnd: () => this.#ribs.tell(),
       drained: () => this.#ribs.pump(),
     };
-    const peer = { address, asn, port, localAddress, interface: link, hopLimit: hopLimitOf(this.config) };
+    const key = peerKeyOf(this.config);
+    const peer = { key, address, asn, port, localAddress, interface: link, hopLimit: hopLimitOf(this.config) };
     const config = { local: () => this.#localEnd(), peer, fsm: fsmConfigOf(this.config, role) };
     const session: Session = new Session(this.#shared, config, handlers);
     return session;

@@ -50,6 +50,23 @@ export type ConnectionHandlers = {
   readonly closed: (reason: string) => void;
 };
 
+/**
+ * Who else is on a link (RFC 4861 6): for peers that are given by their interface alone. Routers say so by themselves, and we
+ * must say it too, since a ToR that is configured in the same way looks for us by the same means.
+ */
+export type Discovery = {
+  watch(link: string, on: DiscoveryHandlers): { close(): void };
+};
+
+export type DiscoveryHandlers = {
+  /** Told again each time that the router is heard. */
+  readonly found: (router: IpAddress) => void;
+  /** The link has gone, or has no carrier. */
+  readonly down: () => void;
+  /** Nobody can be looked for; once for each reason. */
+  readonly failed: (reason: string) => void;
+};
+
 export type Transport = {
   connect(to: Destination, handlers: ConnectionHandlers): Connection;
   /** Accepts connections; `accept` answers with the handlers, or undefined to have the connection closed. */

@@ -90,8 +90,20 @@ export type Pmsi = {
   readonly identifier?: string;
 };
 
-/** Names a peer: the address it is configured with. */
-export type PeerKey = IpAddress;
+/** A link by its name, such as `eth1`. */
+export type LinkName = Brand<string, "LinkName">;
+
+/** Names a peer: its link if it is configured with one, since link-local addresses repeat from link to link; else its address. */
+export type PeerKey = IpAddress | LinkName;
+
+export function peerKeyOf(peer: {
+  readonly address?: IpAddress | undefined;
+  readonly interface?: string | undefined;
+}): PeerKey {
+  const key = peer.interface ?? peer.address;
+  if (key === undefined) throw new Error("a peer with neither an address nor an interface");
+  return key as PeerKey;
+}
 
 /** What the path attributes of an UPDATE say about each of its routes. Values of one UPDATE are shared, not copied. */
 export type PathInformation = {

@@ -3,7 +3,6 @@
 
 import { assertNever } from "../../shared/assert.ts";
 import type { IpAddress } from "../../shared/address/ip.ts";
-import type { Asn } from "../../shared/address/vni.ts";
 import type { Clock, Random } from "../clock.ts";
 import {
   type Action,
@@ -16,9 +15,10 @@ import {
   step,
 } from "./fsm.ts";
 import { DEFAULT_FAMILIES, FAMILIES } from "./family.ts";
-import { type LocalEnd, localOpen, type Negotiated, negotiate } from "./negotiation.ts";
+import { type LocalEnd, localOpen, type Negotiated, negotiate, type RemoteAs } from "./negotiation.ts";
 import type { SessionObserver } from "./observer.ts";
 import type { Connection, ConnectionHandlers, HopLimit, Transport } from "./ports.ts";
+import type { PeerKey } from "./route.ts";
 import { SessionTimers } from "./session-timers.ts";
 import type { UpdateContext } from "./wire/attribute-table.ts";
 import { Framer } from "./wire/framer.ts";
@@ -33,7 +33,8 @@ export type SessionConfig = {
   readonly local: () => LocalEnd;
   readonly peer: {
     readonly address: IpAddress;
-    readonly asn: Asn;
+    readonly asn: RemoteAs;
+    readonly key: PeerKey;
     readonly port: number;
     readonly localAddress?: IpAddress | undefined;
     readonly interface?: string | undefined;
@@ -174,10 +175,11 @@ export class Session {
   #observe(before: State, state: State, reason: DownReason | undefined): void {
     const { observer } = this.#deps;
     if (!observer || before.name === state.name) return;
-    const { address } = this.#config.peer;
-    if (before.name === "Established") observer.down(address, reason ?? { kind: "stopped" });
+    const { key, address } = this.#config.peer;
+    if (before.name === "Established") observer.down(key, reason ?? { kind: "stopped" });
     if (state.name !== "Established") return;
-    observer.established(address, {
+    observer.established(key, {
+      remoteAddress: address,
       agreed: state.agreed,
       localAddress: this.#connection?.localAddress,
       localPort: this.#connection?.localPort,
@@ -344,7 +346,7 @@ export class Session {
       this.#on.malformed({ severity, code: ErrorCode.UPDATE_MESSAGE, subcode, reason, hex });
     }
     if (this.#state.name === "Established") {
-      this.#deps.observer?.update(this.#config.peer.address, octets, update);
+      this.#deps.observer?.update(this.#config.peer.key, octets, update);
     }
     this.dispatch({ type: "UpdateMsg", update });
   }

@@ -11,9 +11,18 @@ import { type ExportDifference, ExportSet } from "./export-set.ts";
 import type { FamilyName } from "./family.ts";
 import type { StateName } from "./fsm.ts";
 import type { AcceptTargets } from "./import-policy.ts";
-import { Peer, type SpeakerRestart } from "./peer.ts";
-import type { PeerConfig, PeerSummary } from "./peer-summary.ts";
-import type { ExportChange, ExportedRoute, PeerKey, ReceivedRoute, RouteChange } from "./route.ts";
+import { Peer, type PeerListener, type SpeakerRestart } from "./peer.ts";
+import { PeerSlot } from "./peer-slot.ts";
+import type { PeerConfig, PeerSummary, ReachablePeer } from "./peer-summary.ts";
+import type { Discovery } from "./ports.ts";
+import {
+  type ExportChange,
+  type ExportedRoute,
+  type PeerKey,
+  peerKeyOf,
+  type ReceivedRoute,
+  type RouteChange,
+} from "./route.ts";
 import type { Malformed, SessionDeps } from "./session.ts";
 import type { ReceivedUnicast, UnicastPolicy } from "./unicast-route.ts";
 import { CeaseSubcode } from "./wire/iana.ts";
@@ -36,6 +45,8 @@ export type SpeakerDeps = SessionDeps & {
   readonly restart?: SpeakerRestart | undefined;
   /** Our name for peers' displays, at most 64 octets. */
   readonly hostName?: string | undefined;
+  /** Finds peers that are given by their interface alone; absent: they stay unfound. */
+  readonly discovery?: Discovery | undefined;
   /** Accept connections of configured peers here; absent: only connect. */
   readonly listen?: { readonly port: number; readonly address?: IpAddress };
 };
@@ -91,7 +102,7 @@ export type Speaker = {
 };
 
 export function createSpeaker(deps: SpeakerDeps, on: SpeakerListener): Speaker {
-  const peers = new Map<PeerKey, { readonly peer: Peer; readonly fingerprint: string }>();
+  const peers = new Map<PeerKey, PeerSlot>();
   const exports = new ExportSet();
   let accept: AcceptTargets = () => false;
   let policy: UnicastPolicy = { refuse: () => "no-policy", announce: [] };
@@ -107,15 +118,18 @@ export function createSpeaker(deps: SpeakerDeps, on: SpeakerListener): Speaker {
     deps.listen &&
     deps.transport.listen(
       deps.listen,
-      (connection) => peers.get(connection.remoteAddress)?.peer.accept(connection),
+      (connection) =>
+        peers
+          .get(connection.interface ? (connection.interface as PeerKey) : connection.remoteAddress)
+          ?.accept(connection),
       (reason) => on.error({ kind: "listen-failed", detail: `cannot listen for BGP: ${reason}` }),
     );
 
   function addPeer(config: PeerConfig, speaker: SpeakerConfig, fingerprint: string): void {
     const { asn, routerId, ownAddresses = [] } = speaker;
-    const key = config.address;
+    const key = peerKeyOf(config);
     const local = { asn, routerId, ownAddresses: new Set<IpAddress>([routerId, ...ownAddresses]) };
-    const peer = new Peer(config, local, shared, {
+    const listener: PeerListener = {
       routes: (changes) => on.routes(changes),
       state: (state, detail) => on.session(key, state, detail),
       unicast: () => on.unicast?.(),
@@ -125,15 +139,17 @@ export function createSpeaker(deps: SpeakerDeps, on: SpeakerListener): Speaker {
         const detail = `${key}: ${reason} (${rest.code}/${rest.subcode}, ${rest.severity}): ${rest.hex}`;
         on.error({ kind: "malformed-message", peer: key, detail, ...rest });
       },
-    });
-    peers.set(key, { peer, fingerprint });
-    peer.start();
+    };
+    const make = (reachable: ReachablePeer) => new Peer(reachable, local, shared, listener);
+    const slot = new PeerSlot(config, fingerprint, deps.clock.wallMs(), make);
+    peers.set(key, slot);
+    slot.start(deps.discovery);
   }
 
   function removePeer(key: PeerKey, subcode: number, reason?: string): void {
-    const entry = peers.get(key);
+    const slot = peers.get(key);
     peers.delete(key);
-    entry?.peer.stop(subcode, reason);
+    slot?.stop(subcode, reason);
   }
 
   function tellExports({ announce, withdraw, unsendable }: ExportDifference): void {
@@ -142,12 +158,12 @@ export function createSpeaker(deps: SpeakerDeps, on: SpeakerListener): Speaker {
       on.error({ kind: "unsendable-route", detail });
     }
     if (announce.length + withdraw.length === 0) return;
-    for (const { peer } of peers.values()) peer.ribs.exportsChanged(announce, withdraw);
+    for (const { peer } of peers.values()) peer?.ribs.exportsChanged(announce, withdraw);
   }
 
   return {
     configure(config) {
-      const wanted = new Map(config?.peers.map((peer) => [peer.address, peer]));
+      const wanted = new Map(config?.peers.map((peer) => [peerKeyOf(peer), peer]));
       for (const key of peers.keys()) if (!wanted.has(key)) removePeer(key, CeaseSubcode.PEER_DECONFIGURED);
       if (!config) return;
       for (const [key, peer] of wanted) {
@@ -164,26 +180,26 @@ export function createSpeaker(deps: SpeakerDeps, on: SpeakerListener): Speaker {
 
     setImports(next) {
       accept = next;
-      for (const { peer } of peers.values()) peer.ribs.importsChanged();
+      for (const { peer } of peers.values()) peer?.ribs.importsChanged();
     },
 
     setUnicastPolicy(next, changed) {
       policy = next;
-      for (const { peer } of peers.values()) peer.ribs.unicastPolicyChanged(changed);
+      for (const { peer } of peers.values()) peer?.ribs.unicastPolicyChanged(changed);
     },
 
     hold: (on) => deps.transport.hold?.(on),
-    summary: () => Array.from(peers.values(), ({ peer }) => peer.summary()),
-    ribIn: () => Array.from(peers.values()).flatMap(({ peer }) => [...peer.ribs.ribIn.routes()]),
-    unicastIn: () => Array.from(peers.values()).flatMap(({ peer }) => peer.ribs.unicastIn()),
-    unicastOut: (key) => peers.get(key)?.peer.ribs.unicastOut() ?? [],
-    ribOut: (key) => Array.from(peers.get(key)?.peer.ribs.ribOut?.routes() ?? [], ({ route }) => route),
+    summary: () => Array.from(peers.values(), (slot) => slot.summary()),
+    ribIn: () => Array.from(peers.values()).flatMap(({ peer }) => [...(peer?.ribs.ribIn.routes() ?? [])]),
+    unicastIn: () => Array.from(peers.values()).flatMap(({ peer }) => peer?.ribs.unicastIn() ?? []),
+    unicastOut: (key) => peers.get(key)?.peer?.ribs.unicastOut() ?? [],
+    ribOut: (key) => Array.from(peers.get(key)?.peer?.ribs.ribOut?.routes() ?? [], ({ route }) => route),
 
     close(purpose = "shutdown") {
       listener?.close();
-      for (const [key, { peer }] of peers) {
-        if (purpose === "restart") peer.leave();
-        else peer.stop(CeaseSubcode.ADMINISTRATIVE_SHUTDOWN);
+      for (const [key, slot] of peers) {
+        if (purpose === "restart") slot.leave();
+        else slot.stop(CeaseSubcode.ADMINISTRATIVE_SHUTDOWN);
         peers.delete(key);
       }
       return Promise.resolve();

@@ -1,5 +1,5 @@
 // The socket calls of Linux that node:net does not offer, through koffi: TCP MD5 signatures (RFC 2385), the TTL of what is
-// sent and the least TTL of what is accepted (GTSM, RFC 5082). Loaded on demand: where koffi has no binary (musl, an odd
+// sent and the least TTL of what is accepted (GTSM, RFC 5082), and raw ICMPv6 sockets for router advertisements. Loaded on demand: where koffi has no binary (musl, an odd
 // architecture) the caller gets the reason. No TCP-AO (RFC 5925): kernels have it from 6.7 on, and as a build option.
 
 import { Buffer } from "node:buffer";
@@ -18,6 +18,12 @@ export type SocketCalls = {
   setMd5Key(fd: number, family: IpAddress, peer: IpAddress, key: string): void;
   setHopLimit(fd: number, family: IpAddress, limit: HopLimit): void;
   reuseAddress(fd: number): void;
+  /** A raw ICMPv6 socket of one link that takes router solicitations and advertisements (RFC 3542); not blocking. */
+  openNeighbourDiscovery(link: string, linkIndex: number): number;
+  /** Sends a packet to an address on the link of that index. */
+  sendTo(fd: number, octets: Uint8Array, address: IpAddress, linkIndex: number): void;
+  /** The next packet that is there, with the 16 octets of its source; undefined if there is none. */
+  receiveFrom(fd: number): { readonly octets: Uint8Array; readonly from: Uint8Array } | undefined;
 };
 
 /** The longest key that the kernel takes (TCP_MD5SIG_MAXKEYLEN of linux/tcp.h). */
@@ -37,6 +43,24 @@ const TCP_MD5SIG = 14;
 const IPPROTO_IPV6 = 41;
 const IPV6_UNICAST_HOPS = 16;
 const IPV6_MINHOPCOUNT = 73;
+const IPV6_MULTICAST_IF = 17;
+const IPV6_MULTICAST_HOPS = 18;
+const IPV6_MULTICAST_LOOP = 19;
+const IPV6_JOIN_GROUP = 20;
+const SOCK_RAW_NONBLOCK_CLOEXEC = 0o3 | 0o4000 | 0o2000000;
+const SO_BINDTODEVICE = 25;
+const IPPROTO_ICMPV6 = 58;
+/** linux/icmpv6.h: 256 bits, one for each type; a set bit keeps that type out. */
+const ICMPV6_FILTER = 1;
+const ICMPV6_FILTER_OCTETS = 32;
+const ROUTER_TYPES = [133, 134];
+/** What neighbour discovery is sent with, and only counts with (RFC 4861 6.1). */
+const MAX_HOPS = 255;
+const MAX_PACKET_OCTETS = 1500;
+const SOCKADDR_IN6_OCTETS = 28;
+/** ff02::2 */
+const ALL_ROUTERS = Uint8Array.of(0xff, 2, ...Array.from({ length: 13 }, () => 0), 2);
+const EAGAIN = 11;
 /** sockaddr_storage:128 | flags:1 | prefixlen:1 | keylen:2 | ifindex:4 | key:80 */
 const MD5SIG_OCTETS = 216;
 
@@ -46,6 +70,12 @@ export async function loadSocketCalls(): Promise<SocketCalls> {
   const library = koffi.load("libc.so.6");
   const socket = library.func("int socket(int domain, int type, int protocol)");
   const bind = library.func("int bind(int fd, void *address, uint32_t length)");
+  const sendto = library.func(
+    "long sendto(int fd, void *octets, size_t length, int flags, void *address, uint32_t addressLength)",
+  );
+  const recvfrom = library.func(
+    "long recvfrom(int fd, void *octets, size_t length, int flags, void *address, void *addressLength)",
+  );
   const setsockopt = library.func("int setsockopt(int fd, int level, int name, void *value, uint32_t length)");
 
   const checked = (call: string, result: number): number => {
@@ -83,6 +113,44 @@ export async function loadSocketCalls(): Promise<SocketCalls> {
       if (minTtl !== undefined) setInt("IP_MINTTL", fd, [IPPROTO_IP, IP_MINTTL], minTtl);
     },
     reuseAddress: (fd) => setInt("SO_REUSEADDR", fd, [SOL_SOCKET, SO_REUSEADDR], 1),
+    openNeighbourDiscovery(link, linkIndex) {
+      const fd = checked("socket", socket(AF_INET6, SOCK_RAW_NONBLOCK_CLOEXEC, IPPROTO_ICMPV6));
+      try {
+        const name = Buffer.from(`${link}\0`);
+        checked("SO_BINDTODEVICE", setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, name.length));
+        const filter = Buffer.alloc(ICMPV6_FILTER_OCTETS, 0xff);
+        for (const type of ROUTER_TYPES) filter[type >> 3] = (filter[type >> 3] as number) & ~(1 << (type & 7));
+        checked("ICMPV6_FILTER", setsockopt(fd, IPPROTO_ICMPV6, ICMPV6_FILTER, filter, filter.length));
+        // ipv6_mreq: address:16 | interface:4. Everybody is in the group of all nodes; solicitations go to that of all routers.
+        const group = Buffer.alloc(20);
+        group.set(ALL_ROUTERS);
+        group.writeUInt32LE(linkIndex, 16);
+        checked("IPV6_JOIN_GROUP", setsockopt(fd, IPPROTO_IPV6, IPV6_JOIN_GROUP, group, group.length));
+        setInt("IPV6_MULTICAST_IF", fd, [IPPROTO_IPV6, IPV6_MULTICAST_IF], linkIndex);
+        setInt("IPV6_MULTICAST_HOPS", fd, [IPPROTO_IPV6, IPV6_MULTICAST_HOPS], MAX_HOPS);
+        setInt("IPV6_UNICAST_HOPS", fd, [IPPROTO_IPV6, IPV6_UNICAST_HOPS], MAX_HOPS);
+        setInt("IPV6_MULTICAST_LOOP", fd, [IPPROTO_IPV6, IPV6_MULTICAST_LOOP], 0);
+        return fd;
+      } catch (cause) {
+        closeSync(fd);
+        throw cause;
+      }
+    },
+    sendTo(fd, octets, address, linkIndex) {
+      const to = socketAddress(address, 0, false);
+      to.writeUInt32LE(linkIndex, 24);
+      checked("sendto", sendto(fd, Buffer.from(octets), octets.length, 0, to, to.length));
+    },
+    receiveFrom(fd) {
+      const octets = Buffer.alloc(MAX_PACKET_OCTETS);
+      const from = Buffer.alloc(SOCKADDR_IN6_OCTETS);
+      const fromLength = Buffer.alloc(4);
+      fromLength.writeUInt32LE(from.length);
+      const length = Number(recvfrom(fd, octets, octets.length, 0, from, fromLength));
+      if (length < 0 && koffi.errno() === EAGAIN) return undefined;
+      checked("recvfrom", length);
+      return { octets: octets.subarray(0, length), from: from.subarray(8, 24) };
+    },
   };
 }
 

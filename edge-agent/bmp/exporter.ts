@@ -94,8 +94,8 @@ export function createBmpExporter(options: BmpOptions): BmpExporter {
 
   function greet(): void {
     send(encodeInitiation(options));
-    for (const [peer, session] of sessions) {
-      send(encodePeerUp(monitored(peer, session), session));
+    for (const session of sessions.values()) {
+      send(encodePeerUp(monitored(session), session));
       session.requestRoutes();
     }
     scheduleStatistics();
@@ -145,38 +145,37 @@ export function createBmpExporter(options: BmpOptions): BmpExporter {
     cancelStatistics();
     cancelStatistics = clock.setTimer(STATISTICS_EVERY_MS, () => {
       for (const summary of options.summary()) {
-        const session = sessions.get(summary.address);
-        if (session)
-          send(encodeStatistics(monitored(summary.address, session), statisticsOf(summary), tablesOf(summary)));
+        const session = sessions.get(summary.peer);
+        if (session) send(encodeStatistics(monitored(session), statisticsOf(summary), tablesOf(summary)));
       }
       if (connected) scheduleStatistics();
     });
   }
 
-  function monitored(peer: PeerKey, { agreed }: EstablishedSession): MonitoredPeer {
+  function monitored({ agreed, remoteAddress }: EstablishedSession): MonitoredPeer {
     const { peerAsn, peerRouterId, asOctets } = agreed;
     const twoOctetAsPath = asOctets === 2;
-    return { address: peer, asn: peerAsn, routerId: peerRouterId, twoOctetAsPath, atMs: clock.wallMs() };
+    return { address: remoteAddress, asn: peerAsn, routerId: peerRouterId, twoOctetAsPath, atMs: clock.wallMs() };
   }
 
   return {
     observer: {
       established(peer, session) {
         sessions.set(peer, session);
-        send(encodePeerUp(monitored(peer, session), session));
+        send(encodePeerUp(monitored(session), session));
       },
       update(peer, message, decoded) {
         const session = sessions.get(peer);
         if (!session || !connected) return;
         for (const update of meant(message, decoded, session)) {
-          send(encodeRouteMonitoring(monitored(peer, session), update));
+          send(encodeRouteMonitoring(monitored(session), update));
         }
       },
       down(peer, reason) {
         const session = sessions.get(peer);
         if (!session) return;
         sessions.delete(peer);
-        send(encodePeerDown(monitored(peer, session), peerDown(reason)));
+        send(encodePeerDown(monitored(session), peerDown(reason)));
       },
     },
     close() {

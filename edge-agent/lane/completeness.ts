@@ -2,7 +2,7 @@
 // lanes have worked off what came of it. RFC 4724 4.1 (deferral). No delete before that: what a restarted agent does
 // not know yet is not what nobody wants.
 
-import type { IpAddress } from "../../shared/address/ip.ts";
+import type { PeerKey } from "../bgp/route.ts";
 import type { Clock } from "../clock.ts";
 
 /** Without End-of-RIB from every ToR, sweeping waits at most so long after the start. */
@@ -10,9 +10,9 @@ const END_OF_RIB_WAIT_MS = 60_000;
 
 export type Completeness = {
   readonly now: boolean;
-  endOfRib(peer: IpAddress): void;
+  endOfRib(peer: PeerKey): void;
   /** A new session has its table still to send. */
-  sessionLost(peer: IpAddress): void;
+  sessionLost(peer: PeerKey): void;
   /** Anything may have changed. */
   judge(): void;
   close(): void;
@@ -22,12 +22,12 @@ export function createCompleteness(options: {
   clock: Pick<Clock, "setTimer">;
   inSync: () => boolean;
   /** The peers that are to send a table. */
-  peers: () => readonly IpAddress[];
+  peers: () => readonly PeerKey[];
   busy: () => boolean;
   changed: (now: boolean) => void;
 }): Completeness {
   const { inSync, peers, busy, changed } = options;
-  const endOfRib = new Set<IpAddress>();
+  const endOfRib = new Set<PeerKey>();
   let waited = false;
   let now = false;
 

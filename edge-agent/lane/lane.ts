@@ -2,12 +2,11 @@
 // security, reports. It hears what changes, does its work in slices (pace.ts), and touches no other lane. agent.ts makes
 // them all and passes on the events; a new concern is a new file here and one line there.
 
-import type { IpAddress } from "../../shared/address/ip.ts";
 import type { RouteTarget } from "../../shared/address/rt.ts";
 import type { Digest } from "../../shared/message/digest.ts";
 import type { Channel } from "../../shared/model/record.ts";
 import type { FamilyName } from "../bgp/family.ts";
-import type { RouteChange } from "../bgp/route.ts";
+import type { PeerKey, RouteChange } from "../bgp/route.ts";
 import type { Speaker } from "../bgp/speaker.ts";
 import type { Clock } from "../clock.ts";
 import type { Kernel } from "../dataplane/kernel.ts";
@@ -60,11 +59,11 @@ export type Lane = {
   /** Routes of the fabric changed, in order; a route may be in it more than once. */
   routes?(changes: readonly RouteChange[]): void;
   /** A peer's session changed its state: true for Established. */
-  session?(peer: IpAddress, established: boolean): void;
+  session?(peer: PeerKey, established: boolean): void;
   /** Routes of the unicast families changed; the speaker shows them. */
   unicast?(): void;
   /** A peer's first table of a family is complete. */
-  endOfRib?(peer: IpAddress, family: FamilyName): void;
+  endOfRib?(peer: PeerKey, family: FamilyName): void;
   /** Whether the cloud is connected and has confirmed that intent is whole. */
   heard?(current: boolean): void;
   /** `LaneContext.complete` changed. */

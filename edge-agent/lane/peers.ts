@@ -1,10 +1,10 @@
 // The lane of BGP peers: configures the speaker from this host's own record, and only when that changed, so that no session
 // is disturbed by anything else.
 
-import type { IpAddress } from "../../shared/address/ip.ts";
 import type { HostRecord } from "../../shared/model/record.ts";
 import { hostChannel } from "../../shared/model/record.ts";
 import { DEFAULT_FAMILIES } from "../bgp/family.ts";
+import { type PeerKey, peerKeyOf } from "../bgp/route.ts";
 import type { SpeakerConfig } from "../bgp/speaker.ts";
 import type { IntentState } from "../intent/intent.ts";
 import { routerIdOf } from "../overlay.ts";
@@ -17,11 +17,12 @@ export function hostRecord(intent: IntentState): HostRecord | undefined {
 }
 
 /** The peers that are to send a table of EVPN routes. */
-export function fabricPeers(host: HostRecord | undefined): IpAddress[] {
+export function fabricPeers(host: HostRecord | undefined): PeerKey[] {
   const peers = host?.bgp?.peers ?? [];
-  return peers.flatMap(({ address, shutdown, families = DEFAULT_FAMILIES }) =>
-    shutdown || !families.includes("evpn") ? [] : [address],
-  );
+  return peers.flatMap((peer) => {
+    const { shutdown, families = DEFAULT_FAMILIES } = peer;
+    return shutdown || !families.includes("evpn") ? [] : [peerKeyOf(peer)];
+  });
 }
 
 export function createPeersLane(context: Pick<LaneContext, "intent" | "speaker" | "diary">): Lane {

@@ -1,11 +1,11 @@
 // The lane of the underlay: policy and routes of the unicast families, from this host's own record and BGP to the main table of
 // the kernel. Takes part in nothing where the record says nothing of it.
 
-import type { IpAddress } from "../../shared/address/ip.ts";
 import type { Prefix } from "../../shared/address/prefix.ts";
 import type { HostRecord } from "../../shared/model/record.ts";
 import type { HostUnderlay } from "../../shared/model/underlay.ts";
 import type { FamilyName } from "../bgp/family.ts";
+import { type PeerKey, peerKeyOf } from "../bgp/route.ts";
 import type { ReceivedUnicast } from "../bgp/unicast-route.ts";
 import type { RouteKernel } from "../dataplane/route-kernel.ts";
 import { underlayPolicy } from "../underlay/policy.ts";
@@ -18,7 +18,7 @@ export type UnderlayView = {
   readonly config: HostUnderlay | undefined;
   readonly routes: readonly ReceivedUnicast[];
   /** What each peer was told. */
-  readonly told: ReadonlyMap<IpAddress, readonly Prefix[]>;
+  readonly told: ReadonlyMap<PeerKey, readonly Prefix[]>;
   /** The kernel as it was read back; undefined before that. */
   readonly report: UnderlayReport | undefined;
   /** The routes are whole, so that what is not among them is deleted. */
@@ -78,11 +78,12 @@ export function createUnderlayLane(
 
   function hasAllTables({ bgp }: HostRecord): boolean {
     const offered = (bgp?.peers ?? []).filter(({ shutdown, families }) => !shutdown && families?.some(isUnicast));
-    const sessions = new Map(speaker.summary().map((peer) => [peer.address, peer]));
-    return offered.every(({ address }) => {
-      const { state, families = [] } = sessions.get(address) ?? {};
+    const sessions = new Map(speaker.summary().map((session) => [session.peer, session]));
+    return offered.every((configured) => {
+      const peer = peerKeyOf(configured);
+      const { state, families = [] } = sessions.get(peer) ?? {};
       const agreed = families.filter(({ family, agreed: both }) => isUnicast(family) && both);
-      return state === "Established" && agreed.every(({ family }) => endOfRib.has(`${address} ${family}`));
+      return state === "Established" && agreed.every(({ family }) => endOfRib.has(`${peer} ${family}`));
     });
   }
 
@@ -103,7 +104,7 @@ export function createUnderlayLane(
     view: () => ({
       config: hostRecord(intent)?.bgp?.underlay,
       routes: speaker.unicastIn(),
-      told: new Map(speaker.summary().map(({ address }) => [address, speaker.unicastOut(address)])),
+      told: new Map(speaker.summary().map(({ peer }) => [peer, speaker.unicastOut(peer)])),
       report: reconciler?.latest(),
       whole,
     }),

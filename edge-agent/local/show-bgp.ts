@@ -19,9 +19,9 @@ export function showBgpSummary(view: AgentView): Shown {
   const lines = table([
     ["Neighbor", "V", "AS", "MsgRcvd", "MsgSent", "Up/Down", "State/PfxRcd", "PfxSnt", "Malformed"],
     ...peers.map((peer) => [
-      peer.address,
+      peer.peer,
       4,
-      peer.asn,
+      peer.asn ?? "external",
       peer.messagesIn,
       peer.messagesOut,
       upOrDown(peer, view.nowMs),
@@ -41,9 +41,9 @@ export function showBgpSummary(view: AgentView): Shown {
   return { data, text };
 }
 
-/** `show bgp neighbor [ADDRESS]`. */
+/** `show bgp neighbor [ADDRESS|INTERFACE]`. */
 export function showBgpNeighbor(view: AgentView, [only]: readonly string[]): Shown {
-  const peers = view.peers.filter((peer) => only === undefined || peer.address === only);
+  const peers = view.peers.filter((peer) => only === undefined || peer.peer === only || peer.address === only);
   if (peers.length === 0) return { data: peers, text: only === undefined ? NO_PEERS : `no BGP neighbor ${only}` };
   return { data: peers, text: peers.map((peer) => describeNeighbor(peer, view)).join("\n\n") };
 }
@@ -51,7 +51,7 @@ export function showBgpNeighbor(view: AgentView, [only]: readonly string[]): Sho
 /** `show bgp errors`. */
 export function showBgpErrors(view: AgentView): Shown {
   const { malformed } = view;
-  const perPeer = view.peers.map(({ address, malformed: counts }) => ({ peer: address, ...counts }));
+  const perPeer = view.peers.map(({ peer, malformed: counts }) => ({ peer, ...counts }));
   const data = { counted: perPeer, recent: malformed };
   if (view.peers.length === 0 && malformed.length === 0) return { data, text: NO_PEERS };
   const counts = table([
@@ -73,7 +73,7 @@ function describeNeighbor(peer: PeerSummary, view: AgentView): string {
   const rejected = Object.entries(peer.rejected).map(([reason, count]) => `${reason} ${count}`);
   const { "attribute-discard": discard, "treat-as-withdraw": withdraw, "session-reset": reset } = peer.malformed;
   return [
-    `BGP neighbor is ${peer.address}, remote AS ${peer.asn}, local AS ${localAsn ?? "not set"}, ${link} link`,
+    `BGP neighbor ${nameOf(peer)}, remote AS ${peer.asn ?? "external"}, local AS ${localAsn ?? "not set"}, ${link} link`,
     `  BGP version 4, remote router ID ${peer.peerRouterId ?? "not known"}, local router ID ${routerId ?? "not set"}`,
     `  BGP state = ${peer.state}, ${peer.state === "Established" ? `up for ${since}` : `for ${since}`}`,
     ...(peer.peerHostName === undefined ? [] : [`  Hostname: ${peer.peerHostName}`]),
@@ -92,6 +92,11 @@ function describeNeighbor(peer: PeerSummary, view: AgentView): string {
     `  Connections established ${peer.sessions}`,
     `  Last reset: ${peer.lastError ?? "never"}`,
   ].join("\n");
+}
+
+/** In FRR's words. */
+function nameOf({ peer, address }: PeerSummary): string {
+  return peer === address ? `is ${peer}` : `on ${peer}: ${address ?? "none"}`;
 }
 
 function upOrDown(peer: PeerSummary, nowMs: number): string {

@@ -171,7 +171,7 @@ function pathDetail(path: Path, view: AgentView): string[] {
     path.internal ? "internal" : "external",
     ...(best ? ["best"] : []),
   ];
-  const from = view.peers.find(({ address }) => address === peer)?.peerRouterId ?? "session down";
+  const from = view.peers.find((it) => it.peer === peer)?.peerRouterId ?? "session down";
   return [
     `  ${asPath.join(" ") || "Local"}`,
     `    ${nextHop} from ${peer} (${from})`,

@@ -2,8 +2,9 @@
 // and may share the traffic. As in the RFC each step removes what is worse, so that the order of arrival never matters
 // (MED is compared within one neighbouring AS only). Pure.
 
-import { compareIps } from "../../shared/address/ip.ts";
+import { compareIps, parseIp } from "../../shared/address/ip.ts";
 import type { Prefix } from "../../shared/address/prefix.ts";
+import type { PeerKey } from "../bgp/route.ts";
 import type { ReceivedUnicast } from "../bgp/unicast-route.ts";
 import type { RouteHop } from "../dataplane/route-kernel.ts";
 import type { Reach } from "./reach.ts";
@@ -102,8 +103,15 @@ function breakTie({ route: a }: Usable, { route: b }: Usable): number {
   return (
     compareIps(a.originatorId ?? a.peerRouterId, b.originatorId ?? b.peerRouterId) ||
     a.clusterListLength - b.clusterListLength ||
-    compareIps(a.peer, b.peer)
+    comparePeers(a.peer, b.peer)
   );
+}
+
+/** By address; one that is named by its link has none that would tell it from others. */
+function comparePeers(a: PeerKey, b: PeerKey): number {
+  const [first, second] = [parseIp(a), parseIp(b)];
+  if (first && second) return compareIps(first, second);
+  return a < b ? -1 : Number(a > b);
 }
 
 function lowest(paths: readonly Usable[], value: (path: Usable) => number): Usable[] {

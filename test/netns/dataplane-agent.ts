@@ -68,7 +68,8 @@ export function forwarding(host: Namespace): string[] {
       .map((member) => gateways.get(member))
       .join("/");
   const declared = lines(host.run("bridge fdb show"))
-    .map((line) => line.replace(/nhid (\d+)/, (_, id: string) => `nexthop ${vteps(id)}`)).filter((line) => /^(02:00:00|00:00:00:00)/.test(line));
+    .map((line) => line.replace(/nhid (\d+)/, (_, id: string) => `nexthop ${vteps(id)}`))
+    .filter((line) => /^(02:00:00|00:00:00:00)/.test(line));
   return declared.filter((line) => /\bov(br|x)100\b/.test(line)).sort();
 }
 

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Ipv4 } from "../../../shared/address/ip.ts";
 import type { RouteTarget } from "../../../shared/address/rt.ts";
-import { type ReceivedRoute, type RouteChange, routeKey } from "../../../edge-agent/bgp/route.ts";
+import { peerKeyOf, type ReceivedRoute, type RouteChange, routeKey } from "../../../edge-agent/bgp/route.ts";
 import { encodeMessage, type Message } from "../../../edge-agent/bgp/wire/message.ts";
 import {
   announcement,
@@ -187,7 +187,7 @@ describe("speaker: changes of exports", () => {
     expect(told(end, before)).toHaveLength(2);
     expect(
       scene.speaker
-        .ribOut(scene.peer.address)
+        .ribOut(peerKeyOf(scene.peer))
         .map(({ nlri }) => routeKey(nlri))
         .toSorted(),
     ).toEqual([keyOf(2), keyOf(3)]);

@@ -101,6 +101,7 @@ export class Scene {
       staleMs?: number;
       random?: number;
       restart?: SpeakerDeps["restart"];
+      discovery?: SpeakerDeps["discovery"];
       onRoutes?: (changes: readonly RouteChange[]) => void;
     } = {},
   ) {
@@ -114,6 +115,7 @@ export class Scene {
         random: () => options.random ?? 1,
         staleMs: options.staleMs ?? 120_000,
         restart: options.restart,
+        discovery: options.discovery,
         ...(options.listen && { listen: { port: 179 } }),
       },
       {

@@ -3,8 +3,10 @@
 
 import { createInterface } from "node:readline";
 import { type IpAddress, parseIp } from "../../../shared/address/ip.ts";
+import type { Clock } from "../../../edge-agent/clock.ts";
 import type { ExportedRoute } from "../../../edge-agent/bgp/route.ts";
 import { createSpeaker, type SpeakerConfig, type SpeakerDeps } from "../../../edge-agent/bgp/speaker.ts";
+import { createDiscovery } from "../../../edge-agent/bgp/transport-discovery.ts";
 import { createTcpTransport } from "../../../edge-agent/bgp/transport.ts";
 import { loadSocketCalls } from "../../../edge-agent/bgp/transport-socket.ts";
 
@@ -25,16 +27,19 @@ const md5Keys = new Map(
   }),
 );
 const listen = listenPort === undefined ? {} : { listen: { port: Number(listenPort) } };
-const deps: SpeakerDeps = {
-  transport: createTcpTransport({ md5Keys, calls: await loadSocketCalls() }),
-  clock: {
-    nowMs: () => performance.now(),
-    wallMs: () => Date.now(),
-    setTimer(afterMs, callback) {
-      const timer = setTimeout(callback, afterMs);
-      return () => clearTimeout(timer);
-    },
+const calls = await loadSocketCalls();
+const clock: Clock = {
+  nowMs: () => performance.now(),
+  wallMs: () => Date.now(),
+  setTimer(afterMs, callback) {
+    const timer = setTimeout(callback, afterMs);
+    return () => clearTimeout(timer);
   },
+};
+const deps: SpeakerDeps = {
+  transport: createTcpTransport({ md5Keys, calls }),
+  discovery: createDiscovery(calls, clock),
+  clock,
   random: Math.random,
   staleMs: Number(staleMs),
   hostName,

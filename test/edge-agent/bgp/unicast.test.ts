@@ -59,7 +59,7 @@ function scene(options: Options = {}) {
     (name): Capability => ({ kind: "multiprotocol", afi: FAMILIES[name].afi, safi: FAMILIES[name].safi }),
   );
   const establish = (end: FarEnd = network.last) => {
-    const asn = peer.asn;
+    const asn = Number(peer.asn);
     const all: Capability[] = [...offered, { kind: "four-octet-as", asn }, ...capabilities];
     end.send(
       { type: "OPEN", open: { version: 4, asn, holdTimeSec: 90, routerId: PEER, capabilities: all } },

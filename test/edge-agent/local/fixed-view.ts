@@ -85,6 +85,7 @@ const fabric: readonly ReceivedRoute[] = [
 ];
 
 const peer: PeerSummary = {
+  peer: TOR,
   address: TOR,
   asn: TOR_ASN,
   state: "Established",
