@@ -13,6 +13,9 @@ usage:
   overspan-agent run --config FILE      run in the foreground until SIGTERM or SIGINT; forwarding goes on after it ends
   overspan-agent show VIEW [NAME]       show what a running agent knows
   overspan-agent ${CLEAR_HELP}   release a MAC that was frozen for moving too often
+  overspan-agent uninstall --keep-forwarding | --remove
+                                        with the agent stopped: say what of it is in the kernel, and leave it there to
+                                        forward on, or remove it all
   overspan-agent --help | --version
 
 views:
@@ -51,6 +54,8 @@ async function main(): Promise<void> {
       config: { type: "string" },
       socket: { type: "string" },
       json: { type: "boolean", default: false },
+      "keep-forwarding": { type: "boolean", default: false },
+      remove: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
       version: { type: "boolean", default: false },
     },
@@ -63,6 +68,13 @@ async function main(): Promise<void> {
   else if (verb === "show" || verb === "clear") {
     const { socket, config, json } = values;
     await ask(positionals, { json, ...(socket !== undefined && { socket }), ...(config !== undefined && { config }) });
+  } else if (verb === "uninstall") {
+    const { socket, config, remove, "keep-forwarding": keep } = values;
+    if (remove === keep) throw new Error("uninstall needs either --keep-forwarding or --remove");
+    const at = socket ?? (config === undefined ? DEFAULT_SOCKET : await socketOf(config));
+    const { runUninstall } = await import("./main-uninstall.ts");
+    const done = await runUninstall({ mode: remove ? "remove" : "keep-forwarding", socket: at, say: console.log });
+    process.exit(done ? 0 : 1);
   } else throw new Error(`unknown command "${verb}"; see overspan-agent --help`);
 }
 
