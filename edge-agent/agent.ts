@@ -12,15 +12,15 @@
 
 import type { Mac } from "../shared/address/mac.ts";
 import type { Prefix } from "../shared/address/prefix.ts";
-import type { PeerReport, Report } from "../shared/message/report.ts";
-import { hostChannel, type HostRecord } from "../shared/model/record.ts";
+import type { Report } from "../shared/message/report.ts";
+import { type Channel, hostChannel, type HostRecord } from "../shared/model/record.ts";
 import type { ReceivedRoute } from "./bgp/route.ts";
 import type { PeerSummary, Speaker, SpeakerError, SpeakerListener } from "./bgp/speaker.ts";
 import type { Clock, Random } from "./clock.ts";
 import type { Kernel } from "./dataplane/kernel.ts";
 import type { Guards } from "./dataplane/guards.ts";
 import type { HostPorts } from "./dataplane/host-ports.ts";
-import { createReconciler, type DataplaneReport } from "./dataplane/reconciler.ts";
+import { createReconciler, type DataplaneReport, type Reconciler } from "./dataplane/reconciler.ts";
 import type { RouterKernel, RouterSupport } from "./dataplane/router-kernel.ts";
 import type { RouteKernel } from "./dataplane/route-kernel.ts";
 import type { MovedMac } from "./evpn/mobility.ts";
@@ -33,7 +33,7 @@ import { guardFirst } from "./lane/guard-first.ts";
 import { createGuardsLane, type GuardView } from "./lane/guards.ts";
 import { createHold } from "./lane/hold.ts";
 import { createImports } from "./lane/imports.ts";
-import type { Lane, LaneContext } from "./lane/lane.ts";
+import type { ChannelPart, Lane, LaneContext } from "./lane/lane.ts";
 import { createNetworksLane } from "./lane/networks.ts";
 import { createPace } from "./lane/pace.ts";
 import { createPeersLane, fabricPeers, hostRecord } from "./lane/peers.ts";
@@ -43,7 +43,7 @@ import { createUnderlayLane, type UnderlayView } from "./lane/underlay.ts";
 import type { Diary } from "./log.ts";
 import type { Overlay } from "./overlay.ts";
 import { createMalformedLog, type MalformedMessage } from "./report/malformed.ts";
-import { channelReports, startReports } from "./report/report.ts";
+import { channelReports, peerReport, startReports } from "./report/report.ts";
 
 /** What the agent needs of the world. */
 export type AgentPorts = {
@@ -79,6 +79,10 @@ export type AgentView = {
   /** Made when it is asked for. */
   readonly overlay: Overlay;
   readonly dataplane: DataplaneReport | undefined;
+  /** What other hands changed in networks. */
+  readonly drift: ReturnType<Reconciler["drift"]>;
+  /** What this kernel can do. */
+  readonly capabilities: Kernel["capabilities"];
   readonly routers: ReturnType<RoutersLane["view"]>;
   readonly peers: readonly PeerSummary[];
   readonly fabric: readonly ReceivedRoute[];
@@ -158,7 +162,7 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
       if (broker.connected) broker.publish("report", payload);
     },
     content: () => ({
-      channels: channelReports(intent, (channel) => lanes.flatMap((lane) => lane.channel?.(channel) ?? [])),
+      channels: channelReports(intent, partsOf, speaker.summary()),
       inSync: intent.inSync,
       bgp: speaker.summary().map(peerReport),
       counters: diary.counters,
@@ -226,6 +230,10 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
     for (const lane of lanes) act(lane);
   }
 
+  function partsOf(channel: Channel): ChannelPart[] {
+    return lanes.flatMap((lane) => lane.channel?.(channel) ?? []);
+  }
+
   function onIntent(change: IntentChange): void {
     each((lane) => lane.intent?.(change));
     heard();
@@ -265,6 +273,8 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
         return (overlay ??= networks.overlay());
       },
       dataplane: reconciler.latest(),
+      drift: reconciler.drift(),
+      capabilities: kernel.capabilities,
       get routers() {
         return routers.view();
       },

@@ -42,6 +42,11 @@ export class AdjRibOut<E extends Prepared> {
     return this.#sent.size;
   }
 
+  /** The peer was sent everything, End-of-RIB included. */
+  get told(): boolean {
+    return !this.#first && !this.#endOfRibDue && this.#pending.size + this.#withdrawals.size === 0;
+  }
+
   routes(): IterableIterator<E> {
     return this.#sent.values();
   }

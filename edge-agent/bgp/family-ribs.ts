@@ -44,7 +44,7 @@ export type FamilyListener = {
 };
 
 /** What is sent on the session that is Established. */
-type RibOut = Pick<AdjRibOut<Prepared>, "size" | "nextMessage" | "resendAll">;
+type RibOut = Pick<AdjRibOut<Prepared>, "size" | "told" | "nextMessage" | "resendAll">;
 type Up = {
   readonly session: Session;
   readonly agreed: Negotiated;
@@ -94,6 +94,7 @@ export class FamilyRibs<N> {
       routesIn: size,
       staleRoutes: staleCount,
       routesOut: this.#up?.ribOut.size ?? 0,
+      told: this.#up?.ribOut.told ?? false,
       rejected: Object.fromEntries(rejected),
     };
   }

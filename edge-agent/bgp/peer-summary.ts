@@ -62,6 +62,8 @@ export type FamilySummary = {
   readonly staleRoutes: number;
   /** Routes the peer was told. */
   readonly routesOut: number;
+  /** It was told everything that there is to tell on the present session, End-of-RIB included. */
+  readonly told: boolean;
   /** Routes kept out by reason, counted since the start. */
   readonly rejected: Readonly<Record<string, number>>;
   /** Something that a person should know, such as why nothing can be announced. */

@@ -28,6 +28,8 @@ export type DeclaredPart = {
 /** What became of the dirty MACs; each with what it was and what it is, where the two differ. */
 export type TableDelta = {
   readonly entries: readonly EntryChange[];
+  /** All dirty MACs that are, or were, declared: the fabric may confirm them otherwise though their entry is the same. */
+  readonly declared: readonly Mac[];
   /** Who answers ARP and ND for an IP; undefined: nobody any more. */
   readonly neighbours: ReadonlyMap<IpAddress, Mac | undefined>;
   readonly conflicts: readonly { readonly before: Conflict | undefined; readonly after: Conflict | undefined }[];
@@ -163,6 +165,7 @@ export class MacVrfTable {
   /** Makes at most `most` dirty entries anew. */
   step(part: DeclaredPart, context: TableContext, settle: Settle, most: number): TableDelta {
     const entries: EntryChange[] = [];
+    const declared: Mac[] = [];
     const conflicts: { before: Conflict | undefined; after: Conflict | undefined }[] = [];
     const ips = new Map<IpAddress, Mac | undefined>();
     const segments = this.#segmentsFor(context.ownVtep);
@@ -173,6 +176,7 @@ export class MacVrfTable {
       if (conflict) this.conflicts.set(mac, conflict);
       else if (conflictBefore) this.conflicts.delete(mac);
       if (conflict || conflictBefore) conflicts.push({ before: conflictBefore, after: conflict });
+      if (before?.endpoint !== undefined || after?.endpoint !== undefined) declared.push(mac);
       if (before !== after && !(before && after && isSameEntry(before, after))) {
         this.#claim(mac, before, after, ips);
         slot.entry = after;
@@ -180,7 +184,8 @@ export class MacVrfTable {
       }
       if (!after && slot.routes === undefined) this.#slots.delete(mac);
     }
-    return { entries, neighbours: this.#neighbours(ips), conflicts, flood: this.#takeFlood(part, context.ownVtep) };
+    const flood = this.#takeFlood(part, context.ownVtep);
+    return { entries, declared, neighbours: this.#neighbours(ips), conflicts, flood };
   }
 
   #slotOf(mac: Mac): Slot {

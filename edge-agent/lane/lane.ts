@@ -4,6 +4,7 @@
 
 import type { RouteTarget } from "../../shared/address/rt.ts";
 import type { Digest } from "../../shared/message/digest.ts";
+import type { LineProof, SeenProof } from "../../shared/message/report.ts";
 import type { Channel } from "../../shared/model/record.ts";
 import type { FamilyName } from "../bgp/family.ts";
 import type { PeerKey, RouteChange } from "../bgp/route.ts";
@@ -50,6 +51,9 @@ export type ChannelPart = {
   readonly kernel: Digest | undefined;
   /** Why the kernel is not as intent wants it, in words for an operator. */
   readonly problems: readonly string[];
+  /** What the fabric proves of the channel's endpoints (report/confirmation.ts); of one lane only. */
+  readonly announced?: LineProof | undefined;
+  readonly seen?: readonly SeenProof[] | undefined;
 };
 
 /** Every handler returns soon and does what is long in its turn of the pace. */

@@ -7,9 +7,9 @@ import type { RouteDistinguisher } from "../../shared/address/rd.ts";
 import type { RouteTarget } from "../../shared/address/rt.ts";
 import type { Vni } from "../../shared/address/vni.ts";
 import type { HostRecord, RecordBody } from "../../shared/model/record.ts";
-import { type ExportChange, routeKey } from "../bgp/route.ts";
+import { type ExportChange, type ExportedRoute, routeKey } from "../bgp/route.ts";
 import { type DesiredChange, type MacTarget, type NetworkFrame, sameTarget } from "../dataplane/desired.ts";
-import type { IntentTrust, MobilityDecisions } from "../evpn/mac-table.ts";
+import type { Declared, IntentTrust, MobilityDecisions } from "../evpn/mac-table.ts";
 import { MacVrfTable, type Settle, type TableDelta } from "../evpn/mac-vrf-table.ts";
 import type { RoutedNetwork } from "../evpn/originate.ts";
 import {
@@ -51,6 +51,8 @@ export type NetworkStep = {
   readonly exports: readonly ExportChange[];
   readonly refused: readonly RefusedExport[];
   readonly delta: TableDelta;
+  /** MACs of endpoints that may be announced or confirmed otherwise than before. */
+  readonly endpoints: readonly Mac[];
 };
 
 const NO_TARGETS: ReadonlySet<RouteTarget> = new Set();
@@ -118,6 +120,16 @@ export class Network {
     for (const each of this.#announced.values()) yield* each;
   }
 
+  /** The routes of a MAC that are announced. */
+  announcedOf(mac: Mac): readonly ExportedRoute[] {
+    return (this.#announced.get(mac) ?? []).flatMap(({ route, reason }) => (reason ? [] : [route]));
+  }
+
+  /** The endpoint of a MAC on another host of this site. */
+  neighbourOfSite(mac: Mac): Declared | undefined {
+    return this.records.neighbourOfSite(mac, this.#host.record);
+  }
+
   /** A record as it is now; undefined: it is gone. */
   put(key: string, body: RecordBody | undefined): void {
     const { macs, settings } = this.records.put(key, body);
@@ -176,7 +188,11 @@ export class Network {
       if (!sameTarget(before && targetOf(before), target)) macs.set(mac, target);
       if (after?.source === "local" || before?.source === "local") this.#announce(mac, exports, refused);
     }
-    for (const mac of this.#reannounce) this.#announce(mac, exports, refused);
+    const endpoints = [...delta.declared];
+    for (const mac of this.#reannounce) {
+      this.#announce(mac, exports, refused);
+      if (mac !== undefined) endpoints.push(mac);
+    }
     this.#reannounce.clear();
     if (delta.flood) this.#frameDirty = true;
     const frame = this.#takeFrame(settings);
@@ -187,7 +203,7 @@ export class Network {
       ...(delta.neighbours.size > 0 && { neighbours: delta.neighbours }),
     };
     const told = frame !== undefined || macs.size > 0 || delta.neighbours.size > 0;
-    return { desired: told ? desired : undefined, exports, refused, delta };
+    return { desired: told ? desired : undefined, exports, refused, delta, endpoints };
   }
 
   /** Everything that the ToRs were told, to be taken back. */

@@ -28,6 +28,7 @@ import { createMobilityWatch, type MobilityWatch, type MovedMac } from "../evpn/
 import { nextHopList } from "../evpn/policy.ts";
 import { l2Networks } from "../intent/view.ts";
 import { type Overlay, routerIdOf } from "../overlay.ts";
+import { Confirmations } from "../report/confirmation.ts";
 import { NetworkReceipt } from "../report/kernel-digest.ts";
 import { sayConflicts, sayMobility, sayRefused } from "./disputes.ts";
 import type { Lane, LaneContext } from "./lane.ts";
@@ -75,6 +76,7 @@ export function createNetworksLane(
 
   const networks = new Map<string, Network>();
   const receipts = new Map<string, NetworkReceipt>();
+  const confirmations = new Map<string, Confirmations>();
   /** The network that has a VNI; another that wants it too waits. And the other way round. */
   const holders = new Map<Vni, Network>();
   const held = new Map<Network, Vni>();
@@ -98,6 +100,7 @@ export function createNetworksLane(
   let routesLeft = 0;
   const dirty = new Set<Network>();
   const unproven = new Set<Network>();
+  const unconfirmed = new Map<Network, Set<Mac>>();
   /** To be proven once the kernel was read back for a desired state at least as new. */
   const awaited = new Map<Network, number>();
   let cancelTimer = () => {};
@@ -114,6 +117,7 @@ export function createNetworksLane(
     else if (sorting) sortOn(sorting);
     else if (routes.length > 0) takeRoutes();
     else if (unproven.size > 0) proveOne();
+    else if (unconfirmed.size > 0) confirmSome();
     const more = isBusy();
     if (!more) schedule();
     return more;
@@ -122,7 +126,7 @@ export function createNetworksLane(
   function isBusy(): boolean {
     const records = ownChanged || changedRecords.size > 0 || wholes.size > 0;
     const settings = vnisChanged || unsettled.size > 0 || importsChanged || sorting !== undefined;
-    return records || settings || routes.length > 0 || dirty.size > 0 || unproven.size > 0;
+    return records || settings || routes.length > 0 || dirty.size > 0 || unproven.size + unconfirmed.size > 0;
   }
 
   // Which networks there are.
@@ -144,6 +148,7 @@ export function createNetworksLane(
   function create(id: string, record: HostRecord): void {
     networks.set(id, new Network(id, { id: host, record, rd: undefined, routing: routing?.(id) }));
     receipts.set(id, new NetworkReceipt());
+    confirmations.set(id, new Confirmations());
     wholes.set(id, whole(id));
   }
 
@@ -152,6 +157,7 @@ export function createNetworksLane(
     if (!network) return;
     networks.delete(id);
     receipts.delete(id);
+    confirmations.delete(id);
     changedRecords.delete(id);
     wholes.delete(id);
     mobility.forget(id);
@@ -159,6 +165,7 @@ export function createNetworksLane(
     resort.delete(network);
     dirty.delete(network);
     unproven.delete(network);
+    unconfirmed.delete(network);
     awaited.delete(network);
     const vni = held.get(network);
     if (vni === undefined) return;
@@ -313,12 +320,15 @@ export function createNetworksLane(
     if (step) tell(network, step);
   }
 
-  function tell(network: Network, { desired, exports, refused, delta }: NetworkStep): void {
+  function tell(network: Network, { desired, exports, refused, delta, endpoints }: NetworkStep): void {
     if (exports.length > 0) speaker.changeExports(exports);
     const generation = desired && reconciler.change([desired], { inSync: context.complete() });
     sayConflicts(diary, network.id, delta.conflicts);
     sayRefused(diary, network.id, refused);
     noteEntries(network, delta);
+    const unsure = unconfirmed.get(network) ?? new Set();
+    for (const mac of endpoints) unsure.add(mac);
+    if (unsure.size > 0) unconfirmed.set(network, unsure);
     // What is about to be written is proven when it was read back.
     if (generation === undefined) unproven.add(network);
     else awaited.set(network, generation);
@@ -346,6 +356,22 @@ export function createNetworksLane(
     receipt.step(reconciler.verified(vni), network.table, BATCH);
     if (receipt.dirty) unproven.add(network);
     if (receipt.digest !== before) context.reportChanged();
+  }
+
+  /** What is announced and what the ToRs' routes confirm: said in the next report, whenever that is. */
+  function confirmSome(): void {
+    let left = BATCH;
+    for (const [network, macs] of unconfirmed) {
+      const proofs = confirmations.get(network.id);
+      for (const mac of macs) {
+        if (left-- === 0) return;
+        macs.delete(mac);
+        proofs?.putAnnounced(mac, network.announcedOf(mac));
+        proofs?.putSeen(mac, network.neighbourOfSite(mac), network.table.routesOf(mac));
+      }
+      unconfirmed.delete(network);
+    }
+    context.reportChanged();
   }
 
   // Time.
@@ -439,7 +465,9 @@ export function createNetworksLane(
       }
       const problems = (reports.get(vni)?.problems ?? []).map(describeProblem);
       if (report?.error) problems.push(report.error);
-      return { kernel: reconciler.verified(vni) && receipts.get(network.id)?.digest, problems };
+      const kernel = reconciler.verified(vni) && receipts.get(network.id)?.digest;
+      const { announced, seen } = confirmations.get(network.id) ?? {};
+      return { kernel, problems, announced, seen };
     },
     overlay: () => overlayOf(holders.values()),
     moved: () => mobility.moved(clock.nowMs()),

@@ -6,11 +6,12 @@
 
 import type { IpAddress } from "../../shared/address/ip.ts";
 import type { Mac } from "../../shared/address/mac.ts";
-import { type Digest, DigestSum, hashText } from "../../shared/message/digest.ts";
+import { type Digest, digestSum } from "../../shared/message/digest.ts";
 import { floodLine, forwardingDigest, ipLine, macLine } from "../../shared/message/forwarding.ts";
 import type { NetworkState } from "../dataplane/state.ts";
 import type { VerifiedChange, VerifiedNetwork } from "../dataplane/verified.ts";
 import type { MacEntry, MacTable } from "../evpn/mac-table.ts";
+import { KeyedSum } from "./keyed-sum.ts";
 
 /** The digest of one network; undefined while its devices are not there. */
 export function kernelDigest(
@@ -40,11 +41,10 @@ export type TableLookup = {
 
 /** The digest of one network, kept by sums. */
 export class NetworkReceipt {
-  readonly #sum = new DigestSum();
-  /** What each key adds to the sum; nothing for what only the fabric told. */
-  readonly #macs = new Map<Mac, Digest>();
-  readonly #ips = new Map<IpAddress, Digest>();
-  readonly #flood = new Map<IpAddress, Digest>();
+  /** What counts of each key; nothing of what only the fabric told. */
+  readonly #macs = new KeyedSum<Mac>();
+  readonly #ips = new KeyedSum<IpAddress>();
+  readonly #flood = new KeyedSum<IpAddress>();
   readonly #dirtyMacs = new Set<Mac>();
   readonly #dirtyIps = new Set<IpAddress>();
   #floodDirty = false;
@@ -98,15 +98,15 @@ export class NetworkReceipt {
     for (const mac of this.#dirtyMacs) {
       if (left-- <= 0) return;
       this.#dirtyMacs.delete(mac);
-      this.#put(this.#macs, mac, verified && macLines(mac, verified, table));
+      this.#macs.put(mac, verified ? macLines(mac, verified, table) : NONE);
     }
     for (const ip of this.#dirtyIps) {
       if (left-- <= 0) return;
       this.#dirtyIps.delete(ip);
-      this.#put(this.#ips, ip, verified && ipLines(ip, verified, table));
+      this.#ips.put(ip, verified ? ipLines(ip, verified, table) : NONE);
     }
     if (this.#floodDirty) this.#stepFlood(verified, table);
-    this.#known = verified && this.#sum.digest;
+    this.#known = verified && digestSum([this.#macs, this.#ips, this.#flood].map(({ digest }) => digest));
   }
 
   #stepFlood(verified: VerifiedNetwork | undefined, table: TableLookup): void {
@@ -114,20 +114,8 @@ export class NetworkReceipt {
     const fabric = new Set(table.flood.flatMap(({ vtep, source }) => (source === "fabric" ? [vtep] : [])));
     const counted = new Set([verified?.vtep ?? [], verified?.flood ?? []].flat().filter((vtep) => !fabric.has(vtep)));
     for (const vtep of new Set([...this.#flood.keys(), ...counted])) {
-      this.#put(this.#flood, vtep, counted.has(vtep) ? [floodLine(vtep)] : undefined);
+      this.#flood.put(vtep, counted.has(vtep) ? [floodLine(vtep)] : NONE);
     }
-  }
-
-  #put<K>(counted: Map<K, Digest>, key: K, lines: readonly string[] | undefined): void {
-    const before = counted.get(key);
-    if (before) this.#sum.subtract(before);
-    if (!lines || lines.length === 0) {
-      if (before) counted.delete(key);
-      return;
-    }
-    const now = lines.length === 1 ? hashText(lines[0] as string) : forwardingDigest(lines);
-    this.#sum.add(now);
-    counted.set(key, now);
   }
 }
 

@@ -1,11 +1,13 @@
 // Builds the report of what is applied and what the kernel holds, and sends it: soon after a change, and every 30 s with
 // jitter, which makes the report the anti-entropy of the channels too. Building is pure; sending is over a port.
 
+import type { IpAddress } from "../../shared/address/ip.ts";
 import type { ChannelReport, PeerReport, Report } from "../../shared/message/report.ts";
 import { PROTOCOL_VERSION } from "../../shared/message/version.ts";
 import { digestSum } from "../../shared/message/digest.ts";
 import type { Channel } from "../../shared/model/record.ts";
-import { type Clock, debounce, type Random } from "../clock.ts";
+import type { PeerSummary } from "../bgp/speaker.ts";
+import type { Clock, Random } from "../clock.ts";
 import type { IntentState } from "../intent/intent.ts";
 import type { DiaryEvent } from "../log.ts";
 import type { ChannelPart } from "../lane/lane.ts";
@@ -20,7 +22,12 @@ const MOST_CHARACTERS = 300;
 export function channelReports(
   intent: IntentState,
   parts: (channel: Channel) => readonly ChannelPart[],
+  peers: readonly PeerSummary[],
 ): ChannelReport[] {
+  // What a peer announced on an earlier session may be gone there.
+  const sure = new Set(
+    peers.flatMap(({ address, state, staleRoutes }) => (isUp(state) && staleRoutes === 0 ? [address] : [])),
+  );
   return Array.from(intent.channels.values(), ({ channel, seq, digest }) => {
     const known = parts(channel);
     const kernel =
@@ -28,14 +35,28 @@ export function channelReports(
         ? digestSum(known.flatMap((part) => part.kernel ?? []))
         : undefined;
     const problems = known.flatMap((part) => part.problems).slice(0, MOST_PROBLEMS);
+    const announced = peers.length > 0 ? known.find((part) => part.announced)?.announced : undefined;
+    const seen = known.flatMap((part) => part.seen ?? []).filter(({ peer }) => sure.has(peer as IpAddress));
     return {
       channel,
       seq,
       digest,
       ...(kernel && { kernel }),
       problems: problems.map((text) => text.slice(0, MOST_CHARACTERS)),
+      ...(announced && announced.count > 0 && { announced }),
+      ...(seen.length > 0 && { seen }),
     };
   });
+}
+
+export function peerReport(peer: PeerSummary): PeerReport {
+  const { address, asn, state, sinceMs, routesIn, routesOut, families } = peer;
+  const told = isUp(state) && families.every((family) => family.told || !family.agreed);
+  return { peer: address, asn, state, sinceMs, routesIn, routesOut, told };
+}
+
+function isUp(state: PeerSummary["state"]): boolean {
+  return state === "Established";
 }
 
 /** Everything a report says besides the clock and its number. */
@@ -51,6 +72,10 @@ export type ReportContent = {
 
 const AFTER_CHANGE_MS = 20;
 const EVERY_MS = 30_000;
+/** A peer that is up and not told everything yet is looked at again after so long: nothing else says when it is. */
+const TOLD_AFTER_MS = 1000;
+/** Between two reports passes at least so many times what the last one took, so that a busy host does not mostly report. */
+const REST_FACTOR = 20;
 
 /** Sends reports until closed; `content` is read at the moment of sending. */
 export function startReports(options: {
@@ -63,7 +88,14 @@ export function startReports(options: {
   const { clock, random, agent } = options;
   let number = 0;
   let cancelNext = () => {};
+  let cancelSoon: (() => void) | undefined;
+  let tookMs = 0;
+  let sentMs = Number.NEGATIVE_INFINITY;
+  let closed = false;
   function report(): void {
+    cancelSoon?.();
+    cancelSoon = undefined;
+    const startMs = clock.nowMs();
     number++;
     const { counters, events, ...content } = options.content();
     const message: Report = {
@@ -76,14 +108,21 @@ export function startReports(options: {
       events: [...events],
     };
     options.send(JSON.stringify(message));
+    sentMs = clock.nowMs();
+    tookMs = sentMs - startMs;
     cancelNext();
-    cancelNext = clock.setTimer(EVERY_MS * (0.8 + random() * 0.4), report);
+    const settling = content.bgp.some(({ state, told }) => state === "Established" && !told);
+    cancelNext = clock.setTimer(settling ? TOLD_AFTER_MS : EVERY_MS * (0.8 + random() * 0.4), report);
   }
-  const soon = debounce(clock, AFTER_CHANGE_MS, report);
   return {
-    changed: () => soon.trigger(),
+    changed() {
+      if (closed) return;
+      const restMs = sentMs + tookMs * REST_FACTOR - clock.nowMs();
+      cancelSoon ??= clock.setTimer(Math.max(AFTER_CHANGE_MS, restMs), report);
+    },
     close() {
-      soon.close();
+      closed = true;
+      cancelSoon?.();
       cancelNext();
     },
   };

@@ -5,6 +5,14 @@ import * as z from "zod";
 import { ChannelField, DigestField } from "./inbox.ts";
 import { ProtocolVersion } from "./version.ts";
 
+/** The sum over the lines of so many endpoints (forwarding.ts). */
+export const LineProof = z.object({ digest: DigestField, count: z.number().int().min(0) });
+export type LineProof = z.infer<typeof LineProof>;
+
+/** What one peer's routes confirm. */
+export const SeenProof = LineProof.extend({ peer: z.string().max(64) });
+export type SeenProof = z.infer<typeof SeenProof>;
+
 /** `kernel` is the digest of the forwarding form of what the kernel holds; absent where there is none (host channels). */
 export const ChannelReport = z.object({
   channel: ChannelField,
@@ -13,6 +21,10 @@ export const ChannelReport = z.object({
   kernel: DigestField.optional(),
   /** Why the kernel is not as intent wants it, in words for an operator. */
   problems: z.array(z.string().max(300)).max(20).default([]),
+  /** The endpoints of this host that it announces over BGP: what every peer that is `told` was sent. */
+  announced: LineProof.optional(),
+  /** Per established peer, the endpoints of the site's other hosts whose very routes it passed on: MAC, IPs and VTEP. */
+  seen: z.array(SeenProof).max(16).optional(),
 });
 export type ChannelReport = z.infer<typeof ChannelReport>;
 
@@ -23,6 +35,8 @@ export const PeerReport = z.object({
   sinceMs: z.number(),
   routesIn: z.number(),
   routesOut: z.number(),
+  /** Sent everything that this host announces, End-of-RIB included, on the session that is up. */
+  told: z.boolean().optional(),
 });
 export type PeerReport = z.infer<typeof PeerReport>;
 

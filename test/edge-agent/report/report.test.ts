@@ -1,0 +1,122 @@
+import { describe, expect, it } from "vitest";
+import type { PeerSummary } from "../../../edge-agent/bgp/speaker.ts";
+import { createIntent } from "../../../edge-agent/intent/intent.ts";
+import { channelReports, peerReport, startReports } from "../../../edge-agent/report/report.ts";
+import type { IpAddress } from "../../../shared/address/ip.ts";
+import { type Digest, digestSum, EMPTY_DIGEST } from "../../../shared/message/digest.ts";
+import { Report } from "../../../shared/message/report.ts";
+import { FakeClock } from "../bgp/fake-network.ts";
+import { fixedView } from "../local/fixed-view.ts";
+
+const [peer] = fixedView().peers as [PeerSummary];
+const one = "0000000000000001" as Digest;
+
+/** Reports on a clock that building one moves on by `tookMs`. */
+function reporting(peers: readonly PeerSummary[] = []) {
+  const clock = new FakeClock();
+  const sentMs: number[] = [];
+  let tookMs = 0;
+  let skewMs = 0;
+  const reports = startReports({
+    agent: { version: "test", startedAtMs: 0, kernel: "6.18" },
+    clock: { nowMs: () => clock.nowMs() + skewMs, wallMs: clock.wallMs, setTimer: clock.setTimer },
+    random: () => 0.5,
+    content: () => {
+      skewMs += tookMs;
+      return {
+        channels: [],
+        inSync: true,
+        bgp: peers.map(peerReport),
+        counters: new Map(),
+        events: [],
+        capabilities: {},
+      };
+    },
+    send: (payload) => {
+      expect(Report.safeParse(JSON.parse(payload)).success).toBe(true);
+      sentMs.push(clock.nowMs());
+    },
+  });
+  return {
+    reports,
+    clock,
+    sentMs,
+    takes: (ms: number) => void (tookMs = ms),
+    pass: (ms: number) => clock.advance(ms, () => undefined),
+  };
+}
+
+describe("reports", () => {
+  it("reports: many changes -> one report soon; then every 30 s by itself", () => {
+    const { reports, sentMs, pass } = reporting();
+    for (let i = 0; i < 100; i++) reports.changed();
+    pass(20);
+    expect(sentMs).toEqual([20]);
+    pass(60_000);
+    expect(sentMs).toEqual([20, 30_020, 60_020]);
+    reports.close();
+  });
+
+  it("reports: building one takes long, and changes go on -> it takes a twentieth of the time at most", () => {
+    const { reports, sentMs, takes, pass } = reporting();
+    takes(10);
+    for (let ms = 0; ms < 2000; ms += 10) {
+      reports.changed();
+      pass(10);
+    }
+    expect(sentMs.length).toBeGreaterThan(5);
+    expect(sentMs.length).toBeLessThan(12);
+    reports.close();
+  });
+
+  it("reports: a peer is up and not told everything yet -> looked at again within a second", () => {
+    const families = peer.families.map((family) => ({ ...family, told: false }));
+    const { reports, sentMs, pass } = reporting([{ ...peer, families }]);
+    reports.changed();
+    pass(3100);
+    expect(sentMs).toEqual([20, 1020, 2020, 3020]);
+    reports.close();
+  });
+
+  it("reports: closed -> no timer is left, and none comes of a late change", () => {
+    const { reports, clock, pass } = reporting();
+    reports.changed();
+    pass(50);
+    reports.changed();
+    reports.close();
+    reports.changed();
+    expect(clock.pending).toBe(0);
+  });
+
+  it("channel report: parts of two lanes -> their sum and all problems; one not read back yet -> no digest", () => {
+    const intent = createIntent("h1", []);
+    const records = new Map();
+    intent.channels.set("net:blue", { channel: "net:blue", seq: 3, digest: one, forwarding: one, records });
+    const part = { kernel: one, problems: ["a"] };
+    const [line] = channelReports(intent, () => [part, { ...part, problems: ["b"] }], []);
+    expect(line).toEqual({
+      channel: "net:blue",
+      seq: 3,
+      digest: one,
+      kernel: digestSum([one, one]),
+      problems: ["a", "b"],
+    });
+    expect(channelReports(intent, () => [part, { kernel: undefined, problems: [] }], [])[0]).not.toHaveProperty(
+      "kernel",
+    );
+    expect(channelReports(intent, () => [], [])[0]).not.toHaveProperty("kernel");
+  });
+
+  it("channel report: what a peer confirms -> only of one that is up, and holds nothing from before", () => {
+    const intent = createIntent("h1", []);
+    const records = new Map();
+    intent.channels.set("net:blue", { channel: "net:blue", seq: 3, digest: one, forwarding: one, records });
+    const other = "192.0.2.253" as IpAddress;
+    const seen = [peer.address, other].map((address) => ({ peer: address, digest: one, count: 1 }));
+    const part = { kernel: one, problems: [], announced: { digest: EMPTY_DIGEST, count: 0 }, seen };
+    const line = (...peers: PeerSummary[]) => channelReports(intent, () => [part], peers)[0];
+    expect(line(peer, { ...peer, address: other, state: "Active" })?.seen).toEqual(seen.slice(0, 1));
+    expect(line({ ...peer, staleRoutes: 1 })).not.toHaveProperty("seen");
+    expect(line(peer)).not.toHaveProperty("announced");
+  });
+});
