@@ -4,7 +4,6 @@
 
 import { compareIps, parseIp } from "../../shared/address/ip.ts";
 import type { Prefix } from "../../shared/address/prefix.ts";
-import type { PeerKey } from "../bgp/route.ts";
 import type { ReceivedUnicast } from "../bgp/unicast-route.ts";
 import type { RouteHop } from "../dataplane/route-kernel.ts";
 import type { Reach } from "./reach.ts";
@@ -108,7 +107,7 @@ function breakTie({ route: a }: Usable, { route: b }: Usable): number {
 }
 
 /** By address; one that is named by its link has none that would tell it from others. */
-function comparePeers(a: PeerKey, b: PeerKey): number {
+function comparePeers(a: ReceivedUnicast["peer"], b: ReceivedUnicast["peer"]): number {
   const [first, second] = [parseIp(a), parseIp(b)];
   if (first && second) return compareIps(first, second);
   return a < b ? -1 : Number(a > b);
