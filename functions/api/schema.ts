@@ -3,6 +3,7 @@
 
 import { z } from "@hono/zod-openapi";
 import {
+  AnnotationValue,
   AsnField,
   DisplayName,
   HoldTimeSec,
@@ -10,6 +11,7 @@ import {
   PortName,
   IpField,
   Ipv4Field,
+  LabelValue,
   MacField,
   MtuBytes,
   PrefixField,
@@ -118,6 +120,10 @@ describeField(HostUnderlay.shape.multipathRelax, "Paths of equal length through 
 describeField(HostUnderlay.shape.maximumRoutes, "How many routes a peer may have here, in each unicast family.", {
   limit: 1000,
 });
+describeField(AnnotationValue, "An annotation: at most 512 characters.", "Jane", {
+  pattern: "^[^\\ud800-\\udfff]{0,512}$",
+});
+describeField(LabelValue, "A label: empty, or at most 63 letters, digits and inner . _ -.", "web");
 describeField(Labels, "Labels: lists can be filtered by them. At most 32.", { tier: "web" });
 describeField(Annotations, "Free text by name, which nothing reads. At most 32.", { owner: "Jane, +49 69 1234" });
 describeField(Stored.shape.version, "Grows with every change, over a deletion and re-creation too.", 1);
@@ -218,12 +224,12 @@ export const ShownTenantSchema = TenantSchema.extend({
   usage: z
     .object({ networks: UsageSchema, routers: UsageSchema, endpoints: UsageSchema })
     .openapi({ description: "What the tenant has, and may have." }),
-}).openapi("ShownTenant");
+}).openapi("ShownTenant", { example: example.shownTenant });
 
 export const ShownVniPoolSchema = VniPoolSchema.extend({
   size: z.number().int().openapi({ description: "How many VNIs the pool is of." }),
   used: z.number().int().openapi({ description: "How many of them networks and routers have." }),
-}).openapi("ShownVniPool");
+}).openapi("ShownVniPool", { example: example.shownVniPool });
 
 export const ShownHostSchema = HostSchema.extend({
   status: z
@@ -245,7 +251,7 @@ export const ShownHostSchema = HostSchema.extend({
     })
     .optional()
     .openapi({ description: "Its last report; absent if it never reported, or not for a month." }),
-}).openapi("ShownHost");
+}).openapi("ShownHost", { example: example.shownHost });
 
 export const BatchSchema = z
   .strictObject({
