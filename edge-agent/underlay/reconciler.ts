@@ -9,7 +9,7 @@ import type { ActualRoutes, KernelRoute, RouteKernel, RouteOp, RouteOpFailure } 
 import type { Log } from "../log.ts";
 import { type Decision, decide, type MultipathOptions } from "./best-path.ts";
 import { reach } from "./reach.ts";
-import { desiredRoutes, diffRoutes, type RouteDiff, sameRoute } from "./route-diff.ts";
+import { desiredRoutes, diffRoutes, type RouteDiff, sameRoute, wayKey } from "./route-diff.ts";
 
 /** What there is to decide on; replaced as a whole. */
 export type UnderlayInput = MultipathOptions & {
@@ -61,6 +61,8 @@ export function createUnderlayReconciler(options: {
   let latest: UnderlayReport | undefined;
   /** What the last pass left as it should be. */
   let clean: readonly KernelRoute[] | undefined;
+  /** Ways that this process decided on, as long as routes may not be whole. */
+  const told = new Set<string>();
   let said = new Set<string>();
 
   const loop = createPassLoop({
@@ -79,7 +81,7 @@ export function createUnderlayReconciler(options: {
   async function pass(): Promise<PassOutcome> {
     const wanted = input;
     if (!wanted) return "done";
-    let view = judge(wanted, await kernel.read());
+    let view = judge(wanted, await kernel.read(), told);
     let failures: readonly RouteOpFailure[] = [];
     const { ops } = view.diff;
     if (ops.length > 0) {
@@ -87,7 +89,7 @@ export function createUnderlayReconciler(options: {
       failures = await kernel.apply(ops);
       counters.applied += ops.length - failures.length;
       counters.refused += failures.length;
-      view = judge(wanted, await kernel.read());
+      view = judge(wanted, await kernel.read(), told);
     }
     const left = view.diff.ops.length > 0;
     clean = left ? undefined : view.desired;
@@ -138,10 +140,12 @@ type View = {
   readonly diff: RouteDiff;
 };
 
-function judge(input: UnderlayInput, actual: ActualRoutes): View {
+function judge(input: UnderlayInput, actual: ActualRoutes, told: Set<string>): View {
   const decisions = decide(input.routes, (route) => reach(route, actual.links), input);
   const desired = desiredRoutes(decisions, input.vtep, actual);
-  return { decisions, desired, actual, diff: diffRoutes(desired, actual, input) };
+  if (input.mayDelete) told.clear();
+  else for (const { prefix, hops } of desired) for (const hop of hops) told.add(wayKey(prefix, hop));
+  return { decisions, desired, actual, diff: diffRoutes(desired, actual, { mayDelete: input.mayDelete, told }) };
 }
 
 function describe({ vtep, routes }: UnderlayInput, { decisions, diff, actual }: View): string[] {

@@ -28,37 +28,52 @@ export function desiredRoutes(
   });
 }
 
+/**
+ * `told` are the ways that this process was told of at some time: of those it knows when they end. What an earlier process
+ * left beside them stays until `mayDelete`.
+ */
 export function diffRoutes(
   desired: readonly KernelRoute[],
   actual: ActualRoutes,
-  { mayDelete }: { readonly mayDelete: boolean },
+  { mayDelete, told }: { readonly mayDelete: boolean; readonly told: ReadonlySet<string> },
 ): RouteDiff {
   const ours = new Map(actual.ours.map((route) => [route.prefix, route]));
-  const wanted = new Set(desired.map(({ prefix }) => prefix));
   const alive = new Set(actual.links.flatMap(({ name, up }) => (up ? [name] : [])));
   const ops: RouteOp[] = [];
   const taken: Prefix[] = [];
+  const withheld: Prefix[] = [];
+  const left = ({ prefix, hops }: KernelRoute) =>
+    mayDelete ? [] : hops.filter((hop) => !told.has(wayKey(prefix, hop)));
   for (const route of desired) {
     const have = ours.get(route.prefix);
+    ours.delete(route.prefix);
     if (!have) {
       if (actual.taken.has(route.prefix)) taken.push(route.prefix);
       else ops.push({ kind: "add-route", route });
       continue;
     }
-    const next = mayDelete
-      ? route
-      : {
-          ...route,
-          hops: union(
-            route.hops,
-            have.hops.filter((hop) => alive.has(hop.device)),
-          ),
-        };
+    // The other ToR's session may just be later; but nothing is sent into a dead link for it.
+    const next = {
+      ...route,
+      hops: union(
+        route.hops,
+        left(have).filter(({ device }) => alive.has(device)),
+      ),
+    };
     if (!sameRoute(next, have)) ops.push({ kind: "replace-route", route: next });
   }
-  const unwanted = [...ours.keys()].filter((prefix) => !wanted.has(prefix));
-  if (mayDelete) ops.push(...unwanted.map((prefix): RouteOp => ({ kind: "delete-route", prefix })));
-  return { ops, taken, withheld: mayDelete ? [] : unwanted };
+  for (const have of ours.values()) {
+    const hops = left(have);
+    if (hops.length === 0) ops.push({ kind: "delete-route", prefix: have.prefix });
+    else if (hops.length < have.hops.length) ops.push({ kind: "replace-route", route: { ...have, hops } });
+    if (hops.length > 0) withheld.push(have.prefix);
+  }
+  return { ops, taken, withheld };
+}
+
+/** What tells ways apart, of all routes. */
+export function wayKey(prefix: Prefix, hop: RouteHop): string {
+  return `${prefix} ${keyOf(hop)}`;
 }
 
 /** True if the kernel would forward the same by both. */
@@ -70,7 +85,6 @@ export function sameRoute(a: KernelRoute, b: KernelRoute): boolean {
   );
 }
 
-/** What an earlier process wrote stays beside what is known by now: the other ToR's session may just be later. */
 function union(hops: readonly RouteHop[], more: readonly RouteHop[]): RouteHop[] {
   const known = new Set(keysOf(hops));
   return [...hops, ...more.filter((hop) => !known.has(keyOf(hop)))];

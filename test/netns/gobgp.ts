@@ -1,4 +1,4 @@
-// GoBGP as the ToR in a namespace: its config, its daemon, and its command line. One passive neighbour, L2VPN EVPN.
+// GoBGP as the ToR in a namespace: its config, its daemon, and its command line. One passive neighbour.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -33,6 +33,8 @@ export function startGobgp(options: {
   address: IpAddress;
   neighbour: IpAddress;
   asn: Asn;
+  /** As GoBGP names them; default L2VPN EVPN alone. */
+  families?: readonly string[];
   /** Seconds that GoBGP asks its peers to wait for its restart; absent: no graceful restart. */
   restartTimeSec?: number;
 }): Gobgp {
@@ -60,7 +62,8 @@ export function startGobgp(options: {
   return gobgp;
 }
 
-function configText({ address, neighbour, asn, restartTimeSec }: Parameters<typeof startGobgp>[0]): string {
+function configText(options: Parameters<typeof startGobgp>[0]): string {
+  const { address, neighbour, asn, restartTimeSec, families = ["l2vpn-evpn"] } = options;
   const restart = ["[neighbors.graceful-restart.config]", "enabled=true", `restart-time=${restartTimeSec}`];
   const ofFamily = ["[neighbors.afi-safis.mp-graceful-restart.config]", "enabled=true"];
   return [
@@ -75,10 +78,12 @@ function configText({ address, neighbour, asn, restartTimeSec }: Parameters<type
     "[neighbors.transport.config]",
     "passive-mode=true",
     ...(restartTimeSec === undefined ? [] : restart),
-    "[[neighbors.afi-safis]]",
-    "[neighbors.afi-safis.config]",
-    'afi-safi-name="l2vpn-evpn"',
-    ...(restartTimeSec === undefined ? [] : ofFamily),
+    ...families.flatMap((family) => [
+      "[[neighbors.afi-safis]]",
+      "[neighbors.afi-safis.config]",
+      `afi-safi-name="${family}"`,
+      ...(restartTimeSec === undefined ? [] : ofFamily),
+    ]),
     "",
   ].join("\n");
 }

@@ -140,7 +140,7 @@ export class HostInNamespace {
   readonly #answers: Answer[] = [];
   #queries = 0;
 
-  constructor({ host }: Names) {
+  constructor({ host }: Pick<Names, "host">) {
     const script = new URL("../edge-agent/underlay/underlay-process.ts", import.meta.url).pathname;
     const args = ["netns", "exec", host, process.execPath, "--import", "tsx", script];
     this.#child = spawn("ip", args, { stdio: ["pipe", "pipe", "inherit"] });

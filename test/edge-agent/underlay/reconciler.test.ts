@@ -87,6 +87,18 @@ describe("underlay reconciler", () => {
     expect(kernel.writes()).toBe(writes + 1);
   });
 
+  it("a restart, not whole yet: a way is told of, then withdrawn -> that way goes at once, what is older stays", async () => {
+    const { start, set, held } = scene([
+      { prefix: REMOTE, hops: [VIA1, VIA2], source: VTEP },
+      { prefix: OLD, hops: [VIA1], source: VTEP },
+    ]);
+    await start();
+    const old = received(TOR1, { prefix: OLD });
+    await set({ routes: [received(TOR1), old], mayDelete: false });
+    await set({ routes: [], mayDelete: false });
+    expect(await held()).toEqual([`${REMOTE} ${TOR2} src ${VTEP}`]);
+  });
+
   it("a restart, and meanwhile a link died -> its old way is not kept", async () => {
     const { start, set, held, kernel } = scene([{ prefix: REMOTE, hops: [VIA1, VIA2], source: VTEP }]);
     await start();
