@@ -42,8 +42,11 @@ export function networkRows(view: AgentView): NetworkRow[] {
 /** `show network [ID]`. */
 export function showNetworks(view: AgentView, [only]: readonly string[]): Shown {
   const rows = networkRows(view).filter((row) => only === undefined || row.network === only);
-  if (rows.length === 0)
-    return { data: rows, text: only ? `no network ${only} on this host` : "no networks on this host" };
+  if (rows.length === 0) {
+    return only
+      ? { data: rows, text: `no network ${only} on this host`, missing: true }
+      : { data: rows, text: "no networks on this host" };
+  }
   const lines = table([
     ["NETWORK", "TENANT", "VNI", "LOCAL", "REMOTE", "FABRIC", "VTEPS", "STATE"],
     ...rows.map((row) => [row.network, row.tenant, row.vni, row.local, row.remote, row.fabric, row.vteps, row.state]),
@@ -73,7 +76,10 @@ export function showEndpoints(view: AgentView, [only]: readonly string[]): Shown
       notesOf(row),
     ]),
   ]);
-  return { data: rows, text: rows.length > 0 ? text : only ? `no endpoint ${only} here` : "no endpoints here" };
+  if (rows.length > 0) return { data: rows, text };
+  return only
+    ? { data: rows, text: `no endpoint ${only} on this host`, missing: true }
+    : { data: rows, text: "no endpoints on this host" };
 }
 
 /** What else is true of an entry; of several VTEPs the kernel has the first until it gets nexthop groups. */

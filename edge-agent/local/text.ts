@@ -2,7 +2,12 @@
 // makes. Pure.
 
 /** A view's answer: its rows as data for `--json`, and how they read. */
-export type Shown = { readonly data: unknown; readonly text: string };
+export type Shown = {
+  readonly data: unknown;
+  readonly text: string;
+  /** What was asked for by name is not here: `text` says so, and the command fails. */
+  readonly missing?: boolean;
+};
 
 /** `1d02h`, `02:03:04`: the forms of `show bgp summary`. */
 export function duration(ms: number): string {

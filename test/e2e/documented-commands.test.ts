@@ -22,6 +22,8 @@ const RUN_ELSEWHERE: Record<string, string> = {
   "npm run synth": "test/infra/synth.test.ts",
   "npm pack --workspace edge-agent": "test/e2e/agent-package.test.ts",
   "overspan-agent run --config FILE": "beforeAll of this test",
+  "overspan-agent uninstall --keep-forwarding": "test/netns/uninstall.test.ts",
+  "overspan-agent uninstall --remove": "test/netns/uninstall.test.ts",
 };
 
 const documents = ["README.md", "CONTRIBUTING.md", ...readdirSync(join(ROOT, "docs")).map((name) => `docs/${name}`)];
