@@ -2,12 +2,15 @@
 
 import { describe, expect, it } from "vitest";
 import { END_OF_RIB_VECTORS, OPEN_VECTORS, UPDATE_VECTORS } from "../../../vectors/bgp/captured.ts";
+import { UNICAST_END_OF_RIB_VECTORS, UNICAST_VECTORS } from "../../../vectors/bgp/unicast.ts";
 import { pathInformation } from "../../../../edge-agent/bgp/path-information.ts";
 import { encodeEvpnRoute } from "../../../../edge-agent/bgp/wire/evpn-nlri.ts";
 import { encodeExtCommunity } from "../../../../edge-agent/bgp/wire/ext-community.ts";
 import { toHex } from "../../../../edge-agent/bgp/wire/hex.ts";
 import { checkHeader, decodeMessage, encodeMessage } from "../../../../edge-agent/bgp/wire/message.ts";
 import { decodeUpdate, encodeEndOfRib } from "../../../../edge-agent/bgp/wire/update.ts";
+import { encodeNextHop, encodePrefix } from "../../../../edge-agent/bgp/wire/unicast-nlri.ts";
+import { unicastPath } from "../../../../edge-agent/bgp/unicast-route.ts";
 import { bodyOf, hex, messageOf } from "./hex-message.ts";
 
 const INTERNAL = { asOctets: 4, internal: true } as const;
@@ -46,6 +49,36 @@ describe("captured UPDATEs", () => {
     const frr = END_OF_RIB_VECTORS[0]?.hex ?? "";
     expect(encodeMessage({ type: "UPDATE", body: encodeEndOfRib() })).toEqual(messageOf(frr));
   });
+});
+
+describe("captured UPDATEs of unicast families", () => {
+  const families = ["ipv4-unicast", "ipv6-unicast"] as const;
+
+  it.each(UNICAST_VECTORS)("update: $origin -> read, and its routes and next hop written octet for octet", (vector) => {
+    const { internal, family, announced = [], withdrawn = [], nextHop, also = {} } = vector;
+    const message = messageOf(vector.hex);
+    expect(checkHeader(message, 4096)).toBe(message.length);
+    const update = decodeUpdate(bodyOf(vector.hex), { asOctets: 4, internal, families });
+    if (update.severity !== "ok") expect.unreachable(JSON.stringify(update));
+    expect(update.unicast).toEqual([{ family, announced, withdrawn, ...(nextHop && { nextHop }) }]);
+    expect(update.endOfRib).toBeUndefined();
+    const all = toHex(hex(vector.hex));
+    const [part] = update.unicast;
+    for (const prefix of [...(part?.announced ?? []), ...(part?.withdrawn ?? [])]) {
+      expect(all).toContain(toHex(encodePrefix(prefix)));
+    }
+    if (!part?.nextHop) return;
+    expect(all).toContain(toHex(encodeNextHop(part.nextHop)));
+    expect(unicastPath(update.attributes, part.nextHop)).toMatchObject(also);
+  });
+
+  it.each(UNICAST_END_OF_RIB_VECTORS)(
+    "update: End-of-RIB of $origin for $family -> recognised, and ours is the same (RFC 4724 section 2)",
+    ({ hex, family }) => {
+      expect(decodeUpdate(bodyOf(hex), { ...INTERNAL, families })).toMatchObject({ endOfRib: family });
+      expect(encodeMessage({ type: "UPDATE", body: encodeEndOfRib(family) })).toEqual(messageOf(hex));
+    },
+  );
 });
 
 describe("captured OPENs", () => {
