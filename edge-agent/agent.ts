@@ -131,7 +131,7 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
     { preserved },
   );
   const reconciler = createReconciler({
-    kernel: guardFirst(kernel, clock, async (ports) => await guards?.guarded(ports)),
+    kernel: guardFirst(kernel, clock, () => guards),
     clock,
     compareEveryMs: ports.compareEveryMs,
     log: (level, text) => (level === "info" ? diary.info("dataplane", text) : diary.warn("dataplane", text)),
@@ -331,9 +331,4 @@ async function routerSupport({ routers, diary }: AgentPorts): Promise<RouterSupp
     diary.warn("vrf-unknown", reason);
     return { vrf: false, reason };
   }
-}
-
-function peerReport(peer: PeerSummary): PeerReport {
-  const { peer: name, asn = 0, state, sinceMs, routesIn, routesOut } = peer;
-  return { peer: name, asn, state, sinceMs, routesIn, routesOut };
 }

@@ -6,11 +6,10 @@
 //   seen        per peer, the endpoints of this site's other hosts of which the peer has the very route: this MAC, these
 //               IPs, this VTEP. It proves that the ToR holds the route and passes it on.
 
-import type { IpAddress } from "../../shared/address/ip.ts";
 import type { Mac } from "../../shared/address/mac.ts";
 import { ipLine, macLine } from "../../shared/message/forwarding.ts";
 import type { LineProof, SeenProof } from "../../shared/message/report.ts";
-import type { ExportedRoute, ReceivedRoute } from "../bgp/route.ts";
+import type { ExportedRoute, PeerKey, ReceivedRoute } from "../bgp/route.ts";
 import type { Declared } from "../evpn/mac-table.ts";
 import { KeyedSum } from "./keyed-sum.ts";
 
@@ -19,7 +18,7 @@ const NO_LINES: readonly string[] = [];
 /** The proofs of one network. */
 export class Confirmations {
   readonly #announced = new KeyedSum<Mac>();
-  readonly #seen = new Map<IpAddress, KeyedSum<Mac>>();
+  readonly #seen = new Map<PeerKey, KeyedSum<Mac>>();
 
   get announced(): LineProof {
     return { digest: this.#announced.digest, count: this.#announced.size };
@@ -38,7 +37,7 @@ export class Confirmations {
 
   /** The endpoint of a MAC, if it is one of this site's other hosts, and the MAC's routes. */
   putSeen(mac: Mac, declared: Declared | undefined, routes: readonly ReceivedRoute[]): void {
-    const byPeer = new Map<IpAddress, ReceivedRoute[]>();
+    const byPeer = new Map<PeerKey, ReceivedRoute[]>();
     for (const route of routes) {
       if (!declared || route.nextHop !== declared.vtep || !isOf(route, declared)) continue;
       const known = byPeer.get(route.peer);

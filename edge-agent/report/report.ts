@@ -1,7 +1,6 @@
 // Builds the report of what is applied and what the kernel holds, and sends it: soon after a change, and every 30 s with
 // jitter, which makes the report the anti-entropy of the channels too. Building is pure; sending is over a port.
 
-import type { IpAddress } from "../../shared/address/ip.ts";
 import type { ChannelReport, PeerReport, Report } from "../../shared/message/report.ts";
 import { PROTOCOL_VERSION } from "../../shared/message/version.ts";
 import { digestSum } from "../../shared/message/digest.ts";
@@ -25,8 +24,8 @@ export function channelReports(
   peers: readonly PeerSummary[],
 ): ChannelReport[] {
   // What a peer announced on an earlier session may be gone there.
-  const sure = new Set(
-    peers.flatMap(({ address, state, staleRoutes }) => (isUp(state) && staleRoutes === 0 ? [address] : [])),
+  const sure = new Set<string>(
+    peers.flatMap(({ peer, state, staleRoutes }) => (isUp(state) && staleRoutes === 0 ? [peer] : [])),
   );
   return Array.from(intent.channels.values(), ({ channel, seq, digest }) => {
     const known = parts(channel);
@@ -36,7 +35,7 @@ export function channelReports(
         : undefined;
     const problems = known.flatMap((part) => part.problems).slice(0, MOST_PROBLEMS);
     const announced = peers.length > 0 ? known.find((part) => part.announced)?.announced : undefined;
-    const seen = known.flatMap((part) => part.seen ?? []).filter(({ peer }) => sure.has(peer as IpAddress));
+    const seen = known.flatMap((part) => part.seen ?? []).filter(({ peer }) => sure.has(peer));
     return {
       channel,
       seq,
@@ -50,9 +49,9 @@ export function channelReports(
 }
 
 export function peerReport(peer: PeerSummary): PeerReport {
-  const { address, asn, state, sinceMs, routesIn, routesOut, families } = peer;
+  const { peer: name, asn = 0, state, sinceMs, routesIn, routesOut, families } = peer;
   const told = isUp(state) && families.every((family) => family.told || !family.agreed);
-  return { peer: address, asn, state, sinceMs, routesIn, routesOut, told };
+  return { peer: name, asn, state, sinceMs, routesIn, routesOut, told };
 }
 
 function isUp(state: PeerSummary["state"]): boolean {
