@@ -3,7 +3,7 @@
 
 import type { IpAddress } from "../../shared/address/ip.ts";
 import type { Prefix } from "../../shared/address/prefix.ts";
-import { parseVni, type Vni } from "../../shared/address/vni.ts";
+import type { Vni } from "../../shared/address/vni.ts";
 import type { ActualHop, ActualRouter, ActualRouters } from "./router-kernel.ts";
 import { GATEWAY_LINK_LOCAL, gatewayVtep, type RouterHop, vrfName } from "./router-state.ts";
 
@@ -40,9 +40,4 @@ export function readBackRouter(router: ActualRouter, actual: ActualRouters): Ver
     addresses.flatMap(({ ip }) => (ip === GATEWAY_LINK_LOCAL ? [] : [ip])),
   ]);
   return { vni, gateways: new Map(gateways), routes };
-}
-
-/** The network of a bridge of ours, by its name. */
-export function networkOfBridge(name: string): Vni | undefined {
-  return parseVni(Number(/^ovbr(\d+)$/.exec(name)?.[1]));
 }

@@ -9,7 +9,7 @@ import { diffRouters, type RouterDiff } from "./router-diff.ts";
 import type { ActualRouters, RouterKernel, RouterOp, RouterOpFailure } from "./router-kernel.ts";
 import type { RouterPlan, RouterProblem } from "./router-problem.ts";
 import { readBackRouter, type VerifiedRouter } from "./router-read-back.ts";
-import type { DesiredRouters } from "./router-state.ts";
+import type { DesiredRouters, RouterState } from "./router-state.ts";
 
 /** One router after a pass, as the kernel was read back. */
 export type RouterReport = {
@@ -69,9 +69,10 @@ export function createRouterReconciler(options: {
   const counters = { applied: 0, refused: 0, drift: 0, overruns: 0 };
   let desired: DesiredRouters | undefined;
   let complete = false;
-  let generation = 0;
-  /** Routers that were as desired after a pass: the generation of that pass. */
-  const cleanAt = new Map<Vni, number>();
+  /** Routers that were as desired after a pass: what was desired of them then. */
+  const cleanAs = new Map<Vni, RouterState | undefined>();
+  /** The same of what all routers share. */
+  let hostCleanAs: DesiredRouters | undefined;
   let latest: RoutersReport | undefined;
 
   const loop = createPassLoop({
@@ -90,11 +91,12 @@ export function createRouterReconciler(options: {
 
   async function pass(): Promise<PassOutcome> {
     const wanted = desired ?? { routers: [] };
-    const about = generation;
+    const about = new Map(wanted.routers.map((router) => [router.vni, router]));
     const mayDelete = complete;
     let actual = await kernel.dump();
     let found = diffRouters(wanted, actual, { mayDelete });
     noteDrift(found, about);
+    if (hostCleanAs === wanted) noteDriftOf("routing rules", found.host.ops);
     let failures: readonly RouterOpFailure[] = [];
     for (let round = 0; round < MOST_ROUNDS && found.ops.length > 0 && failures.length === 0; round++) {
       failures = await kernel.apply(found.ops);
@@ -103,18 +105,24 @@ export function createRouterReconciler(options: {
       found = diffRouters(wanted, actual, { mayDelete });
     }
     publish({ routers: reportRouters(wanted, actual, { found, failures }), host: found.host.ops, error: undefined });
-    cleanAt.clear();
-    for (const router of found.routers) if (isClean(router)) cleanAt.set(router.vni, about);
+    hostCleanAs = found.host.ops.length === 0 ? wanted : undefined;
+    cleanAs.clear();
+    for (const router of found.routers) if (isClean(router)) cleanAs.set(router.vni, about.get(router.vni));
     return found.ops.length > 0 ? "again" : "done";
   }
 
   /** Ops for a router that was clean for the same desired state: nobody but another hand made them necessary. */
-  function noteDrift({ routers }: RouterDiff, about: number): void {
+  function noteDrift({ routers }: RouterDiff, about: ReadonlyMap<Vni, RouterState>): void {
     for (const { vni, ops } of routers) {
-      if (ops.length === 0 || cleanAt.get(vni) !== about) continue;
-      counters.drift += ops.length;
-      log("warn", `router of L3 VNI ${vni}: ${ops.length} differences made by another hand, first ${ops[0]?.kind}`);
+      if (ops.length === 0 || !cleanAs.has(vni) || cleanAs.get(vni) !== about.get(vni)) continue;
+      noteDriftOf(`router of L3 VNI ${vni}`, ops);
     }
+  }
+
+  function noteDriftOf(whose: string, ops: readonly RouterOp[]): void {
+    if (ops.length === 0) return;
+    counters.drift += ops.length;
+    log("warn", `${whose}: ${ops.length} differences made by another hand, first ${ops[0]?.kind}`);
   }
 
   function noteApplied(count: number, failures: readonly RouterOpFailure[]): void {
@@ -138,9 +146,16 @@ export function createRouterReconciler(options: {
 
   return {
     setDesired: (state, { complete: whole }) => {
-      desired = state;
+      const before = new Map(desired?.routers.map((router) => [router.vni, router]));
+      // What is as it was stays the same object, by which drift is told from what we were asked for.
+      const routers = state.routers.map((router) => {
+        const known = before.get(router.vni);
+        return known && JSON.stringify(known) === JSON.stringify(router) ? known : router;
+      });
+      const same = routers.length === before.size && routers.every((router) => before.get(router.vni) === router);
+      if (desired && same && complete === whole) return;
+      desired = { routers };
       complete = whole;
-      generation++;
       loop.ask();
     },
     onReport: (listener) => {

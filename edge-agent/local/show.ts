@@ -6,6 +6,7 @@ import { showDuplicates } from "./show-duplicates.ts";
 import { showGuards, showUnknown } from "./show-guards.ts";
 import { showChannels, showEvents, showFdb, showSummary } from "./show-host.ts";
 import { showEndpoints, showNetworks } from "./show-networks.ts";
+import { showRouterRoutes, showRouters } from "./show-routers.ts";
 import { showBgpRib, showBgpRoute } from "./show-routes.ts";
 import type { LocalAnswer, LocalRequest } from "./socket.ts";
 import { type Shown, table } from "./text.ts";
@@ -21,6 +22,8 @@ const VIEWS: Readonly<Record<string, View>> = {
   summary: { help: "the host, its connections, and what is live", show: showSummary },
   network: { argument: "[ID]", help: "each network: VNI, entries, state, and why it is not live", show: showNetworks },
   endpoint: { argument: "[MAC|IP|ID]", help: "each endpoint: where it is, and who says so", show: showEndpoints },
+  router: { argument: "[ID]", help: "each tenant router: networks, routes, and why it is not live", show: showRouters },
+  route: { argument: "[ROUTER]", help: "the routes of tenant routers, from which source", show: showRouterRoutes },
   fdb: { help: "what the kernel was read back to hold, as bridge(8) and ip(8) write it", show: showFdb },
   guard: { argument: "[PORT]", help: "what each port may send, and what was dropped there", show: showGuards },
   unknown: { help: "machines seen on a port that nobody declared there", show: showUnknown },

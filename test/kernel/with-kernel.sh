@@ -100,7 +100,7 @@ if [ -n "$MODULES" ] && [ -d "$MODULES/$rel" ]; then
   # the kernel's module autoload runs here, outside the overlay: send it inside
   printf '#!/bin/bash\nPATH=/usr/sbin:/usr/bin exec chroot %q modprobe "$@"\n' "$R" > "$W/m/modprobe"
   chmod +x "$W/m/modprobe"; echo "$W/m/modprobe" > /proc/sys/kernel/modprobe
-  chroot "$R" modprobe -a ipv6 tun || echo "with-kernel init: modprobe failed (kmod installed?)"
+  chroot "$R" modprobe -a ipv6 bridge vxlan vrf veth dummy || echo "with-kernel init: modprobe failed (kmod installed?)"
 fi
 ip link set lo up
 hostname uml 2>/dev/null || echo uml > /proc/sys/kernel/hostname

@@ -19,11 +19,14 @@ type SuiteResult = {
   }[];
 };
 
-const SUITES = [new URL("../kernel/routers-contract.guest.ts", import.meta.url)].map((url) => fileURLToPath(url));
+const SUITES = [
+  new URL("../kernel/routers-contract.guest.ts", import.meta.url),
+  new URL("../kernel/routers-world.guest.ts", import.meta.url),
+].map((url) => fileURLToPath(url));
 const WITH_KERNEL = fileURLToPath(new URL("../kernel/with-kernel.sh", import.meta.url));
 const GUEST = fileURLToPath(new URL("../kernel/guest.ts", import.meta.url));
 const KERNEL = process.env["UML_KERNEL"] ?? "/usr/bin/linux.uml";
-const BOOT_AND_RUN_SEC = 240;
+const BOOT_AND_RUN_SEC = 400;
 
 describe.runIf(canBoot())("under a kernel with VRF", () => {
   const folder = mkdtempSync(join(tmpdir(), "ovl3-"));
