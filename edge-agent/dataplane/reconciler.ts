@@ -110,6 +110,7 @@ const REST_FACTOR = 50;
 /** Remote VTEPs whose ways are asked for the MTU, for each network. */
 const MOST_PATHS = 32;
 const MTU_KNOWN_FOR_MS = 5000;
+const MOST_READING_MS = 250;
 
 /** Starts watching at once; writes nothing before the first desired state. */
 export function createReconciler(options: ReconcilerOptions): Reconciler {
@@ -183,6 +184,8 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       outcome = await reconcile(about.mayDelete);
     } catch (cause) {
       allStale = true;
+      // What was half done is nobody else's doing.
+      for (const network of networks.values()) network.settled = false;
       const error = cause instanceof Error ? cause.message : String(cause);
       log("error", `dataplane: ${error}`);
       publish(about, error);
@@ -221,7 +224,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       if (!network.frame && !network.devices) continue;
       const open = openKeys(network) > 0;
       const failed = network.failure !== undefined || network.remaining > 0;
-      if (!open && !failed && network.frame) network.settled = true;
+      network.settled = !open && !failed && network.frame !== undefined;
       network.attached = new Set(network.devices?.ports.map((port) => port.name));
       // Another hand was at it while we wrote.
       if (network.suspects.size > 0) loop.notice();
@@ -313,10 +316,15 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     }
   }
 
+  /** Network by network; what is left after a while waits for the next pass, so that intent is not kept waiting. */
   async function readDoubted(): Promise<void> {
+    const startMs = clock.nowMs();
     for (const vni of tables.doubts) {
       tables.doubts.delete(vni);
       await readOne(vni, "event");
+      if (clock.nowMs() - startMs < MOST_READING_MS || tables.doubts.size === 0) continue;
+      loop.ask();
+      return;
     }
   }
 

@@ -304,3 +304,122 @@ describe("reconciler", () => {
     );
   });
 });
+
+describe("reconciler: faults at every operation", () => {
+  const after: NetworkState = {
+    ...BLUE,
+    mtuBytes: 1300,
+    local: [],
+    remote: [
+      { mac: mac("02:00:00:00:00:01"), vtep: ip("192.0.2.3") },
+      { mac: mac("02:00:00:00:00:05"), vtep: ip("192.0.2.2"), vteps: [ip("192.0.2.2"), ip("192.0.2.3")] },
+    ],
+    flood: [ip("192.0.2.3")],
+    neighbours: [{ ip: ip("10.0.0.2"), mac: mac("02:00:00:00:00:05") }],
+  };
+
+  it.each(["refused", "unanswered"] as const)(
+    "each single op %s once -> the other network whole at once, both in the end",
+    async (how) => {
+      for (let at = 0; ; at++) {
+        const kernel = withPort();
+        let count = 0;
+        let hit = false;
+        const { reconciler, clock, last } = open({
+          ...kernel,
+          apply: async (ops) => {
+            const from = count;
+            count += ops.length;
+            if (how === "unanswered" && from <= at && at < count && !hit) {
+              hit = true;
+              // Some of it is done, then nobody answers.
+              await kernel.apply(ops.slice(0, at - from));
+              throw new Error("the kernel did not answer");
+            }
+            return kernel.apply(ops);
+          },
+        });
+        if (how === "refused") {
+          let number = 0;
+          kernel.setFault(() => {
+            if (number++ !== at) return undefined;
+            hit = true;
+            return "ENOMEM";
+          });
+        }
+        for (const networks of [[BLUE, GREEN], [after, GREEN], [GREEN]]) {
+          reconciler.setDesired({ networks }, inSync);
+          await clock.advance(0);
+          const green = last().networks.find((network) => network.vni === 200);
+          if (how === "refused" && !hit) expect(green?.problems).toEqual([]);
+          await clock.advance(3000);
+          expect(last().networks.map((network) => [network.verified, network.remaining, network.problems])).toEqual(
+            networks.map((network) => [network, 0, []]),
+          );
+          expect(last().counters.drift).toBe(0);
+        }
+        await reconciler.close();
+        if (!hit) break;
+        expect(at).toBeLessThan(200);
+      }
+    },
+  );
+});
+
+describe("reconciler: drift", () => {
+  it("what another hand changed -> kept with before and after, counted by network", async () => {
+    const { reconciler, clock, kernel } = open();
+    reconciler.setDesired({ networks: [BLUE] }, inSync);
+    await clock.advance(0);
+    const far = { form: "nexthop", vteps: [ip("192.0.2.9")], vni: undefined } as const;
+    const there = { kind: "replace-vxlan-entry", vni: vni(100), vxlan: "ovx100", mac: REMOTE.mac } as const;
+    kernel.tamper({ ...there, tunnel: far, before: undefined });
+    kernel.tamper({ kind: "add-flood", vni: vni(100), vxlan: "ovx100", vtep: ip("192.0.2.99") });
+    kernel.tamper({ kind: "delete-neighbour", vni: vni(100), bridge: "ovbr100", ip: ip("10.0.0.2") });
+    kernel.tamper({ kind: "set-link", vni: vni(100), name: "ovbr100", mtuBytes: 900 });
+    await clock.advance(100);
+    const { recent, byNetwork } = reconciler.drift();
+    const bridge = "02:00:00:00:00:02 dev ovx100 master ovbr100 extern_learn";
+    expect(recent.map(({ before, after }) => [before, after]).sort()).toEqual(
+      [
+        [
+          `${bridge}; 02:00:00:00:00:02 dev ovx100 dst 192.0.2.2 self extern_learn`,
+          `${bridge}; 02:00:00:00:00:02 dev ovx100 dst 192.0.2.9 self extern_learn`,
+        ],
+        [undefined, "00:00:00:00:00:00 dev ovx100 dst 192.0.2.99 self permanent"],
+        ["10.0.0.2 dev ovbr100 lladdr 02:00:00:00:00:02 PERMANENT proto 79", undefined],
+        ["ovbr100 mtu 1400", "ovbr100 mtu 900"],
+      ].sort(),
+    );
+    expect(recent.every(({ repaired, foundBy }) => repaired && foundBy === "event")).toBe(true);
+    expect(byNetwork.get(vni(100))).toMatchObject({ found: 4, repaired: 4 });
+    expect(reconciler.latest()?.networks[0]?.verified).toEqual(BLUE);
+  });
+
+  it("events lost while another hand was at it -> found by reading anew, counted, nothing lost", async () => {
+    const { reconciler, clock, kernel, last } = open();
+    reconciler.setDesired({ networks: [BLUE, GREEN] }, inSync);
+    await clock.advance(0);
+    kernel.setDeaf(true);
+    kernel.tamper(REMOTE);
+    kernel.tamper({ ...REMOTE, vni: vni(200), port: "ovx200" });
+    kernel.setDeaf(false);
+    kernel.overrun();
+    await clock.advance(100);
+    expect(last().counters).toMatchObject({ drift: 2, repairs: 2, missed: 0, overruns: 1 });
+    expect(last().networks.map((network) => network.verified)).toEqual([BLUE, GREEN]);
+  });
+
+  it("the kernel keeps silent -> found by the comparison, one network after the other, and counted as missed", async () => {
+    const { reconciler, clock, kernel, last } = open();
+    reconciler.setDesired({ networks: [BLUE, GREEN] }, inSync);
+    await clock.advance(0);
+    kernel.setDeaf(true);
+    kernel.tamper(REMOTE);
+    kernel.setDeaf(false);
+    expect(reconciler.verified(vni(100))?.mac(REMOTE.mac)).toBeDefined();
+    await clock.advance(60_000);
+    expect(last().counters).toMatchObject({ drift: 1, repairs: 1, missed: 1 });
+    expect(last().networks[0]?.verified).toEqual(BLUE);
+  });
+});
