@@ -32,6 +32,8 @@ export type GuardReport = {
   readonly guarded: ReadonlySet<string>;
   /** Why others are not, by port. */
   readonly failures: ReadonlyMap<string, string>;
+  /** All that is desired is in the kernel, lists and mirrors too, but for the failures. */
+  readonly whole: boolean;
   readonly counters: GuardCounters;
   /** Why the kernel could not be read at all. */
   readonly error: string | undefined;
@@ -86,6 +88,7 @@ export function createGuardKeeper(options: GuardKeeperOptions): GuardKeeper {
   let complete = false;
   let known: ActualGuards | undefined;
   let wholeDue = true;
+  let whole = true;
   let latest: GuardReport | undefined;
   let reading = NOTHING_READ;
   let cancelRead = (): void => {};
@@ -132,11 +135,14 @@ export function createGuardKeeper(options: GuardKeeperOptions): GuardKeeper {
     }
     known = actual;
     const left = diffGuards(desired, actual, context());
+    // What was asked for meanwhile has its turn in the next pass.
     for (const guard of left.set) {
-      if (!failures.has(guard.port)) {
+      if (!failures.has(guard.port) && change.set.includes(guard)) {
         failures = new Map([...failures, [guard.port, "the kernel does not show it as it was written"]]);
       }
     }
+    const { mirrors } = left;
+    whole = mirrors.size === 0 && left.set.every(({ port }) => failures.has(port)) && pending.size === 0;
     return settle(failures);
   }
 
@@ -215,7 +221,7 @@ export function createGuardKeeper(options: GuardKeeperOptions): GuardKeeper {
       guarded.add(port);
       clean.set(port, guard);
     }
-    latest = { guarded, failures, counters: { ...counters }, error };
+    latest = { guarded, failures, whole: whole && error === undefined, counters: { ...counters }, error };
     for (const entry of waiting) {
       // A desired port that is in neither list was asked for during the pass: its turn comes.
       if (!entry.ports.every((port) => guarded.has(port) || failures.has(port) || !desired.ports.has(port))) continue;
@@ -244,6 +250,7 @@ export function createGuardKeeper(options: GuardKeeperOptions): GuardKeeper {
   return {
     lacks: guards.lacks,
     change: ({ ports, macLists, mirrors }) => {
+      whole = false;
       for (const [port, guard] of ports ?? []) replace(desired.ports, port, guard);
       for (const [from, mirror] of mirrors ?? []) replace(desired.mirrors, from, mirror);
       for (const [key, edits] of macLists ?? []) {

@@ -4,6 +4,7 @@
 import type { IpAddress } from "../../shared/address/ip.ts";
 import type { Mac } from "../../shared/address/mac.ts";
 import type { Vni } from "../../shared/address/vni.ts";
+import type { PortFlags } from "./host-ports.ts";
 import type { NeighbourEntry } from "./state.ts";
 
 /**
@@ -149,13 +150,15 @@ export type Op =
     }
   /** Changes a vxlan device in place: source address, and its own learning off. */
   | { readonly kind: "set-vxlan"; readonly vni: Vni; readonly name: string; readonly vtep: IpAddress }
-  /** Enslaves and sets up; `vxlan` also gets learning off and neigh_suppress on. */
+  /** Enslaves and sets up; learning is off but where `flags` say otherwise, and `vxlan` gets neigh_suppress on. */
   | {
       readonly kind: "attach-port";
       readonly vni: Vni;
       readonly name: string;
       readonly bridge: string;
       readonly role: "vxlan" | "tenant";
+      /** Of a tenant's port, before it is set up. */
+      readonly flags?: PortFlags;
     }
   /** Takes a port out of our bridge; an interface that is on another bridge by now stays there. */
   | { readonly kind: "release-port"; readonly vni: Vni; readonly name: string; readonly bridge: string }

@@ -1,24 +1,36 @@
-// A Kernel that puts a tenant's port on its bridge only when its guard is there, so that there is no moment in which anything
-// could be sent from it. Waits for a guard that does not come no longer than it must: a host without guards still forwards.
+// A Kernel that puts a tenant's port on its bridge only when its guard is there, and with its flags, so that there is no moment
+// in which it could do what it must not. Waits for a guard that does not come no longer than it must: a host without guards still forwards.
 
 import type { Clock } from "../clock.ts";
-import type { Kernel } from "../dataplane/kernel.ts";
+import type { Kernel, Op } from "../dataplane/kernel.ts";
+import type { GuardsLane } from "./guards.ts";
 
 const MOST_WAIT_MS = 3_000;
 
 export function guardFirst(
   kernel: Kernel,
   clock: Pick<Clock, "setTimer">,
-  guarded: (ports: readonly string[]) => Promise<void>,
+  guards: () => Pick<GuardsLane, "guarded" | "flagsOf"> | undefined,
 ): Kernel {
   return {
     ...kernel,
     apply: async (ops) => {
-      const ports = ops.flatMap((op) => (op.kind === "attach-port" && op.role === "tenant" ? [op.name] : []));
-      if (ports.length > 0) await atMost(MOST_WAIT_MS, clock, guarded(ports));
-      return await kernel.apply(ops);
+      const lane = guards();
+      const ports = ops.flatMap((op) => (isAttachment(op) ? [op.name] : []));
+      if (!lane || ports.length === 0) return await kernel.apply(ops);
+      await atMost(MOST_WAIT_MS, clock, lane.guarded(ports));
+      return await kernel.apply(ops.map((op) => withFlags(op, lane)));
     },
   };
+}
+
+function isAttachment(op: Op): op is Extract<Op, { kind: "attach-port" }> {
+  return op.kind === "attach-port" && op.role === "tenant";
+}
+
+function withFlags(op: Op, lane: Pick<GuardsLane, "flagsOf">): Op {
+  const flags = isAttachment(op) ? lane.flagsOf(op.name) : undefined;
+  return isAttachment(op) && flags ? { ...op, flags } : op;
 }
 
 function atMost(ms: number, clock: Pick<Clock, "setTimer">, promise: Promise<void>): Promise<void> {

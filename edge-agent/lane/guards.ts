@@ -5,7 +5,7 @@ import type { Mac } from "../../shared/address/mac.ts";
 import { EMPTY_DIGEST } from "../../shared/message/digest.ts";
 import { channelNetwork, type EndpointRecord, type NetworkRecord, networkChannel } from "../../shared/model/record.ts";
 import type { MacTarget } from "../dataplane/desired.ts";
-import { createGuardKeeper } from "../dataplane/guard-keeper.ts";
+import { createGuardKeeper, type GuardReport } from "../dataplane/guard-keeper.ts";
 import type { GuardReading, Guards, MacListKey, Mirror } from "../dataplane/guards.ts";
 import type { DataplaneReport } from "../dataplane/reconciler.ts";
 import { GATEWAY_MAC } from "../dataplane/router-state.ts";
@@ -17,7 +17,7 @@ import { createPortFlags } from "./port-flags.ts";
 import type { PortFinder } from "./port-finder.ts";
 import { hostRecord } from "./peers.ts";
 import { createSightingLog, type Stranger } from "./sightings.ts";
-import type { HostPorts } from "../dataplane/host-ports.ts";
+import type { HostPorts, PortFlags } from "../dataplane/host-ports.ts";
 
 /** What `show guard` and `show unknown` read. */
 export type GuardView = {
@@ -37,6 +37,8 @@ export type GuardView = {
 export type GuardsLane = Lane & {
   /** Waits until what is known of these ports is in the kernel, or cannot be. */
   guarded(ports: readonly string[]): Promise<void>;
+  /** The flags that a port is to have on its bridge. */
+  flagsOf(port: string): PortFlags | undefined;
   view(): GuardView;
 };
 
@@ -266,6 +268,11 @@ export function createGuardsLane(
     }
   }
 
+  /** The guard is there or was refused, and the port, if it is on its bridge, has its flags. */
+  function isSettled(port: string, report: GuardReport): boolean {
+    return (report.guarded.has(port) || report.failures.has(port)) && flags.isSet(port);
+  }
+
   function problemsOf(part: Part): string[] {
     const report = keeper.latest();
     const problems = [...finder.problems(part.id)];
@@ -293,6 +300,7 @@ export function createGuardsLane(
       if (changedKeys.size + dirty.size > 0) await new Promise<void>((resolve) => void resting.add(resolve));
       await keeper.settled(ports);
     },
+    flagsOf: (port) => policyOf(port)?.flags,
     intent: (change) => {
       for (const [channel, keys] of change) take(channelNetwork(channel), keys);
     },
@@ -302,12 +310,9 @@ export function createGuardsLane(
       const part = parts.get(channelNetwork(channel) ?? "");
       if (!part || part.policies.size === 0) return undefined;
       const report = keeper.latest();
-      const settled = [...part.policies.keys()].every(
-        (port) =>
-          report?.guarded.has(port) === true ||
-          report?.failures.has(port) === true ||
-          keeper.lacks.guards !== undefined,
-      );
+      const settled =
+        keeper.lacks.guards !== undefined ||
+        (report?.whole === true && [...part.policies.keys()].every((port) => isSettled(port, report)));
       return { kernel: settled && !dirty.has(part.id) ? EMPTY_DIGEST : undefined, problems: problemsOf(part) };
     },
     view: () => ({

@@ -11,6 +11,8 @@ export type PortFlagsKeeper = {
   change(flags: ReadonlyMap<string, PortFlags | undefined>): void;
   /** Interfaces changed. */
   look(): void;
+  /** The port has its flags, cannot have them, or is on no bridge of ours. */
+  isSet(port: string): boolean;
   /** Why ports have not the flags that they should, by port. */
   failures(): ReadonlyMap<string, string>;
   close(): Promise<void>;
@@ -49,6 +51,11 @@ export function createPortFlags(options: {
       loop.ask();
     },
     look: () => loop.ask(),
+    isSet: (port) => {
+      const flags = wanted.get(port);
+      const has = ports().get(port)?.attached;
+      return !flags || !has || sameFlags(has, flags) || failures.has(port);
+    },
     failures: () => failures,
     close: () => loop.close(),
   };

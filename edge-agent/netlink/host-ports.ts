@@ -8,13 +8,10 @@ import { connect, InterruptedDump, MAX_BATCH, type WireRequest } from "./connect
 import * as k from "./constants.ts";
 import { loadLibc } from "./libc.ts";
 import { attributeText, parseAttributes } from "./message.ts";
+import { flagsOf, setFlags } from "./port-flags-message.ts";
 import { openSocket, type Place } from "./socket.ts";
 
 const IFLA_PERM_ADDRESS = 54;
-const IFLA_BRPORT_UNICAST_FLOOD = 9;
-const IFLA_BRPORT_MCAST_FLOOD = 27;
-const IFLA_BRPORT_BCAST_FLOOD = 30;
-const IFLA_BRPORT_ISOLATED = 33;
 const IFINFOMSG_BYTES = 16;
 const MAC_BYTES = 6;
 const DUMP_ATTEMPTS = 5;
@@ -142,40 +139,6 @@ function hostPort(link: RawLink, marked: ReadonlySet<number>): HostPort {
 /** A tunnel's or an InfiniBand port's address has another length. */
 function macOf(octets: Buffer | undefined): Mac | undefined {
   return octets?.length === MAC_BYTES ? macFromOctets(octets) : undefined;
-}
-
-/** Of the three flags of flooding, all: whoever changed one of them changed the port. */
-function flagsOf(data: ReadonlyMap<number, Buffer>): PortFlags {
-  const on = (type: number): boolean => data.get(type)?.readUInt8(0) === 1;
-  return {
-    learning: on(k.IFLA_BRPORT_LEARNING),
-    isolated: on(IFLA_BRPORT_ISOLATED),
-    flood: on(IFLA_BRPORT_UNICAST_FLOOD) && on(IFLA_BRPORT_MCAST_FLOOD) && on(IFLA_BRPORT_BCAST_FLOOD),
-  };
-}
-
-function setFlags(index: number, flags: PortFlags): WireRequest {
-  const one = (value: boolean): number => (value ? 1 : 0);
-  return {
-    type: k.RTM_NEWLINK,
-    flags: 0,
-    write: (writer, request) => {
-      writer.begin(request.type, request.flags, request.seq);
-      const { buffer, at } = writer.fixed(IFINFOMSG_BYTES);
-      buffer.writeInt32LE(index, at + 4);
-      writer.nest(k.IFLA_LINKINFO, () => {
-        writer.text(k.IFLA_INFO_SLAVE_KIND, "bridge");
-        writer.nest(k.IFLA_INFO_SLAVE_DATA, () => {
-          writer.u8(k.IFLA_BRPORT_LEARNING, one(flags.learning));
-          writer.u8(IFLA_BRPORT_ISOLATED, one(flags.isolated));
-          for (const type of [IFLA_BRPORT_UNICAST_FLOOD, IFLA_BRPORT_MCAST_FLOOD, IFLA_BRPORT_BCAST_FLOOD]) {
-            writer.u8(type, one(flags.flood));
-          }
-        });
-      });
-      writer.end();
-    },
-  };
 }
 
 /** Without the counters, which are nine tenths of each link's message. */

@@ -12,6 +12,7 @@ import { type Link, type LinkChange, writeLink } from "./link-message.ts";
 import type { LinkTable } from "./link-table.ts";
 import { ipFamily, type NeighbourChange, neighbourRequest } from "./neighbour-message.ts";
 import type { NexthopTable } from "./nexthop-table.ts";
+import { setFlags } from "./port-flags-message.ts";
 
 /** The links and nexthops of the namespace, as they are. */
 export type OpContext = {
@@ -77,7 +78,7 @@ export function planOp(op: Op, context: OpContext): Plan {
       ]);
     case "attach-port":
       return withLink(context, op.bridge, (bridge) =>
-        withLink(context, op.name, (port) => attach(port.index, bridge.index, op.role)),
+        withLink(context, op.name, (port) => attach(port.index, bridge.index, op)),
       );
     case "release-port": {
       const port = context.links.byName.get(op.name);
@@ -237,9 +238,14 @@ function creation(op: Extract<Op, { kind: "add-bridge" | "add-vxlan" }>): WireRe
   ];
 }
 
+/** Nothing is learned where nobody asks for it: every MAC is declared. */
+const PLAIN_FLAGS = { learning: false, isolated: false, flood: true };
+
 /** Port flags can only follow the enslaving: the kernel looks for the master before it reads them. */
-function attach(index: number, master: number, role: "vxlan" | "tenant"): WireRequest[] {
-  if (role === "tenant") return [change({ index, master, up: true })];
+function attach(index: number, master: number, op: Extract<Op, { kind: "attach-port" }>): WireRequest[] {
+  if (op.role === "tenant") {
+    return [change({ index, master }), setFlags(index, op.flags ?? PLAIN_FLAGS), change({ index, up: true })];
+  }
   return [
     change({ index, master }),
     change({ index, port: { learning: false, neighSuppress: true } }),
