@@ -5,6 +5,7 @@ import { showBgpErrors, showBgpNeighbor, showBgpSummary } from "./show-bgp.ts";
 import { showDuplicates } from "./show-duplicates.ts";
 import { showGuards, showUnknown } from "./show-guards.ts";
 import { showChannels, showEvents, showFdb, showSummary } from "./show-host.ts";
+import { showCapabilities, showDrift } from "./show-kernel.ts";
 import { showEndpoints, showNetworks } from "./show-networks.ts";
 import { showRouterRoutes, showRouters } from "./show-routers.ts";
 import { showBgpRib, showBgpRoute } from "./show-routes.ts";
@@ -25,6 +26,8 @@ const VIEWS: Readonly<Record<string, View>> = {
   router: { argument: "[ID]", help: "each tenant router: networks, routes, and why it is not live", show: showRouters },
   route: { argument: "[ROUTER]", help: "the routes of tenant routers, from which source", show: showRouterRoutes },
   fdb: { help: "what the kernel was read back to hold, as bridge(8) and ip(8) write it", show: showFdb },
+  drift: { argument: "[NETWORK]", help: "what other hands changed, and what became of it", show: showDrift },
+  capabilities: { help: "what this host's kernel can do, and what follows", show: showCapabilities },
   guard: { argument: "[PORT]", help: "what each port may send, and what was dropped there", show: showGuards },
   unknown: { help: "machines seen on a port that nobody declared there", show: showUnknown },
   "bgp summary": { help: "the sessions with the ToRs, a line each", show: showBgpSummary },
@@ -65,6 +68,7 @@ export function answerShow(view: AgentView, request: LocalRequest): LocalAnswer 
   if (rest.length > (argument === "" ? 0 : 1) || (required && rest.length === 0)) {
     return { error: `usage: show ${name} ${argument}`.trimEnd() };
   }
-  const { data, text } = show(view, rest);
+  const { data, text, missing = false } = show(view, rest);
+  if (missing) return { error: text };
   return { text: request.json ? JSON.stringify(data, null, 2) : text };
 }

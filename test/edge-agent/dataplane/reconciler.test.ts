@@ -380,8 +380,8 @@ describe("reconciler: drift", () => {
     await clock.advance(100);
     const { recent, byNetwork } = reconciler.drift();
     const bridge = "02:00:00:00:00:02 dev ovx100 master ovbr100 extern_learn";
-    expect(recent.map(({ before, after }) => [before, after]).sort()).toEqual(
-      [
+    expect(new Set(recent.map(({ before, after }) => [before, after]))).toEqual(
+      new Set([
         [
           `${bridge}; 02:00:00:00:00:02 dev ovx100 dst 192.0.2.2 self extern_learn`,
           `${bridge}; 02:00:00:00:00:02 dev ovx100 dst 192.0.2.9 self extern_learn`,
@@ -389,7 +389,7 @@ describe("reconciler: drift", () => {
         [undefined, "00:00:00:00:00:00 dev ovx100 dst 192.0.2.99 self permanent"],
         ["10.0.0.2 dev ovbr100 lladdr 02:00:00:00:00:02 PERMANENT proto 79", undefined],
         ["ovbr100 mtu 1400", "ovbr100 mtu 900"],
-      ].sort(),
+      ]),
     );
     expect(recent.every(({ repaired, foundBy }) => repaired && foundBy === "event")).toBe(true);
     expect(byNetwork.get(vni(100))).toMatchObject({ found: 4, repaired: 4 });
