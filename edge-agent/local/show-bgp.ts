@@ -2,8 +2,11 @@
 // so that nobody has to learn them anew. What a capability or a counter means is said by the RFC beside it.
 
 import type { AgentView } from "../agent.ts";
+import { FAMILIES, FAMILY_NAMES, type FamilyName } from "../bgp/family.ts";
+import type { FamilySummary } from "../bgp/peer-summary.ts";
 import type { PeerSummary } from "../bgp/speaker.ts";
 import { routerIdOf } from "../overlay.ts";
+import { missingPolicy } from "../underlay/policy.ts";
 import { describeCapability } from "./capability-text.ts";
 import { counted, duration, type Shown, table } from "./text.ts";
 
@@ -16,7 +19,25 @@ export function showBgpSummary(view: AgentView): Shown {
   const localAsn = hostIntent?.host.bgp?.asn;
   const data = { routerId, localAsn, routes: view.fabric.length, announced: view.overlay.exports.length, peers };
   if (peers.length === 0) return { data, text: NO_PEERS };
-  const lines = table([
+  const families = FAMILY_NAMES.filter((family) => peers.some((peer) => familyOf(peer, family)));
+  const sections = families.map((family) => {
+    const title = families.length > 1 ? [`${FAMILIES[family].title} Summary:`] : [];
+    return [...title, summaryTable(view, family)].join("\n");
+  });
+  const text = [
+    `BGP router identifier ${routerId ?? "not set"}, local AS number ${localAsn ?? "not set"}`,
+    `L2VPN EVPN: ${counted(data.routes, "route")} imported, ${counted(data.announced, "route")} of this host announced`,
+    "",
+    sections.join("\n\n"),
+    "",
+    `Total number of neighbors ${peers.length}`,
+  ].join("\n");
+  return { data, text };
+}
+
+function summaryTable(view: AgentView, family: FamilyName): string {
+  const peers = view.peers.filter((peer) => familyOf(peer, family));
+  return table([
     ["Neighbor", "V", "AS", "MsgRcvd", "MsgSent", "Up/Down", "State/PfxRcd", "PfxSnt", "Malformed"],
     ...peers.map((peer) => [
       peer.peer,
@@ -25,20 +46,25 @@ export function showBgpSummary(view: AgentView): Shown {
       peer.messagesIn,
       peer.messagesOut,
       upOrDown(peer, view.nowMs),
-      peer.state === "Established" ? peer.routesIn : peer.state,
-      peer.routesOut,
+      ...routeCounts(peer, family, view),
       malformedOf(peer),
     ]),
   ]);
-  const text = [
-    `BGP router identifier ${routerId ?? "not set"}, local AS number ${localAsn ?? "not set"}`,
-    `L2VPN EVPN: ${counted(data.routes, "route")} imported, ${counted(data.announced, "route")} of this host announced`,
-    "",
-    lines,
-    "",
-    `Total number of neighbors ${peers.length}`,
-  ].join("\n");
-  return { data, text };
+}
+
+/** State or routes received, and routes sent; `NoNeg` and `(Policy)` as in FRR, the latter where RFC 8212 lets nothing pass. */
+function routeCounts(peer: PeerSummary, family: FamilyName, view: AgentView): [string | number, string | number] {
+  const { agreed = false, routesIn = 0, routesOut = 0 } = familyOf(peer, family) ?? {};
+  if (peer.state !== "Established") return [peer.state, routesOut];
+  if (!agreed) return ["NoNeg", "NoNeg"];
+  if (family === "evpn") return [routesIn, routesOut];
+  const external = peer.asn !== view.hostIntent?.host.bgp?.asn;
+  const missing = missingPolicy(view.underlay.config, { external });
+  return [missing.in ? "(Policy)" : routesIn, missing.out ? "(Policy)" : routesOut];
+}
+
+function familyOf(peer: PeerSummary, family: FamilyName): FamilySummary | undefined {
+  return peer.families.find((each) => each.family === family);
 }
 
 /** `show bgp neighbor [ADDRESS|INTERFACE]`. */
@@ -70,7 +96,6 @@ function describeNeighbor(peer: PeerSummary, view: AgentView): string {
   const routerId = view.hostIntent && routerIdOf(view.hostIntent.host);
   const link = peer.asn === localAsn ? "internal" : "external";
   const since = duration(view.nowMs - peer.sinceMs);
-  const rejected = Object.entries(peer.rejected).map(([reason, count]) => `${reason} ${count}`);
   const { "attribute-discard": discard, "treat-as-withdraw": withdraw, "session-reset": reset } = peer.malformed;
   return [
     `BGP neighbor ${nameOf(peer)}, remote AS ${peer.asn ?? "external"}, local AS ${localAsn ?? "not set"}, ${link} link`,
@@ -85,10 +110,7 @@ function describeNeighbor(peer: PeerSummary, view: AgentView): string {
     "  Message statistics:",
     `    Sent ${peer.messagesOut}, received ${peer.messagesIn}`,
     `    Malformed: attribute discard ${discard}, treat as withdraw ${withdraw}, session reset ${reset}`,
-    "  For address family: L2VPN EVPN",
-    `    ${peer.routesIn} accepted prefixes, ${peer.staleRoutes} of them stale`,
-    `    ${peer.routesOut} prefixes sent`,
-    `    Not accepted: ${rejected.join(", ") || "none"}`,
+    ...peer.families.flatMap(describeFamily),
     `  Connections established ${peer.sessions}`,
     `  Last reset: ${peer.lastError ?? "never"}`,
   ].join("\n");
@@ -97,6 +119,17 @@ function describeNeighbor(peer: PeerSummary, view: AgentView): string {
 /** In FRR's words. */
 function nameOf({ peer, address }: PeerSummary): string {
   return peer === address ? `is ${peer}` : `on ${peer}: ${address ?? "none"}`;
+}
+
+function describeFamily({ family, agreed, note, ...counts }: FamilySummary): string[] {
+  const rejected = Object.entries(counts.rejected).map(([reason, count]) => `${reason} ${count}`);
+  return [
+    `  For address family: ${FAMILIES[family].title}${agreed ? "" : " (not agreed)"}`,
+    `    ${counts.routesIn} accepted prefixes, ${counts.staleRoutes} of them stale`,
+    `    ${counts.routesOut} prefixes sent`,
+    `    Not accepted: ${rejected.join(", ") || "none"}`,
+    ...(note === undefined ? [] : [`    Note: ${note}`]),
+  ];
 }
 
 function upOrDown(peer: PeerSummary, nowMs: number): string {

@@ -9,6 +9,7 @@ import { showCapabilities, showDrift } from "./show-kernel.ts";
 import { showEndpoints, showNetworks } from "./show-networks.ts";
 import { showRouterRoutes, showRouters } from "./show-routers.ts";
 import { showBgpRib, showBgpRoute } from "./show-routes.ts";
+import { showBgpUnicast, showUnderlay } from "./show-unicast.ts";
 import type { LocalAnswer, LocalRequest } from "./socket.ts";
 import { type Shown, table } from "./text.ts";
 
@@ -42,8 +43,19 @@ const VIEWS: Readonly<Record<string, View>> = {
     help: "the routes of one machine, with every path's attributes",
     show: showBgpRoute,
   },
+  "bgp ipv4 unicast": {
+    argument: "[IP|PREFIX]",
+    help: "IPv4 routes of the underlay: every path, and which are used",
+    show: showBgpUnicast("ipv4-unicast"),
+  },
+  "bgp ipv6 unicast": {
+    argument: "[IP|PREFIX]",
+    help: "the same of IPv6",
+    show: showBgpUnicast("ipv6-unicast"),
+  },
   "bgp errors": { help: "malformed messages: counted, and the last ones in hex", show: showBgpErrors },
   "evpn duplicate": { help: "MACs that moved of late, and those frozen for it", show: showDuplicates },
+  underlay: { help: "the underlay's routes, and what the kernel holds of them", show: showUnderlay },
   channels: { help: "the channels of intent: sequence numbers and digests", show: showChannels },
   events: { help: "the last warnings, and a count of each kind", show: showEvents },
 };
