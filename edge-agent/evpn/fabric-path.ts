@@ -34,6 +34,8 @@ type Growing = Omit<FabricPath, "vtep" | "segment" | "gateway" | "label" | "ips"
   label: Label;
   ips: readonly IpAddress[];
   immutableIps: readonly IpAddress[];
+  /** Of several routes: a MAC may have thousands of IPs, such as a firewall's. */
+  gathered: { readonly ips: Set<IpAddress>; readonly immutableIps: Set<IpAddress> } | undefined;
   readonly pinned: boolean;
   /** Of equal sequences the lowest wins (RFC 7432 15.1); for a segment it does not depend on who announced the MAC. */
   readonly tie: IpAddress;
@@ -98,7 +100,7 @@ export function fabricPath(
     if (order < 0) best = path;
     else if (best && order === 0) merge(best, path);
   }
-  return best;
+  return best && finished(best);
 }
 
 function candidate(
@@ -130,6 +132,7 @@ function pathOf(
     label: vni,
     ips: ip ? [ip] : NO_IPS,
     immutableIps: ip && route.arpNd?.immutable ? [ip] : NO_IPS,
+    gathered: undefined,
     pinned: pinned !== undefined && pinned === place,
     tie,
   };
@@ -146,8 +149,9 @@ function comparePaths(a: Growing, b: Growing): number {
 }
 
 function merge(held: Growing, path: Growing): void {
-  held.ips = union(held.ips, path.ips);
-  held.immutableIps = union(held.immutableIps, path.immutableIps);
+  held.gathered ??= { ips: new Set(held.ips), immutableIps: new Set(held.immutableIps) };
+  for (const ip of path.ips) held.gathered.ips.add(ip);
+  for (const ip of path.immutableIps) held.gathered.immutableIps.add(ip);
   held.gateway ||= path.gateway;
   if (path.label < held.label) held.label = path.label;
   if (!held.segment || !path.segment || held.segment === path.segment) return;
@@ -157,8 +161,10 @@ function merge(held: Growing, path: Growing): void {
   held.vtep = vteps[0] ?? held.vtep;
 }
 
-function union(held: readonly IpAddress[], more: readonly IpAddress[]): readonly IpAddress[] {
-  const fresh = more.filter((ip) => !held.includes(ip));
-  // In an order of their own, so that it does not depend on which route came first.
-  return fresh.length > 0 ? [...held, ...fresh].sort() : held;
+/** IPs in an order of their own, so that it does not depend on which route came first. */
+function finished(path: Growing): FabricPath {
+  if (!path.gathered) return path;
+  path.ips = [...path.gathered.ips].sort();
+  path.immutableIps = [...path.gathered.immutableIps].sort();
+  return path;
 }

@@ -4,7 +4,7 @@
 
 import type { IpAddress } from "../../shared/address/ip.ts";
 import type { Mac } from "../../shared/address/mac.ts";
-import { type Esi, type EvpnRoute, type ReceivedRoute, routeKey } from "../bgp/route.ts";
+import { type Esi, type ReceivedRoute, routeKey } from "../bgp/route.ts";
 import { fabricPath, isUsable } from "./fabric-path.ts";
 import {
   type Conflict,
@@ -46,6 +46,9 @@ export type EntryChange = {
 /** Sees each outcome before it becomes an entry; true if it is to be made again, since a decision has changed. */
 export type Settle = (mac: Mac, outcome: MacOutcome) => boolean;
 
+const NO_IPS: readonly IpAddress[] = [];
+/** Up to so many a search is shorter than an index. */
+const FEW = 8;
 /** More than one decision about a MAC leads to another, but not for ever. */
 const MOST_ROUNDS = 4;
 
@@ -97,12 +100,12 @@ export class MacVrfTable {
     return valuesOf(this.#slots.get(mac)?.routes);
   }
 
-  /** A route came, or took the place of the one with the same key of the same peer. */
-  put(route: ReceivedRoute): void {
+  /** A route came, or took the place of `before`, which is the object that was put last for the same key and peer. */
+  put(route: ReceivedRoute, before?: ReceivedRoute): void {
     const { nlri } = route;
     if (nlri.type === "mac-ip") {
       const slot = this.#slotOf(nlri.mac);
-      slot.routes = withValue(slot.routes, route, isSameRoute);
+      slot.routes = withValue(before ? withoutValue(slot.routes, before) : slot.routes, route);
       this.#mark(slot);
       if (isMultihomed(nlri.esi)) this.#macBehind(nlri.esi, nlri.mac);
     } else if (nlri.type === "imet") {
@@ -120,7 +123,7 @@ export class MacVrfTable {
     const { nlri } = route;
     if (nlri.type === "mac-ip") {
       const slot = this.#slotOf(nlri.mac);
-      slot.routes = withoutValue(slot.routes, route, isSameRoute);
+      slot.routes = withoutValue(slot.routes, route);
       this.#mark(slot);
     } else if (nlri.type === "imet") {
       this.#imets.delete(keyOf(route));
@@ -248,10 +251,12 @@ export class MacVrfTable {
 
   /** Before entries change: whose IPs they are told to be, and who answered for each until now. */
   #claim(mac: Mac, before: MacEntry | undefined, after: MacEntry | undefined, ips: Map<IpAddress, Mac | undefined>) {
-    for (const ip of before?.ips ?? []) if (!ips.has(ip)) ips.set(ip, this.neighbour(ip));
-    for (const ip of after?.ips ?? []) if (!ips.has(ip)) ips.set(ip, this.neighbour(ip));
-    for (const ip of before?.ips ?? []) if (!after?.ips.includes(ip)) this.#claims.delete(ip, mac);
-    for (const ip of after?.ips ?? []) if (!before?.ips.includes(ip)) this.#claims.put(ip, mac);
+    const had = before?.ips ?? NO_IPS;
+    const has = after?.ips ?? NO_IPS;
+    for (const ip of had) if (!ips.has(ip)) ips.set(ip, this.neighbour(ip));
+    for (const ip of has) if (!ips.has(ip)) ips.set(ip, this.neighbour(ip));
+    for (const ip of without(had, has)) this.#claims.delete(ip, mac);
+    for (const ip of without(has, had)) this.#claims.put(ip, mac);
   }
 
   #neighbours(before: ReadonlyMap<IpAddress, Mac | undefined>): Map<IpAddress, Mac | undefined> {
@@ -324,15 +329,11 @@ export function chooseNeighbour(
   return best?.mac;
 }
 
-/** The same route of the same peer, whatever it says. Both are of one MAC, in a table by MAC. */
-function isSameRoute(a: ReceivedRoute, b: ReceivedRoute): boolean {
-  if (a === b) return true;
-  return a.peer === b.peer && isSameMacIp(a.nlri, b.nlri);
-}
-
-function isSameMacIp(a: EvpnRoute, b: EvpnRoute): boolean {
-  if (a.type !== "mac-ip" || b.type !== "mac-ip") return false;
-  return a.ip === b.ip && a.rd === b.rd && a.ethernetTag === b.ethernetTag;
+/** Those of `all` that are not in `others`. */
+function without(all: readonly IpAddress[], others: readonly IpAddress[]): readonly IpAddress[] {
+  if (others.length === 0) return all;
+  const there = others.length > FEW ? new Set(others) : undefined;
+  return all.filter((ip) => !(there ? there.has(ip) : others.includes(ip)));
 }
 
 function keyOf({ peer, nlri }: ReceivedRoute): string {

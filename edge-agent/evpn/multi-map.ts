@@ -1,32 +1,26 @@
 // Several values where nearly always there is one, which is then kept bare: an array for each of 100,000 keys would cost
-// more than all that it holds. Values are told apart by `same`; they must not be arrays themselves.
+// more than all that it holds. Values are told apart by identity; they must not be arrays themselves.
 
 export type OneOrMore<V> = V | V[];
 
-/** With `value`, in the place of one that is the same. An array that is held is changed in place. */
-export function withValue<V extends object | string>(
-  held: OneOrMore<V> | undefined,
-  value: V,
-  same: (a: V, b: V) => boolean = Object.is,
-): OneOrMore<V> {
+/** With `value`, once. An array that is held is changed in place. */
+export function withValue<V extends object | string>(held: OneOrMore<V> | undefined, value: V): OneOrMore<V> {
   if (held === undefined) return value;
-  if (!Array.isArray(held)) return same(held, value) ? value : [held, value];
-  const at = held.findIndex((each) => same(each, value));
-  if (at < 0) held.push(value);
-  else held[at] = value;
+  if (!Array.isArray(held)) return held === value ? held : [held, value];
+  if (!held.includes(value)) held.push(value);
   return held;
 }
 
-/** Without the one that is the same; undefined if none is left. */
+/** Without it; undefined if none is left. An array that is held is changed in place, order included. */
 export function withoutValue<V extends object | string>(
   held: OneOrMore<V> | undefined,
   value: V,
-  same: (a: V, b: V) => boolean = Object.is,
 ): OneOrMore<V> | undefined {
-  if (held === undefined) return undefined;
-  if (!Array.isArray(held)) return same(held, value) ? undefined : held;
-  const left = held.filter((each) => !same(each, value));
-  return left.length > 1 ? left : left[0];
+  if (!Array.isArray(held)) return held === value ? undefined : held;
+  const at = held.indexOf(value);
+  const last = at < 0 ? undefined : held.pop();
+  if (last !== undefined && at < held.length) held[at] = last;
+  return held.length > 1 ? held : held[0];
 }
 
 export function valuesOf<V extends object | string>(held: OneOrMore<V> | undefined): readonly V[] {

@@ -192,7 +192,7 @@ export function createNetworksLane(
       holders.set(vni, network);
       held.set(network, vni);
       // Its devices may be there already, from before this process or this network.
-      receipts.get(network.id)?.readAnew(reconciler.verified(vni), network.table);
+      receipts.get(network.id)?.readAnew(reconciler.verified(vni));
       unproven.add(network);
     }
     const routerId = routerIdOf(own);
@@ -442,7 +442,7 @@ export function createNetworksLane(
       for (const [vni, change] of now.changed) {
         const network = holders.get(vni);
         if (!network) continue;
-        receipts.get(network.id)?.verifiedChanged(change, reconciler.verified(vni), network.table);
+        receipts.get(network.id)?.verifiedChanged(change, reconciler.verified(vni));
         unproven.add(network);
       }
       for (const [network, generation] of awaited) {

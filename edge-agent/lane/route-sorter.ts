@@ -41,7 +41,7 @@ export class RouteSorter {
   apply({ before, after }: RouteChange, touched: Set<Network>): void {
     const now = after ? this.#networksOf(after) : NONE;
     for (const network of now) {
-      network.table.put(after as ReceivedRoute);
+      network.table.put(after as ReceivedRoute, before);
       touched.add(network);
     }
     if (!before) return;

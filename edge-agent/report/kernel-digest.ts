@@ -47,6 +47,9 @@ export class NetworkReceipt {
   readonly #flood = new KeyedSum<IpAddress>();
   readonly #dirtyMacs = new Set<Mac>();
   readonly #dirtyIps = new Set<IpAddress>();
+  /** Keys that the kernel was read back to hold otherwise: as many as a burst has, so they are looked at in parts too. */
+  readonly #readMacs: Iterator<Mac>[] = [];
+  readonly #readIps: Iterator<IpAddress>[] = [];
   #floodDirty = false;
   #known: Digest | undefined;
 
@@ -56,7 +59,8 @@ export class NetworkReceipt {
   }
 
   get dirty(): boolean {
-    return this.#floodDirty || this.#dirtyMacs.size + this.#dirtyIps.size > 0;
+    const keys = this.#dirtyMacs.size + this.#dirtyIps.size + this.#readMacs.length + this.#readIps.length;
+    return this.#floodDirty || keys > 0;
   }
 
   /**
@@ -76,25 +80,33 @@ export class NetworkReceipt {
   }
 
   /** The kernel was read back to hold something else. */
-  verifiedChanged(change: VerifiedChange, now: VerifiedNetwork | undefined, table: TableLookup): void {
-    for (const mac of change.macs.keys()) this.macChanged(mac, now, table);
-    for (const ip of change.neighbours.keys()) this.ipChanged(ip, now, table);
+  verifiedChanged(change: VerifiedChange, now: VerifiedNetwork | undefined): void {
+    this.#readMacs.push(change.macs.keys());
+    this.#readIps.push(change.neighbours.keys());
     if (change.flood) this.#floodDirty = true;
-    if (change.whole) this.readAnew(now, table);
+    if (change.whole) this.readAnew(now);
   }
 
   /** Everything may be otherwise. */
-  readAnew(now: VerifiedNetwork | undefined, table: TableLookup): void {
+  readAnew(now: VerifiedNetwork | undefined): void {
     for (const mac of this.#macs.keys()) this.#dirtyMacs.add(mac);
     for (const ip of this.#ips.keys()) this.#dirtyIps.add(ip);
-    for (const [mac] of now?.macs() ?? []) this.macChanged(mac, now, table);
-    for (const [ip] of now?.neighbours() ?? []) this.ipChanged(ip, now, table);
+    this.#readMacs.push(keysOf(now?.macs() ?? []));
+    this.#readIps.push(keysOf(now?.neighbours() ?? []));
     this.#floodDirty = true;
   }
 
   /** Works off at most `most` keys. */
   step(verified: VerifiedNetwork | undefined, table: TableLookup, most: number): void {
     let left = most;
+    for (const mac of drain(this.#readMacs)) {
+      this.macChanged(mac, verified, table);
+      if (left-- <= 0) return;
+    }
+    for (const ip of drain(this.#readIps)) {
+      this.ipChanged(ip, verified, table);
+      if (left-- <= 0) return;
+    }
     for (const mac of this.#dirtyMacs) {
       if (left-- <= 0) return;
       this.#dirtyMacs.delete(mac);
@@ -120,6 +132,19 @@ export class NetworkReceipt {
 }
 
 const NONE: readonly string[] = [];
+
+/** What is left of all of them; one that is at its end is dropped. */
+function* drain<T>(iterators: Iterator<T>[]): IterableIterator<T> {
+  for (let first = iterators[0]; first; first = iterators[0]) {
+    const next = first.next();
+    if (next.done) iterators.shift();
+    else yield next.value;
+  }
+}
+
+function* keysOf<K>(pairs: Iterable<readonly [K, unknown]>): IterableIterator<K> {
+  for (const [key] of pairs) yield key;
+}
 
 function macLines(mac: Mac, verified: VerifiedNetwork, table: TableLookup): readonly string[] {
   const target = verified.mac(mac);
