@@ -26,8 +26,13 @@ const AUTO_VXLAN = 1 << 28;
  */
 export function importTargets(network: Membership, bgp: HostBgp): ReadonlySet<RouteTarget> {
   if (network.routeTargets) return new Set(network.routeTargets.import);
-  const asns = new Set([...network.asns, bgp.asn, ...bgp.peers.map((peer) => peer.asn)]);
+  const asns = new Set([...network.asns, bgp.asn, ...peerAsns(bgp)]);
   return new Set([...asns].flatMap((asn) => [autoRouteTarget(asn, network.vni), rfc8365RouteTarget(asn, network.vni)]));
+}
+
+/** The AS numbers of peers that are known beforehand; of one that is only "external" they are not. */
+function peerAsns({ peers }: HostBgp): Asn[] {
+  return peers.flatMap(({ asn }) => (typeof asn === "number" ? [asn] : []));
 }
 
 /** `65001:268435556` for VNI 100; of a 4-octet ASN the low 16 bits, as FRR derives it. */

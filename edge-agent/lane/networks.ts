@@ -34,7 +34,7 @@ import { sayConflicts, sayMobility, sayRefused } from "./disputes.ts";
 import type { Lane, LaneContext } from "./lane.ts";
 import { Network, type NetworkStep, type Routing } from "./network.ts";
 import { overlayOf } from "./overlay-view.ts";
-import { hostRecord } from "./peers.ts";
+import { hostRecord, withLearnedAsns } from "./peers.ts";
 import { RouteSorter } from "./route-sorter.ts";
 import { createTrust } from "./trust.ts";
 
@@ -133,7 +133,8 @@ export function createNetworksLane(
 
   function takeOwn(): void {
     ownChanged = false;
-    const now = hostRecord(intent);
+    const record = hostRecord(intent);
+    const now = record && withLearnedAsns(record, speaker.summary());
     // A host that knows nothing of itself yet touches nothing; one that was told to leave everything clears up.
     if (!now && !intent.inSync) return;
     begun = true;
@@ -427,6 +428,12 @@ export function createNetworksLane(
       routes.push(changes);
       routesLeft += changes.length;
       context.routesWaiting("networks", routesLeft);
+      turn.wake();
+    },
+    session(_, established) {
+      // The route targets that a network imports by itself follow from its ToRs' AS numbers, which may be news.
+      if (!established || !own?.bgp?.peers.some(({ asn }) => asn === "external")) return;
+      ownChanged = true;
       turn.wake();
     },
     heard(current) {

@@ -5,7 +5,7 @@ import type { HostRecord } from "../../shared/model/record.ts";
 import { hostChannel } from "../../shared/model/record.ts";
 import { DEFAULT_FAMILIES } from "../bgp/family.ts";
 import { type PeerKey, peerKeyOf } from "../bgp/route.ts";
-import type { SpeakerConfig } from "../bgp/speaker.ts";
+import type { PeerSummary, SpeakerConfig } from "../bgp/speaker.ts";
 import type { IntentState } from "../intent/intent.ts";
 import { routerIdOf } from "../overlay.ts";
 import type { Lane, LaneContext } from "./lane.ts";
@@ -14,6 +14,17 @@ import type { Lane, LaneContext } from "./lane.ts";
 export function hostRecord(intent: IntentState): HostRecord | undefined {
   const own = intent.channels.get(hostChannel(intent.host))?.records.get("host")?.body;
   return (own as HostRecord | null | undefined) ?? undefined;
+}
+
+/** The record with the AS numbers that peers of just any AS ("external") told in their sessions. */
+export function withLearnedAsns(host: HostRecord, sessions: readonly PeerSummary[]): HostRecord {
+  if (!host.bgp?.peers.some(({ asn }) => asn === "external")) return host;
+  const learned = new Map(sessions.map(({ peer, asn }) => [peer, asn]));
+  const peers = host.bgp.peers.map((peer) => {
+    const asn = peer.asn === "external" ? learned.get(peerKeyOf(peer)) : undefined;
+    return asn === undefined ? peer : { ...peer, asn };
+  });
+  return { ...host, bgp: { ...host.bgp, peers } };
 }
 
 /** The peers that are to send a table of EVPN routes. */

@@ -2,7 +2,6 @@
 // family. What the API does not know (the switch's own addresses, interfaces, uplinks) is not said. Pure.
 
 import type { IpAddress } from "../../shared/address/ip.ts";
-import { isLinkLocal } from "../../shared/address/ip.ts";
 import type { BgpPeer, FabricPeer, Host } from "../../shared/model/resource.ts";
 
 /** A host's session with the switch, seen from the host. */
@@ -12,11 +11,11 @@ type Session = { host: Host; asn: number; peer: BgpPeer };
 export function frrConfig(tor: FabricPeer, hosts: readonly Host[]): string {
   const sessions = hosts.flatMap(({ bgp, ...host }): Session[] =>
     (bgp?.peers ?? [])
-      .filter(({ address }) => tor.addresses.includes(address))
+      .filter(({ address }) => address !== undefined && tor.addresses.includes(address))
       .map((peer) => ({ host: { ...host, bgp }, asn: bgp?.asn ?? 0, peer })),
   );
-  const numbered = sessions.filter(({ peer }) => !isLinkLocal(peer.address));
-  const unnumbered = sessions.filter(({ peer }) => isLinkLocal(peer.address));
+  const numbered = sessions.filter(({ peer }) => peer.interface === undefined);
+  const unnumbered = sessions.filter(({ peer }) => peer.interface !== undefined);
   const neighbours = [...new Map(numbered.map((session) => [neighbourOf(session), session])).values()];
   const lines = [
     `! Overspan: ${tor.id}, a fabric peer of site ${tor.site}. Generated of ${count(new Set(sessions.map(({ host }) => host.id)).size)}.`,

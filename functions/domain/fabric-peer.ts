@@ -64,8 +64,9 @@ export function deleteFabricPeer(facts: Facts, command: { id: string }, context:
 /** Peers of a host that have a fabric peer's address and say another AS number. */
 export function asnRefusals(bgp: HostBgp | undefined, fabric: readonly FabricPeer[]): Refusal[] {
   return (bgp?.peers ?? []).flatMap(({ address, asn }, index): Refusal[] => {
-    const peer = fabric.find(({ addresses }) => addresses.includes(address));
-    if (!peer || peer.asn === asn) return [];
+    const peer = address && fabric.find(({ addresses }) => addresses.includes(address));
+    // "external" and "internal" say less than a number, and nothing that a fabric peer could contradict here.
+    if (!peer || typeof asn !== "number" || peer.asn === asn) return [];
     return [{ kind: "asn-mismatch", field: `bgp.peers.${index}.asn`, asn, expected: peer.asn, peer: peer.id }];
   });
 }

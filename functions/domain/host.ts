@@ -75,9 +75,11 @@ function bgpRefusals(host: Pick<Host, "vtep" | "bgp">, { fabric }: Fabric): Refu
   const refusals: Refusal[] = [];
   if (bgp.routerId === undefined && !isIpv4(vtep)) refusals.push({ kind: "router-id-needed" });
   const seen = new Set<string>();
-  bgp.peers.forEach(({ address }, index) => {
-    if (seen.has(address)) refusals.push({ kind: "duplicate", field: `bgp.peers.${index}.address`, value: address });
-    seen.add(address);
+  bgp.peers.forEach(({ address = "", interface: link }, index) => {
+    // On a link there is one peer, and its address may be that of another peer on another link.
+    const [field, value] = link === undefined ? (["address", address] as const) : (["interface", link] as const);
+    if (seen.has(value)) refusals.push({ kind: "duplicate", field: `bgp.peers.${index}.${field}`, value });
+    seen.add(value);
   });
   return [...refusals, ...asnRefusals(bgp, fabric)];
 }

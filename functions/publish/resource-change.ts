@@ -97,7 +97,9 @@ export function collapse<C extends HostChange | NetworkChange>(changes: readonly
 
 /** The record that a host's networks have of it. */
 export function vtepBody(host: Host): VtepRecord {
-  const asns: Asn[] = host.bgp ? [host.bgp.asn, ...host.bgp.peers.map((peer) => peer.asn)] : [];
+  const asns: Asn[] = host.bgp
+    ? [host.bgp.asn, ...host.bgp.peers.flatMap(({ asn }) => (typeof asn === "number" ? [asn] : []))]
+    : [];
   return { site: host.site, address: host.vtep, asns: [...new Set(asns)] };
 }
 

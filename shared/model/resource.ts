@@ -95,12 +95,17 @@ export const NewVniPool = z.strictObject({
   ...Noted,
 });
 
+/** The AS of a BGP neighbour. */
+const RemoteAs = z.union([AsnField, z.enum(["external", "internal"])]);
+
 /** A BGP neighbour of a host: a ToR. Its TCP MD5 key is no part of it: keys are files on the host. */
 export const BgpPeer = z
   .strictObject({
-    address: IpField,
-    asn: AsnField,
-    /** The link on which a link-local IPv6 address is (RFC 4007); with such an address, and only with one. */
+    /** Absent with an interface: that of the router that is found on it, by its advertisements (RFC 4861). */
+    address: IpField.optional(),
+    /** Or any but the host's own ("external"), or the host's own ("internal"). */
+    asn: RemoteAs,
+    /** The link that the peer is on; with a link-local IPv6 address (RFC 4007) or with none, and only so. */
     interface: InterfaceName.optional(),
     holdTimeSec: HoldTimeSec.optional(),
     /** Interval of KEEPALIVE; the default, and the most that counts, is a third of the agreed hold time. */
@@ -130,15 +135,23 @@ export const BgpPeer = z
     message: "multihop and ttlSecurityHops exclude each other",
     path: ["ttlSecurityHops"],
   })
-  .refine((peer) => (peer.interface !== undefined) === isLinkLocal(peer.address), {
+  .refine((peer) => peer.address !== undefined || peer.interface !== undefined, {
+    message: "must be given, unless the peer is found on an interface",
+    path: ["address"],
+  })
+  .refine((peer) => peer.address === undefined || (peer.interface !== undefined) === isLinkLocal(peer.address), {
     message: "must be given with a link-local address (fe80::/10), and only with one",
     path: ["interface"],
+  })
+  .refine((peer) => peer.interface === undefined || peer.multihop === undefined, {
+    message: "must not be given with a peer on an interface: it is one hop away",
+    path: ["multihop"],
   })
   .refine((peer) => peer.interface === undefined || peer.sourceAddress === undefined, {
     message: "must not be given with a link-local peer: its source is the interface's own link-local address",
     path: ["sourceAddress"],
   })
-  .refine((peer) => !peer.sourceAddress || peer.sourceAddress.includes(":") === peer.address.includes(":"), {
+  .refine((peer) => !peer.sourceAddress || peer.sourceAddress.includes(":") === peer.address?.includes(":"), {
     message: "must be of the peer address's family",
     path: ["sourceAddress"],
   });

@@ -3,7 +3,7 @@
 
 import type { AcceptTargets } from "../../../edge-agent/bgp/import-policy.ts";
 import { type ExportedRoute, type ReceivedRoute, type RouteChange, routeKey } from "../../../edge-agent/bgp/route.ts";
-import type { Speaker } from "../../../edge-agent/bgp/speaker.ts";
+import type { PeerSummary, Speaker } from "../../../edge-agent/bgp/speaker.ts";
 import { type MacTarget, type NetworkFrame, tablesOf } from "../../../edge-agent/dataplane/desired.ts";
 import type { DataplaneReport, Reconciler } from "../../../edge-agent/dataplane/reconciler.ts";
 import type { NetworkState } from "../../../edge-agent/dataplane/state.ts";
@@ -58,7 +58,9 @@ export function networkWorld(options: { readonly host?: string; readonly fabricV
     return [{ peer, key: routeKey(nlri), before, after }];
   }
 
-  const speaker: Pick<Speaker, "changeExports" | "setImports" | "ribIn"> = {
+  const sessions: PeerSummary[] = [];
+  const speaker: Pick<Speaker, "changeExports" | "setImports" | "ribIn" | "summary"> = {
+    summary: () => sessions,
     changeExports(changes) {
       for (const { key, route } of changes) {
         if (route) exported.set(key, route);
@@ -116,6 +118,8 @@ export function networkWorld(options: { readonly host?: string; readonly fabricV
   const rest = () => clock.advance(0, () => undefined);
 
   const world = {
+    /** What the speaker says of its peers. */
+    sessions,
     lane,
     intent,
     diary,

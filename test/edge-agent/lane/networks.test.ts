@@ -3,6 +3,9 @@ import { DUPLICATE_LIMITS } from "../../../edge-agent/evpn/duplicate-mac.ts";
 import type { HostIntent } from "../../../edge-agent/intent/view.ts";
 import { kernelDigest } from "../../../edge-agent/report/kernel-digest.ts";
 import { INTENT_OLD_AFTER_MS } from "../../../edge-agent/lane/trust.ts";
+import type { PeerKey } from "../../../edge-agent/bgp/route.ts";
+import type { PeerSummary } from "../../../edge-agent/bgp/speaker.ts";
+import type { RouteTarget } from "../../../shared/address/rt.ts";
 import type { IpAddress } from "../../../shared/address/ip.ts";
 import type { Prefix } from "../../../shared/address/prefix.ts";
 import type { Asn, Vni } from "../../../shared/address/vni.ts";
@@ -43,6 +46,23 @@ function host(options: { fabricVteps?: readonly Prefix[]; cloud?: boolean } = {}
   };
 }
 
+const session: PeerSummary = {
+  peer: HIGH,
+  address: undefined,
+  asn: undefined,
+  state: "Established",
+  sinceMs: 0,
+  families: [],
+  routesIn: 0,
+  staleRoutes: 0,
+  routesOut: 0,
+  rejected: {},
+  messagesIn: 0,
+  messagesOut: 0,
+  malformed: { "attribute-discard": 0, "treat-as-withdraw": 0, "session-reset": 0 },
+  sessions: 1,
+};
+
 describe("networks lane", () => {
   it("networks lane: a claim on our endpoint -> reported once, and after a second announced anew (RFC 7432 15.1)", () => {
     const { sees, wait, warnings, sequences, state } = host();
@@ -57,6 +77,19 @@ describe("networks lane", () => {
     expect(sequences()).toEqual([0, 4]);
     expect(state()?.local).toEqual([{ mac: macOf(1), port: "tap1" }]);
     expect(warnings()).toEqual(["conflict", "mac-taken-back"]);
+  });
+
+  it("networks lane: a peer of just any AS -> the targets of its AS are imported once its session told it", () => {
+    const { sees, rest, state, sessions, declares, lane } = host();
+    const peers = [{ interface: "eth1", asn: "external" as const }];
+    declares({ ...intent, host: { ...intent.host, bgp: { asn, peers } } });
+    const route = macRoute(2, HIGH, { routeTargets: ["65009:100" as RouteTarget] });
+    sees(route);
+    expect(state()?.remote).toEqual([]);
+    sessions.push({ ...session, peer: "eth1" as PeerKey, asn: 65009 as Asn });
+    lane.session?.("eth1" as PeerKey, true);
+    rest();
+    expect(state()?.remote).toEqual([{ mac: macOf(2), vtep: HIGH }]);
   });
 
   it("networks lane: the cloud is away for 30 s -> a higher sequence is followed, its port is kept; until it is back", () => {

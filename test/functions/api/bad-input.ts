@@ -179,6 +179,27 @@ const CASES: Case[] = [
     reason: /link-local/,
   },
   {
+    fault: "a peer with neither an address nor a link",
+    send: postHost({ bgp: { asn: 65001, peers: [{ asn: "external" }] } }),
+    ...invalid,
+    field: "bgp.peers.0.address",
+    reason: /interface/,
+  },
+  {
+    fault: "many hops to a peer on a link",
+    send: postHost({ bgp: { asn: 65001, peers: [{ interface: "eth0", asn: "external", multihop: 4 }] } }),
+    ...invalid,
+    field: "bgp.peers.0.multihop",
+    reason: /one hop/,
+  },
+  {
+    fault: "an AS that is neither a number nor external nor internal",
+    send: postHost({ bgp: { asn: 65001, peers: [{ interface: "eth0", asn: "any" }] } }),
+    ...invalid,
+    field: "bgp.peers.0.asn",
+    reason: /./,
+  },
+  {
     fault: "a TCP MD5 key, which is no business of the API",
     send: postHost({ bgp: { asn: 65001, peers: [{ address: "192.0.2.8", asn: 65000, md5Key: "secret" }] } }),
     ...invalid,
