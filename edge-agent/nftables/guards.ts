@@ -56,12 +56,23 @@ function nftGuards(
   /** How this nft prints what we send, where that is not how we write it. */
   const printed = new Map<string, string>();
   const say = (ours: string): string => printed.get(ours) ?? ours;
+  /** Of the last change, until it was seen in a listing. */
+  let written: { readonly guards: readonly PortGuard[]; readonly mirrors: readonly Mirror[] } = {
+    guards: [],
+    mirrors: [],
+  };
   const closers = new Set<() => void>();
 
   async function listTables(): Promise<{ readonly bridge: Listing; readonly netdev: Listing }> {
-    const bridge = parseListing(await tool.list(["-t", "list", "table", "bridge", TABLE]));
-    const netdev = parseListing(await tool.list(["list", "table", "netdev", TABLE]));
-    return { bridge, netdev };
+    const [bridge, netdev] = await Promise.all([
+      tool.list(["-t", "list", "table", "bridge", TABLE]),
+      tool.list(["list", "table", "netdev", TABLE]),
+    ]);
+    return { bridge: parseListing(bridge), netdev: parseListing(netdev) };
+  }
+
+  async function listVerdicts(map: string): Promise<Map<string, string>> {
+    return verdictsOf(await listSet("map", map));
   }
 
   async function listSet(kind: "set" | "map", name: string): Promise<readonly unknown[]> {
@@ -70,15 +81,12 @@ function nftGuards(
   }
 
   async function dump(options: { readonly macLists: boolean }): Promise<ActualGuards> {
-    const { bridge, netdev } = await listTables();
-    const verdicts = {
-      guard: bridge.sets.has(DISPATCH.guard)
-        ? verdictsOf(await listSet("map", DISPATCH.guard))
-        : new Map<string, string>(),
-      storm: bridge.sets.has(DISPATCH.storm)
-        ? verdictsOf(await listSet("map", DISPATCH.storm))
-        : new Map<string, string>(),
-    };
+    const [{ bridge, netdev }, guard, storm] = await Promise.all([
+      listTables(),
+      listVerdicts(DISPATCH.guard),
+      listVerdicts(DISPATCH.storm),
+    ]);
+    const verdicts = { guard, storm };
     const lists = [...bridge.sets.keys()].filter(isMacList);
     const macLists = new Map<MacListKey, ReadonlySet<Mac> | undefined>();
     for (const name of lists) macLists.set(name, options.macLists ? macsOf(await listSet("set", name)) : undefined);
@@ -89,12 +97,16 @@ function nftGuards(
       sets: new Set(bridge.sets.keys()),
       mirrors: new Set(mirrors),
     };
-    return {
+    const actual = {
       ports: new Map(portsOf(bridge, verdicts).map((port) => [port, portText(port, bridge, verdicts)])),
       macLists,
       mirrors: new Map(mirrors.map((from) => [from, chainText(netdev, `mirror-${from}`)])),
       frame: frameIsWhole(bridge),
     };
+    for (const guard of written.guards) learn(expectedPort(guard), actual.ports.get(guard.port));
+    for (const mirror of written.mirrors) learn(expectedMirror(mirror), actual.mirrors.get(mirror.from));
+    written = { guards: [], mirrors: [] };
+    return actual;
   }
 
   /** What was just written and is all there, only in other words: so this nft prints it. */
@@ -109,10 +121,7 @@ function nftGuards(
     dump,
     apply: async (change) => {
       await tool.run(transactionOf(change, existing));
-      if (change.set.length === 0 && ![...change.mirrors.values()].some((mirror) => mirror)) return;
-      const actual = await dump({ macLists: false });
-      for (const guard of change.set) learn(expectedPort(guard), actual.ports.get(guard.port));
-      for (const [from, mirror] of change.mirrors) if (mirror) learn(expectedMirror(mirror), actual.mirrors.get(from));
+      written = { guards: change.set, mirrors: [...change.mirrors.values()].flatMap((mirror) => mirror ?? []) };
     },
     read: async () => {
       const counters = await tool.list(["list", "counters", "table", "bridge", TABLE]);
