@@ -37,14 +37,17 @@ const commands = new Set(
 );
 
 const views = [...commands].filter((command) => /^overspan-agent (show|clear) /.test(command));
+/** The recipes: they need a base URL, and are run in their order by a test of their own. */
+const recipes = [...commands].filter((command) => command.includes("curl -fsS "));
 const lab = [...commands].filter((command) => command.startsWith("npm run lab "));
 
 describe("documented commands", () => {
   it("documented commands: each is run by a test that exists", () => {
     expect(commands.size).toBeGreaterThan(12);
-    const others = [...commands].filter((command) => !views.includes(command) && !lab.includes(command));
+    const others = [...commands].filter((command) => [views, lab, recipes].every((run) => !run.includes(command)));
     const unknown = others.filter((command) => command !== "npm run build" && !(command in RUN_ELSEWHERE));
     expect(unknown).toEqual([]);
+    if (recipes.length > 0) expect(existsSync(join(ROOT, "test/functions/api/recipes.test.ts"))).toBe(true);
     const paths = Object.values(RUN_ELSEWHERE).filter((where) => /^\.?[\w/.-]+$/.test(where));
     expect(paths.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
   });
