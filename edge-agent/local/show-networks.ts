@@ -82,7 +82,7 @@ export function showEndpoints(view: AgentView, [only]: readonly string[]): Shown
     : { data: rows, text: "no endpoints on this host" };
 }
 
-/** What else is true of an entry; of several VTEPs the kernel has the first until it gets nexthop groups. */
+/** What else is true of an entry. */
 function notesOf({ segment, fixed, gateway, frozen }: MacEntry): string {
   const backups = segment?.backups ?? [];
   return [
