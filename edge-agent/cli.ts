@@ -7,10 +7,15 @@ import { showHelp } from "./local/show.ts";
 import { askSocket, DEFAULT_SOCKET } from "./local/socket.ts";
 import { agentVersion } from "./version.ts";
 
+const DEFAULT_CONFIG = "/etc/overspan/agent.json";
+const DEFAULT_STATE_DIR = "/var/lib/overspan";
+
 const HELP = `overspan-agent: VXLAN and BGP EVPN on this host, as the cloud wants it
 
 usage:
   overspan-agent run --config FILE      run in the foreground until SIGTERM or SIGINT; forwarding goes on after it ends
+  overspan-agent join --api URL --host ID --token-file FILE
+                                        get this host's certificate, and write the config file if there is none
   overspan-agent show VIEW [NAME]       show what a running agent knows
   overspan-agent ${CLEAR_HELP}   release a MAC that was frozen for moving too often
   overspan-agent uninstall --keep-forwarding | --remove
@@ -22,7 +27,8 @@ views:
 ${showHelp()}
 
 options:
-  --config FILE    run: the config file, JSON (docs/agent.md)
+  --config FILE    run: the config file, JSON (docs/agent.md); join: default ${DEFAULT_CONFIG}
+  --state-dir DIR  join: where the identity and the replica are kept (default ${DEFAULT_STATE_DIR})
   --socket PATH    show, clear: the agent's socket (default: that of --config, else ${DEFAULT_SOCKET})
   --json           show, clear: print JSON`;
 
@@ -36,7 +42,21 @@ async function ask(
   console.log(answer.text);
 }
 
-/** The socket that a config file names, without needing its password file. */
+async function join(values: {
+  api?: string | undefined;
+  host?: string | undefined;
+  "token-file"?: string | undefined;
+  config?: string | undefined;
+  "state-dir"?: string | undefined;
+}): Promise<void> {
+  const { api, host, "token-file": tokenFile, config: configFile = DEFAULT_CONFIG } = values;
+  if (!api || !host || !tokenFile) throw new Error("join needs --api URL, --host ID and --token-file FILE");
+  const { joinHost } = await import("./identity/join.ts");
+  const stateDir = values["state-dir"] ?? DEFAULT_STATE_DIR;
+  for (const line of await joinHost({ api, host, tokenFile, configFile, stateDir })) console.log(line);
+}
+
+/** The socket that a config file names, without reading the rest. */
 async function socketOf(configPath: string): Promise<string> {
   const { socket } = JSON.parse(await readFile(configPath, "utf8")) as { socket?: string };
   return socket ?? DEFAULT_SOCKET;
@@ -52,6 +72,10 @@ async function main(): Promise<void> {
     allowPositionals: true,
     options: {
       config: { type: "string" },
+      api: { type: "string" },
+      host: { type: "string" },
+      "token-file": { type: "string" },
+      "state-dir": { type: "string" },
       socket: { type: "string" },
       json: { type: "boolean", default: false },
       "keep-forwarding": { type: "boolean", default: false },
@@ -65,6 +89,7 @@ async function main(): Promise<void> {
   else if (values.help || verb === undefined) console.log(HELP);
   else if (verb === "run" && values.config) await (await import("./main.ts")).runAgent(values.config);
   else if (verb === "run") throw new Error("run needs --config FILE");
+  else if (verb === "join") await join(values);
   else if (verb === "show" || verb === "clear") {
     const { socket, config, json } = values;
     await ask(positionals, { json, ...(socket !== undefined && { socket }), ...(config !== undefined && { config }) });

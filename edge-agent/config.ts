@@ -12,13 +12,12 @@ const AgentConfig = z.strictObject({
   /** This host's id, as the API knows it; also the MQTT client id. */
   host: Slug,
   broker: z.strictObject({
-    url: z.string().regex(/^mqtts?:\/\//, "must begin with mqtt:// or mqtts://"),
-    username: z.string().min(1),
-    /** A file with the password alone, readable by the agent only. */
-    passwordFile: z.string().min(1),
+    url: z.string().regex(/^mqtts:\/\//, "must begin with mqtts://: the broker takes mutual TLS only"),
   }),
-  /** Where the replica is kept. */
+  /** Where the replica and the host's identity (`overspan-agent join`) are kept. */
   stateDir: z.string().default("/var/lib/overspan"),
+  /** Fetch snapshots over plain HTTP too, as the local runtime offers them; never on a network that others use. */
+  allowPlainSnapshots: z.boolean().default(false),
   /** The unix socket of `overspan-agent show`. */
   socket: z.string().default(DEFAULT_SOCKET),
   /** A full comparison with the kernel at least this often. */
@@ -39,12 +38,11 @@ const AgentConfig = z.strictObject({
   bmp: z.strictObject({ host: IpField, port: z.number().int().min(1).max(65535) }).optional(),
 });
 export type AgentConfig = z.infer<typeof AgentConfig> & {
-  readonly password: string;
   /** By peer address. */
   readonly md5Keys: ReadonlyMap<IpAddress, string>;
 };
 
-/** Reads the file and the password; throws an Error that names the file, the field and the reason. */
+/** Reads the file and the keys; throws an Error that names the file, the field and the reason. */
 export async function readConfig(path: string): Promise<AgentConfig> {
   const text = await readText(path, "config file");
   let value: unknown;
@@ -58,8 +56,7 @@ export async function readConfig(path: string): Promise<AgentConfig> {
     const faults = parsed.error.issues.map((issue) => `${issue.path.join(".") || "file"}: ${issue.message}`);
     throw new Error(`config file ${path}: ${faults.join("; ")}`);
   }
-  const password = (await readText(parsed.data.broker.passwordFile, "broker.passwordFile")).trim();
-  return { ...parsed.data, password, md5Keys: await readMd5Keys(parsed.data.bgp.md5KeyFiles) };
+  return { ...parsed.data, md5Keys: await readMd5Keys(parsed.data.bgp.md5KeyFiles) };
 }
 
 async function readMd5Keys(files: Readonly<Record<string, string>>): Promise<Map<IpAddress, string>> {

@@ -9,13 +9,17 @@ import { createTcpTransport } from "./bgp/transport.ts";
 import { loadSocketCalls } from "./bgp/transport-socket.ts";
 import { createBmpExporter } from "./bmp/exporter.ts";
 import type { Clock } from "./clock.ts";
-import { readConfig } from "./config.ts";
+import { type AgentConfig, readConfig } from "./config.ts";
+import { makeCertificateRequest } from "./identity/certificate-request.ts";
+import { withRenewal } from "./identity/connection.ts";
+import { identityFiles } from "./identity/identity-files.ts";
+import { startRenewal } from "./identity/renewal.ts";
 import { httpSnapshots } from "./intent/download.ts";
-import { connectBroker } from "./intent/mqtt.ts";
+import { type BrokerConnection, connectBroker } from "./intent/mqtt.ts";
 import { openReplicaFiles } from "./intent/replica-files.ts";
 import { answerLocal } from "./local/answer.ts";
 import { serveSocket } from "./local/socket.ts";
-import { createDiary } from "./log.ts";
+import { createDiary, type Diary } from "./log.ts";
 import { createNetlinkHostPorts } from "./netlink/host-ports.ts";
 import { createNetlinkKernel } from "./netlink/kernel.ts";
 import { openNetlinkRouters } from "./netlink/routers.ts";
@@ -65,10 +69,7 @@ export async function runAgent(configPath: string): Promise<void> {
   const routes = await openNetlinkRoutes({ log: (text: string) => diary.warn("netlink", text) });
   const started = await startAgent({
     host: config.host,
-    broker: connectBroker(
-      { host: config.host, ...config.broker, password: config.password },
-      { log: diary, clock, random: Math.random },
-    ),
+    broker: await openConnection(config, diary),
     kernel,
     routers,
     routes,
@@ -77,7 +78,7 @@ export async function runAgent(configPath: string): Promise<void> {
       hostPorts: await createNetlinkHostPorts({ log: (text: string) => diary.warn("netlink", text) }),
     },
     replica,
-    snapshots: httpSnapshots({ allowPlain: config.broker.url.startsWith("mqtt://"), setTimer: clock.setTimer }),
+    snapshots: httpSnapshots({ allowPlain: config.allowPlainSnapshots, setTimer: clock.setTimer }),
     speaker: (listener, { preserved }) => {
       const speaker = createSpeaker(
         {
@@ -117,4 +118,24 @@ export async function runAgent(configPath: string): Promise<void> {
   };
   process.once("SIGTERM", stop);
   process.once("SIGINT", stop);
+}
+
+/** The connection to the broker, with the host's identity and its renewal. */
+async function openConnection(config: AgentConfig, log: Diary): Promise<BrokerConnection> {
+  const { host } = config;
+  const files = identityFiles(join(config.stateDir, "identity"));
+  const identity = await files.load();
+  const connection = connectBroker({ host, url: config.broker.url, identity }, { log, clock, random: Math.random });
+  const renewal = startRenewal({
+    host,
+    identity,
+    files,
+    makeRequest: makeCertificateRequest,
+    publish: (payload) => connection.publish("certificate", payload),
+    use: (next) => connection.use(next),
+    clock,
+    random: Math.random,
+    log,
+  });
+  return withRenewal(connection, { host, renewal, log });
 }

@@ -65,7 +65,7 @@ export function addHostPolicy(scope: Construct): CfnPolicy {
           ...allow("iot:Connect", iotArn(scope, "client", THING)),
           Condition: { Bool: { "iot:Connection.Thing.IsAttached": "true" } },
         },
-        allow("iot:Publish", [topic("sync"), topic("report")]),
+        allow("iot:Publish", [topic("sync"), topic("report"), topic("certificate")]),
         allow("iot:Subscribe", iotArn(scope, "topicfilter", hostTopic(THING, "inbox"))),
         allow("iot:Receive", topic("inbox")),
       ],

@@ -9,11 +9,13 @@ import { HttpApi } from "aws-cdk-lib/aws-apigatewayv2";
 import { HttpIamAuthorizer } from "aws-cdk-lib/aws-apigatewayv2-authorizers";
 import { HttpLambdaIntegration } from "aws-cdk-lib/aws-apigatewayv2-integrations";
 import type { Table } from "aws-cdk-lib/aws-dynamodb";
+import type { CfnPolicy } from "aws-cdk-lib/aws-iot";
 import { PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
 import type { Bucket } from "aws-cdk-lib/aws-s3";
-import type { BundleFolders } from "./bundle.ts";
+import type { BundleFolders, FunctionName } from "./bundle.ts";
 import { addFunction } from "./function.ts";
+import { addDeletedHosts, grantIssuing } from "./identity.ts";
 import { addHostPolicy, addHostRule, addRuleErrors, inboxTopics } from "./iot.ts";
 import { addSnapshotBucket, SNAPSHOT_ACTIONS } from "./snapshots.ts";
 import { addTable, READ_ACTIONS, WRITE_ACTIONS } from "./store.ts";
@@ -28,7 +30,8 @@ export function addStack(app: App, bundles: BundleFolders): Stack {
   });
   const table = addTable(stack);
   const snapshots = addSnapshotBucket(stack);
-  const functions = addFunctions(stack, bundles, { table, snapshots });
+  const policy = addHostPolicy(stack);
+  const functions = addFunctions(stack, bundles, { table, snapshots, policy });
   grantWhatEachNeeds(stack, functions, { table, snapshots });
 
   const api = new HttpApi(stack, "HttpApi", {
@@ -41,7 +44,9 @@ export function addStack(app: App, bundles: BundleFolders): Stack {
   const errors = addRuleErrors(stack);
   addHostRule(stack, "sync", functions.sync, errors);
   addHostRule(stack, "report", functions.report, errors);
-  const policy = addHostPolicy(stack);
+  addHostRule(stack, "certificate", functions.identity, errors);
+  addDeletedHosts(table, functions.identity);
+  for (const fn of [functions.api, functions.identity]) grantIssuing(stack, fn, policy);
 
   addOutput(stack, "ApiUrl", api.apiEndpoint, "Base URL of the API");
   addOutput(stack, "TableName", table.tableName, "The DynamoDB table");
@@ -49,13 +54,19 @@ export function addStack(app: App, bundles: BundleFolders): Stack {
   return stack;
 }
 
-type Functions = { api: LambdaFunction; publish: LambdaFunction; sync: LambdaFunction; report: LambdaFunction };
+type Functions = Readonly<Record<FunctionName, LambdaFunction>>;
 
 type Stores = { table: Table; snapshots: Bucket };
 
-function addFunctions(stack: Stack, bundles: BundleFolders, { table, snapshots }: Stores): Functions {
+function addFunctions(
+  stack: Stack,
+  bundles: BundleFolders,
+  { table, snapshots, policy }: Stores & { policy: CfnPolicy },
+): Functions {
   const withTable = { OVERSPAN_TABLE: table.tableName };
-  const withInboxes = { ...withTable, OVERSPAN_IOT_ENDPOINT: iotEndpoint(stack) };
+  const { endpoint, brokerUrl } = iotEndpoint(stack);
+  const withInboxes = { ...withTable, OVERSPAN_IOT_ENDPOINT: endpoint };
+  const withPolicy = { OVERSPAN_HOST_POLICY: policy.ref };
   const withSnapshots = { ...withInboxes, OVERSPAN_SNAPSHOTS: snapshots.bucketName };
   const functions = {
     api: addFunction(stack, "ApiFunction", {
@@ -64,7 +75,7 @@ function addFunctions(stack: Stack, bundles: BundleFolders, { table, snapshots }
       // A read that waits for a receipt may take 25 s; the HTTP API ends at 30 s.
       timeoutSec: 29,
       memoryMb: 512,
-      environment: withTable,
+      environment: { ...withTable, ...withPolicy, OVERSPAN_BROKER_URL: brokerUrl },
     }),
     publish: addFunction(stack, "PublishFunction", {
       bundle: bundles.publish,
@@ -91,9 +102,16 @@ function addFunctions(stack: Stack, bundles: BundleFolders, { table, snapshots }
       reservedConcurrency: REPORTS_AT_ONCE,
       environment: withSnapshots,
     }),
+    identity: addFunction(stack, "IdentityFunction", {
+      bundle: bundles.identity,
+      description: "Renews hosts' certificates, and revokes those of hosts that are deleted",
+      timeoutSec: 30,
+      memoryMb: 256,
+      environment: { ...withInboxes, ...withPolicy },
+    }),
   };
   // IoT rules invoke asynchronously; a host asks and reports again by itself, so an old message is worth nothing.
-  for (const fn of [functions.sync, functions.report])
+  for (const fn of [functions.sync, functions.report, functions.identity])
     fn.configureAsyncInvoke({ retryAttempts: 2, maxEventAge: Duration.minutes(5) });
   return functions;
 }
@@ -103,7 +121,7 @@ const SYNCS_AT_ONCE = 40;
 const REPORTS_AT_ONCE = 40;
 
 /** A parameter, not a look-up by a custom resource: docs/decisions/0002-the-template.md. */
-function iotEndpoint(stack: Stack): string {
+function iotEndpoint(stack: Stack): { endpoint: string; brokerUrl: string } {
   const parameter = new CfnParameter(stack, "IotDataEndpoint", {
     type: "String",
     default: "",
@@ -114,7 +132,11 @@ function iotEndpoint(stack: Stack): string {
   const given = new CfnCondition(stack, "IotDataEndpointGiven", {
     expression: Fn.conditionNot(Fn.conditionEquals(parameter.valueAsString, "")),
   });
-  return Fn.conditionIf(given.logicalId, parameter.valueAsString, Fn.ref("AWS::NoValue")).toString();
+  const either = (value: string) => Fn.conditionIf(given.logicalId, value, Fn.ref("AWS::NoValue")).toString();
+  return {
+    endpoint: either(parameter.valueAsString),
+    brokerUrl: either(`mqtts://${parameter.valueAsString}:8883`),
+  };
 }
 
 function grantWhatEachNeeds(stack: Stack, functions: Functions, { table, snapshots }: Stores): void {
@@ -128,8 +150,10 @@ function grantWhatEachNeeds(stack: Stack, functions: Functions, { table, snapsho
     fn.addToRolePolicy(
       new PolicyStatement({ actions: [...SNAPSHOT_ACTIONS], resources: [snapshots.arnForObjects("*")] }),
     );
+  table.grant(functions.identity, "dynamodb:GetItem");
   const toInboxes = () => new PolicyStatement({ actions: ["iot:Publish"], resources: [inboxTopics(stack)] });
-  for (const fn of [functions.publish, functions.sync, functions.report]) fn.addToRolePolicy(toInboxes());
+  for (const fn of [functions.publish, functions.sync, functions.report, functions.identity])
+    fn.addToRolePolicy(toInboxes());
 }
 
 function addOutput(stack: Stack, id: string, value: string, description: string): CfnOutput {

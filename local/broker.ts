@@ -1,11 +1,14 @@
-// An MQTT 3.1.1 broker (aedes) over TCP that keeps AWS IoT's rules: who may connect, publish, subscribe and receive is
-// decided by the template's IoT policy, with the host's id as the thing's name; user name = host id, password = its
-// secret. A refused SUBSCRIBE is answered with 0x80, a refused PUBLISH ends the connection. AWS IoT's limits hold too:
-// payloads of 128 KB, 100 publishes a second each way of a connection (the excess is dropped), no QoS 2.
-// Not like AWS IoT: no TLS, and sessions do not outlive a stop.
+// An MQTT 3.1.1 broker (aedes) over mutual TLS that keeps AWS IoT's rules: who may connect, publish, subscribe and receive
+// is decided by the template's IoT policy, for the thing that the client's certificate is attached to. A refused SUBSCRIBE
+// is answered with 0x80, a refused PUBLISH ends the connection, and so does what takes a certificate's rights away. AWS
+// IoT's limits hold too: payloads of 128 KB, 100 publishes a second each way of a connection (the excess is dropped), no
+// QoS 2. Not like AWS IoT: sessions do not outlive a stop.
 
-import { createServer, type Server, type Socket } from "node:net";
+import { createServer as createTcpServer, type Server, type Socket } from "node:net";
+import { createServer, type TLSSocket } from "node:tls";
 import { Aedes, type Client } from "aedes";
+import { type CertificateId, idOf, type ServerCertificate } from "./certificate-authority.ts";
+import type { Identities } from "./identities.ts";
 import type { IotPolicy, PolicyAction } from "./iot-policy.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { busyPort, StartFailure } from "./start-failure.ts";
@@ -24,7 +27,11 @@ export type BrokerOptions = {
   /** 0: any free port, kept over stop and start. */
   port: number;
   policy: IotPolicy;
-  verify: (host: string, password: Uint8Array) => Promise<boolean>;
+  /** The policy's name, which a certificate must have attached. */
+  policyName: string;
+  identities: Pick<Identities, "thingOf" | "onChange">;
+  /** Whom clients' certificates must be of, and the broker's own certificate. */
+  tls: ServerCertificate & { caPem: string };
   limits?: Partial<BrokerLimits>;
   nowMs: () => number;
   log: (line: string) => void;
@@ -34,7 +41,7 @@ export type BrokerOptions = {
 export type MessageHandler = (topic: string, payload: Uint8Array) => void;
 
 export type Broker = {
-  /** `mqtt://host:port`. */
+  /** `mqtts://host:port`. */
   url: () => string;
   running: () => boolean;
   start: () => Promise<void>;
@@ -51,13 +58,13 @@ export class BrokerStopped extends Error {
 }
 
 /** MQTT 3.1.1 table 3.1. */
-const BAD_USER_NAME_OR_PASSWORD = 4;
-const NOT_AUTHORIZED = 5;
+const NOT_AUTHORIZED = 5 as const;
 /** AWS IoT takes client ids of up to 128 octets; MQTT 3.1's 23 are too few for a host id. */
 const MAX_CLIENT_ID_LENGTH = 128;
 
-type Running = { aedes: Aedes; server: Server; sockets: Set<Socket> };
-type Session = { thing: string; inbound: RateLimit; outbound: RateLimit };
+/** `clients`: those that are connected, by the certificate that they came with. */
+type Running = { aedes: Aedes; server: Server; sockets: Set<Socket>; clients: Map<CertificateId, Set<Client>> };
+type Session = { certificate: CertificateId; thing: string; inbound: RateLimit; outbound: RateLimit };
 type Will = { topic: string; retain?: boolean; payload?: Uint8Array | string };
 
 /** Makes a broker; `start()` starts it. */
@@ -66,27 +73,39 @@ export function mqttBroker(options: BrokerOptions): Broker {
   const handlers: { filter: string; handler: MessageHandler }[] = [];
   let running: Running | undefined;
   let port = options.port;
+  options.identities.onChange((certificate) => {
+    for (const client of running?.clients.get(certificate) ?? []) client.close();
+  });
 
   const start = async (): Promise<void> => {
     if (running) return;
-    const aedes = await Aedes.createBroker(accessRules(options, limits));
+    const clients = new Map<CertificateId, Set<Client>>();
+    const aedes = await Aedes.createBroker(accessRules(options, limits, clients));
+    aedes.on("clientDisconnect", (client) => {
+      for (const connected of clients.values()) connected.delete(client);
+    });
     for (const { filter, handler } of handlers) subscribe(aedes, filter, handler);
     aedes.on("clientError", (client, error) => options.log(`broker: ${client.id}: ${error.message}`));
     aedes.on("connectionError", (_client, error) => options.log(`broker: refused: ${error.message}`));
     const sockets = new Set<Socket>();
-    const server = createServer((socket) => {
+    const { keyPem: key, certificatePem: cert, caPem: ca } = options.tls;
+    const mutual = { key, cert, ca, requestCert: true, rejectUnauthorized: true, minVersion: "TLSv1.2" as const };
+    const server = createServer(mutual, (socket) => {
       socket.setNoDelay(true);
-      sockets.add(socket);
-      socket.on("close", () => sockets.delete(socket));
       aedes.handle(socket);
     });
+    server.on("connection", (socket: Socket) => {
+      sockets.add(socket);
+      socket.on("close", () => sockets.delete(socket));
+    });
+    server.on("tlsClientError", (error) => options.log(`broker: refused: ${error.message}`));
     try {
       port = await listen(server, options.host, port);
     } catch (error) {
       await new Promise<void>((resolve) => aedes.close(resolve));
       throw error;
     }
-    running = { aedes, server, sockets };
+    running = { aedes, server, sockets, clients };
   };
 
   const stop = async (): Promise<void> => {
@@ -101,7 +120,7 @@ export function mqttBroker(options: BrokerOptions): Broker {
   };
 
   return {
-    url: () => `mqtt://${options.host}:${port}`,
+    url: () => `mqtts://${options.host}:${port}`,
     running: () => running !== undefined,
     start,
     stop,
@@ -141,7 +160,7 @@ function subscribe(aedes: Aedes, filter: string, handler: MessageHandler): void 
 
 /** Fails as start() would if the port is taken, without waiting for what a broker needs first. */
 export async function checkBrokerPort(host: string, port: number): Promise<void> {
-  const server = createServer();
+  const server = createTcpServer();
   await listen(server, host, port);
   await new Promise<void>((resolve) => server.close(() => resolve()));
 }
@@ -165,29 +184,39 @@ function listen(server: Server, host: string, port: number): Promise<number> {
 }
 
 /** aedes' hooks, each of which asks the policy. */
-function accessRules(options: BrokerOptions, limits: BrokerLimits): ConstructorParameters<typeof Aedes>[0] {
+function accessRules(
+  options: BrokerOptions,
+  limits: BrokerLimits,
+  clients: Map<CertificateId, Set<Client>>,
+): ConstructorParameters<typeof Aedes>[0] {
   const sessions = new WeakMap<Client, Session>();
   const wills = new WeakMap<Client, Will>();
   const may = (client: Client, action: PolicyAction, resource: string): boolean => {
     const session = sessions.get(client);
-    return session !== undefined && options.policy.allows({ action, resource, thing: session.thing });
+    if (!session || options.identities.thingOf(session.certificate, options.policyName) !== session.thing) return false;
+    return options.policy.allows({ action, resource, thing: session.thing });
   };
   const mayPublish = (client: Client, packet: Will): boolean =>
     may(client, "iot:Publish", `topic/${packet.topic}`) &&
     (!packet.retain || may(client, "iot:RetainPublish", `topic/${packet.topic}`));
 
-  /** Undefined, or why the connection is refused. */
-  const refusal = async (client: Client, user: string | undefined, password: Uint8Array | undefined) => {
-    if (!user || !password || !(await options.verify(user, password))) return BAD_USER_NAME_OR_PASSWORD;
+  /** True if the connection may be; from then on it is the thing's. */
+  const admit = (client: Client): boolean => {
+    const certificate = certificateOf(client);
+    const thing = certificate === undefined ? undefined : options.identities.thingOf(certificate, options.policyName);
+    if (certificate === undefined || thing === undefined) return false;
     sessions.set(client, {
-      thing: user,
+      certificate,
+      thing,
       inbound: new RateLimit(limits.publishesPerSec, options.nowMs),
       outbound: new RateLimit(limits.publishesPerSec, options.nowMs),
     });
-    if (!may(client, "iot:Connect", `client/${client.id}`)) return NOT_AUTHORIZED;
     // A will is a publish that the broker does later: refused now, while there is somebody to tell.
     const will = wills.get(client);
-    return will && !mayPublish(client, will) ? NOT_AUTHORIZED : undefined;
+    if (!may(client, "iot:Connect", `client/${client.id}`) || (will && !mayPublish(client, will))) return false;
+    const connected = clients.get(certificate) ?? new Set();
+    clients.set(certificate, connected.add(client));
+    return true;
   };
 
   return {
@@ -196,17 +225,9 @@ function accessRules(options: BrokerOptions, limits: BrokerLimits): ConstructorP
       if (packet.will) wills.set(client, packet.will);
       done(null, true);
     },
-    authenticate(client, user, password, done) {
-      refusal(client, user, password).then(
-        (returnCode) => {
-          if (returnCode === undefined) return done(null, true);
-          done(Object.assign(new Error(`connection of ${client.id} refused`), { returnCode }), false);
-        },
-        (error: Error) => {
-          options.log(`broker: cannot verify ${client.id}: ${error.message}`);
-          done(Object.assign(error, { returnCode: 3 as const }), false);
-        },
-      );
+    authenticate(client, _user, _password, done) {
+      if (admit(client)) return done(null, true);
+      done(Object.assign(new Error(`connection of ${client.id} refused`), { returnCode: NOT_AUTHORIZED }), false);
     },
     authorizeSubscribe(client, subscription, done) {
       const allowed = may(client, "iot:Subscribe", `topicfilter/${subscription.topic}`);
@@ -233,6 +254,12 @@ function accessRules(options: BrokerOptions, limits: BrokerLimits): ConstructorP
       return null;
     },
   };
+}
+
+/** The certificate that the client proved to have the key of; TLS has checked that our CA signed it. */
+function certificateOf(client: Client): CertificateId | undefined {
+  const { raw } = (client.conn as TLSSocket).getPeerCertificate();
+  return raw ? idOf(raw) : undefined;
 }
 
 /** aedes can refuse a publish (and close) or accept it, but not drop it: nobody may subscribe to this topic. */

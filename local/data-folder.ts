@@ -1,7 +1,7 @@
 // The data folder: everything that survives a restart, and the lock that keeps two runtimes from sharing it. Without a
 // folder the same parts live in memory (and the template in a temporary folder that close() removes).
 //
-//   database/            the engine's files          secrets/<host>       one broker password each (0600)
+//   database/            the engine's files          secrets/<name>       the development CA and who it knows (0600)
 //   stream-<name>.json   where delivery stands       dead-letters.jsonl   stream records that were given up
 //   template/            the synthesised assembly    runtime.pid          who runs on this folder
 
@@ -12,8 +12,8 @@ import { StartFailure } from "./start-failure.ts";
 import type { CheckpointStore, Position, StreamRecord } from "./stream-pump.ts";
 
 export type SecretStore = {
-  load: (host: string) => Promise<string | undefined>;
-  save: (host: string, secret: string) => Promise<void>;
+  load: (name: string) => Promise<string | undefined>;
+  save: (name: string, secret: string) => Promise<void>;
 };
 
 export type DataFolder = {

@@ -23,6 +23,8 @@ export type EnvironmentOptions = {
   plan: FunctionPlan;
   dynamodbUrl: string;
   iotDataPlaneUrl: string;
+  iotUrl: string;
+  broker: { url: string; caPem: string };
   /** Of the object store: signed URLs lead to it too. */
   s3Url: string;
   /** The object store checks them; the engine takes any. */
@@ -149,7 +151,7 @@ function isMetric(line: string): boolean {
 
 /** What Lambda's runtime and the template set, and the SDK's own settings that lead it to this machine. */
 function environmentVariables(options: EnvironmentOptions): Record<string, string> {
-  const { plan, dynamodbUrl, iotDataPlaneUrl, s3Url, credentials } = options;
+  const { plan, dynamodbUrl, iotDataPlaneUrl, iotUrl, broker, s3Url, credentials } = options;
   return {
     TZ: ":UTC",
     AWS_REGION: LOCAL_REGION,
@@ -165,7 +167,11 @@ function environmentVariables(options: EnvironmentOptions): Record<string, strin
     AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
     AWS_ENDPOINT_URL_DYNAMODB: dynamodbUrl,
     AWS_ENDPOINT_URL_IOT_DATA_PLANE: iotDataPlaneUrl,
+    AWS_ENDPOINT_URL_IOT: iotUrl,
     AWS_ENDPOINT_URL_S3: s3Url,
     ...plan.environment,
+    // In the cloud the broker's address is the template's to know, and its CA everybody's.
+    OVERSPAN_BROKER_URL: broker.url,
+    OVERSPAN_BROKER_CA: broker.caPem,
   };
 }

@@ -23,6 +23,9 @@ export type FunctionsOptions = {
   functions: readonly FunctionPlan[];
   dynamodbUrl: string;
   iotDataPlaneUrl: string;
+  iotUrl: string;
+  /** What hosts that join are told. */
+  broker: { url: string; caPem: string };
   s3Url: string;
   credentials: Credentials;
   log: (line: string) => void;

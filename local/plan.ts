@@ -67,8 +67,8 @@ export type Plan = {
   /** The function behind the HTTP API's `$default` route. */
   apiFunction: string;
   rules: RulePlan[];
-  /** The document of the hosts' IoT policy, resolved. */
-  hostPolicy: unknown;
+  /** The hosts' IoT policy, its document resolved. */
+  hostPolicy: { name: string; document: unknown };
 };
 
 /** Types that are run here. */
@@ -204,8 +204,12 @@ export function planOf(template: Template, assetFolder: (s3Key: string) => strin
       sql: properties.TopicRulePayload.Sql,
       function: functionOf(properties.TopicRulePayload.Actions[0].Lambda.FunctionArn, id),
     })),
-    hostPolicy: onlyOne(ofType(POLICY, PolicyProperties), POLICY).properties.PolicyDocument,
+    hostPolicy: policyOf(onlyOne(ofType(POLICY, PolicyProperties), POLICY)),
   };
+}
+
+function policyOf({ id, properties }: { id: string; properties: { PolicyDocument: unknown } }): Plan["hostPolicy"] {
+  return { name: id, document: properties.PolicyDocument };
 }
 
 // Strict where a setting that we do not know could change what happens; loose where the rest has no effect here.

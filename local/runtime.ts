@@ -7,13 +7,15 @@
 import { randomBytes } from "node:crypto";
 import { currentPlan } from "./assembly.ts";
 import { type Broker, type BrokerLimits, checkBrokerPort, mqttBroker } from "./broker.ts";
-import { type Credential, startControl } from "./control.ts";
+import { openCertificateAuthority } from "./certificate-authority.ts";
+import { startControl } from "./control.ts";
 import { type DataFolder, openDataFolder } from "./data-folder.ts";
 import { type DynamodbEngine, startDynamodbEngine } from "./dynamodb-engine.ts";
 import { type LocalFunctions, localFunctions } from "./functions.ts";
-import { gatewayEvent } from "./gateway-event.ts";
 import { LOOPBACK } from "./http-server.ts";
 import { startHttpApi } from "./http-api.ts";
+import { openIdentities } from "./identities.ts";
+import { startIotControlPlane } from "./iot-control-plane.ts";
 import { startIotDataPlane } from "./iot-data-plane.ts";
 import { findJava } from "./java.ts";
 import { parseIotPolicy } from "./iot-policy.ts";
@@ -21,7 +23,6 @@ import { startObjectStore } from "./object-store.ts";
 import { startIotRules } from "./iot-rules.ts";
 import type { Plan } from "./plan.ts";
 import { startPumps } from "./pumps.ts";
-import { hostSecrets } from "./secrets.ts";
 import type { Pump } from "./stream-pump.ts";
 
 export type LocalOptions = {
@@ -46,8 +47,8 @@ export type LocalRuntime = {
   apiUrl: string;
   brokerUrl: string;
   controlUrl: string;
-  /** The broker credential of a host that the API knows; rejects if it knows none of that name. */
-  enrol: (host: string) => Promise<Credential>;
+  /** A token for `overspan-agent join`, from the API; rejects if there is no such host. */
+  joinToken: (host: string) => Promise<string>;
   broker: { stop: () => Promise<void>; start: () => Promise<void> };
   /** Resolves when everything written so far has been through the stream, and hosts' messages through the rules. */
   settled: () => Promise<void>;
@@ -94,15 +95,11 @@ async function start(
 
   const folder = await openDataFolder(options.dataDir);
   closers.push(folder.close);
-  const secrets = hostSecrets(folder.secrets);
+  const authority = await openCertificateAuthority({ store: folder.secrets, now: Date.now });
+  const identities = await openIdentities(folder.secrets);
   const lateBroker: { current?: Broker } = {};
-  const enrol = async (host: string): Promise<Credential | undefined> => {
-    if (!(await hostExists(host, invokeApi))) return undefined;
-    return { username: host, password: await secrets.enrol(host), brokerUrl: lateBroker.current?.url() ?? "" };
-  };
   const control = await startControl({
     port: options.controlPort,
-    enrol,
     broker: {
       start: async () => await lateBroker.current?.start(),
       stop: async () => await lateBroker.current?.stop(),
@@ -118,8 +115,10 @@ async function start(
   const broker = mqttBroker({
     host: options.brokerHost ?? LOOPBACK,
     port: options.brokerPort,
-    policy: parseIotPolicy(plan.hostPolicy),
-    verify: secrets.verify,
+    policy: parseIotPolicy(plan.hostPolicy.document),
+    policyName: plan.hostPolicy.name,
+    identities,
+    tls: { ...(await authority.serve([options.brokerHost ?? LOOPBACK, "localhost"])), caPem: authority.caPem },
     ...(options.brokerLimits ? { limits: options.brokerLimits } : {}),
     nowMs,
     log,
@@ -127,6 +126,8 @@ async function start(
   closers.push(broker.stop);
   const dataPlane = await startIotDataPlane({ broker, log });
   closers.push(dataPlane.close);
+  const controlPlane = await startIotControlPlane({ authority, identities, log });
+  closers.push(controlPlane.close);
 
   // Of this run alone: who is not a function can sign nothing.
   const credentials = { accessKeyId: "local", secretAccessKey: randomBytes(24).toString("base64url") };
@@ -140,10 +141,15 @@ async function start(
   });
   closers.push(objects.close);
 
+  // Started before the functions, which tell hosts where it is.
+  await broker.start();
+  lateBroker.current = broker;
   const functions = localFunctions({
     functions: plan.functions,
     dynamodbUrl: engine.url,
     iotDataPlaneUrl: dataPlane.url,
+    iotUrl: controlPlane.url,
+    broker: { url: broker.url(), caPem: authority.caPem },
     s3Url: objects.url,
     credentials,
     log,
@@ -151,8 +157,6 @@ async function start(
   closers.push(functions.close);
   functions.warm();
   startIotRules(plan.rules, broker, functions.invokeAsync);
-  await broker.start();
-  lateBroker.current = broker;
   const pumps = await startPumps({ plan, engine, folder, credentials, functions, nowMs, log }, closers);
   parts = { functions, plan, pumps };
   log(`the template runs: ${plan.functions.length} functions, ${plan.rules.length} rules, ${pumps.length} stream`);
@@ -162,11 +166,7 @@ async function start(
     apiUrl: api.url,
     brokerUrl: broker.url(),
     controlUrl: control.url,
-    async enrol(host) {
-      const credential = await enrol(host);
-      if (!credential) throw new Error(`there is no host ${host}: create it through the API first`);
-      return credential;
-    },
+    joinToken: (host) => joinToken(api.url, host),
     broker: { start: broker.start, stop: broker.stop },
     async settled() {
       await functions.idle();
@@ -202,20 +202,13 @@ async function startEngineAndSynthesize(
 
 const STARTING = { statusCode: 503, headers: { "retry-after": "1" }, body: '{"message":"starting"}\n' };
 
-/** Asks the API, which alone knows how hosts are stored. */
-async function hostExists(host: string, invokeApi: (event: unknown) => Promise<unknown>): Promise<boolean> {
-  const answer = await invokeApi(
-    gatewayEvent({
-      method: "GET",
-      target: `/v1/hosts/${encodeURIComponent(host)}`,
-      headers: { host: "localhost" },
-      body: new Uint8Array(),
-      sourceIp: LOOPBACK,
-      requestId: `enrol-${host}`,
-      timeMs: Date.now(),
-    }),
-  );
-  const status = (answer as { statusCode?: number } | null)?.statusCode;
-  if (status !== 200 && status !== 404) throw new Error(`cannot look up the host ${host}: status ${status}`);
-  return status === 200;
+async function joinToken(apiUrl: string, host: string): Promise<string> {
+  const response = await fetch(`${apiUrl}/v1/hosts/${encodeURIComponent(host)}/join-tokens`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: "{}",
+  });
+  const { token, detail } = (await response.json()) as { token?: string; detail?: string };
+  if (token === undefined) throw new Error(`no join token for ${host}: ${detail ?? response.status}`);
+  return token;
 }

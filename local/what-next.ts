@@ -3,7 +3,7 @@
 export type Addresses = { apiUrl: string; brokerUrl: string; controlUrl: string };
 
 /** Commands that make one tenant, site, host, network and endpoint, and read the receipt; a test runs them. */
-export function commandsToTry({ apiUrl, controlUrl }: Addresses): string[] {
+export function commandsToTry({ apiUrl }: Pick<Addresses, "apiUrl">): string[] {
   const post = (path: string, body: object) =>
     `curl -s ${apiUrl}${path} -H 'content-type: application/json' -d '${JSON.stringify(body)}'`;
   return [
@@ -19,7 +19,7 @@ export function commandsToTry({ apiUrl, controlUrl }: Addresses): string[] {
       port: "tap0",
     }),
     `curl -s ${apiUrl}/v1/networks/blue/endpoints`,
-    `curl -s -X POST ${controlUrl}/local/hosts/h1/credential`,
+    post("/v1/hosts/h1/join-tokens", {}),
   ];
 }
 

@@ -1,4 +1,4 @@
-// Downloads over HTTPS, for fetch-snapshot.ts. Plain HTTP is taken only where the broker itself is reached without TLS,
+// Downloads over HTTPS, for fetch-snapshot.ts. Plain HTTP is taken only where the config allows it,
 // which is for trying things on one machine. Redirects are not followed: a signed URL leads where it says.
 
 import { get as getPlain, type IncomingMessage } from "node:http";
@@ -9,7 +9,7 @@ import type { SnapshotSource } from "./fetch-snapshot.ts";
 const PATIENCE_MS = 30_000;
 
 export function httpSnapshots(settings: {
-  /** From a broker without TLS a plain URL is no worse than the message that brought it. */
+  /** For the local runtime, whose store has no certificate. */
   readonly allowPlain: boolean;
   /** The certificate authority to be trusted in place of the well-known ones, in PEM. */
   readonly ca?: string | undefined;

@@ -1,4 +1,4 @@
-// The connection to the broker: MQTT 3.1.1 by mqtt.js, clean sessions, client id = host id, own topics only.
+// The connection to the broker: MQTT 3.1.1 by mqtt.js over mutual TLS, clean sessions, client id = host id, own topics only.
 // Sessions are never trusted: whatever was missed comes by sync. A fleet that lost its broker comes back spread in time.
 
 import mqtt from "mqtt";
@@ -7,18 +7,27 @@ import type { Clock, Random } from "../clock.ts";
 import type { Log } from "../log.ts";
 import type { Connection } from "./session.ts";
 
+/** What the host proves itself with, and whom the broker must be of; PEM. */
+export type TlsIdentity = { readonly keyPem: string; readonly certificatePem: string; readonly caPem: string };
+
 export type BrokerOptions = {
   readonly host: string;
-  /** `mqtt://` or `mqtts://`. */
+  /** `mqtts://`. */
   readonly url: string;
-  readonly username: string;
-  readonly password: string;
+  readonly identity: TlsIdentity;
 };
 
 export type BrokerConnection = Connection & {
   listen(on: { connected(): void; disconnected(): void; inbox(payload: Uint8Array): void }): void;
   close(): Promise<void>;
 };
+
+export type MqttConnection = BrokerConnection & {
+  /** Connects anew, with this identity from now on. */
+  use(identity: TlsIdentity): void;
+};
+
+type Handlers = Parameters<BrokerConnection["listen"]>[0];
 
 /** AWS IoT takes 500 connects a second of an account: a thousand hosts that lost it at once need the first two seconds. */
 const RECONNECT_MS = { least: 100, first: 2_000, most: 60_000 };
@@ -36,8 +45,10 @@ export function reconnectDelayMs(attempt: number, random: Random): number {
 export function connectBroker(
   options: BrokerOptions,
   { log, clock, random }: { log: Log; clock: Pick<Clock, "nowMs" | "setTimer">; random: Random },
-): BrokerConnection {
+): MqttConnection {
   const inbox = hostTopic(options.host, "inbox");
+  let { identity } = options;
+  let handlers: Handlers | undefined;
   let subscribed = false;
   let lastError = "";
   let client: mqtt.MqttClient | undefined;
@@ -56,6 +67,66 @@ export function connectBroker(
     });
   }
 
+  function lost(): void {
+    if (!subscribed) return;
+    subscribed = false;
+    log.warn("broker-lost", options.url);
+    handlers?.disconnected();
+  }
+
+  function connect(): mqtt.MqttClient {
+    const current = mqtt.connect(options.url, {
+      clientId: options.host,
+      key: identity.keyPem,
+      cert: identity.certificatePem,
+      ca: identity.caPem,
+      rejectUnauthorized: true,
+      clean: true,
+      protocolVersion: 4,
+      keepalive: KEEPALIVE_SEC,
+      // Ours has jitter.
+      reconnectPeriod: 0,
+      queueQoSZero: false,
+      resubscribe: false,
+    });
+    current.on("connect", () => {
+      current.subscribe(inbox, { qos: 1 }, (error, grants) => {
+        if (error || grants?.some((grant) => grant.qos > 2)) {
+          log.warn("subscribe-refused", `${inbox}: ${error?.message ?? "the broker refused it"}`);
+          current.end(true);
+          return;
+        }
+        if (current !== client) return;
+        subscribed = true;
+        connectedAtMs = clock.nowMs();
+        lastError = "";
+        log.info("broker-connected", options.url);
+        handlers?.connected();
+      });
+    });
+    current.on("close", () => {
+      if (current !== client) return;
+      // With TLS 1.3 a broker that refuses our certificate only hangs up.
+      if (!subscribed && !failed) fault("it hung up before it answered: is this host's certificate still good?");
+      failed = false;
+      reconnectLater();
+      lost();
+    });
+    let failed = false;
+    const fault = (reason: string) => {
+      failed = true;
+      // The same refusal comes back with every attempt; one line is enough.
+      if (reason !== lastError) log.warn("broker-error", `${options.url}: ${reason}`);
+      lastError = reason;
+    };
+    current.on("error", (error) => fault(error.message));
+    current.on("message", (topic, payload) => {
+      if (topic === inbox) handlers?.inbox(payload);
+      else log.warn("inbox-malformed", `a message on ${topic}`);
+    });
+    return current;
+  }
+
   return {
     get connected() {
       return subscribed;
@@ -66,48 +137,20 @@ export function connectBroker(
       });
     },
     listen(on) {
-      client = mqtt.connect(options.url, {
-        clientId: options.host,
-        username: options.username,
-        password: options.password,
-        clean: true,
-        protocolVersion: 4,
-        keepalive: KEEPALIVE_SEC,
-        // Ours has jitter.
-        reconnectPeriod: 0,
-        queueQoSZero: false,
-        resubscribe: false,
-      });
-      const current = client;
-      current.on("connect", () => {
-        current.subscribe(inbox, { qos: 1 }, (error, grants) => {
-          if (error || grants?.some((grant) => grant.qos > 2)) {
-            log.warn("subscribe-refused", `${inbox}: ${error?.message ?? "the broker refused it"}`);
-            current.end(true);
-            return;
-          }
-          subscribed = true;
-          connectedAtMs = clock.nowMs();
-          lastError = "";
-          log.info("broker-connected", options.url);
-          on.connected();
-        });
-      });
-      current.on("close", () => {
-        reconnectLater();
-        if (!subscribed) return;
-        subscribed = false;
-        log.warn("broker-lost", options.url);
-        on.disconnected();
-      });
-      current.on("error", (error) => {
-        // The same refusal comes back with every attempt; one line is enough.
-        if (error.message !== lastError) log.warn("broker-error", `${options.url}: ${error.message}`);
-        lastError = error.message;
-      });
-      current.on("message", (topic, payload) => {
-        if (topic === inbox) on.inbox(payload);
-        else log.warn("inbox-malformed", `a message on ${topic}`);
+      handlers = on;
+      client = connect();
+    },
+    use(next) {
+      identity = next;
+      const before = client;
+      if (!before || closed) return;
+      cancelReconnect?.();
+      cancelReconnect = undefined;
+      lost();
+      client = undefined;
+      // One client id: the broker would end the old connection for the new one.
+      before.end(true, () => {
+        if (!closed) client = connect();
       });
     },
     async close() {

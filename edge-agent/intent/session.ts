@@ -4,6 +4,7 @@
 
 import { assertNever } from "../../shared/assert.ts";
 import { decodeInbox } from "../../shared/message/inbox.ts";
+import type { Lane } from "../../shared/message/topic.ts";
 import type { Channel } from "../../shared/model/record.ts";
 import { type Clock, debounce, type Random } from "../clock.ts";
 import type { Log } from "../log.ts";
@@ -24,7 +25,7 @@ import { createReplicaWriter } from "./replica-writer.ts";
 /** The connection to the broker, as mqtt.ts makes it. */
 export type Connection = {
   readonly connected: boolean;
-  publish(lane: "sync" | "report", payload: string): void;
+  publish(lane: Exclude<Lane, "inbox">, payload: string): void;
 };
 
 /**

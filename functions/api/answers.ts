@@ -11,6 +11,7 @@ import type { Commands } from "./commands.ts";
 import { formatCursor, parseCursor } from "./cursor.ts";
 import type { Clock, Outcome, Runtime } from "./execute.ts";
 import { tagOf } from "./headers.ts";
+import type { HostIdentities } from "./host-identities.ts";
 import type { HostStatuses } from "./host-status.ts";
 import type { Answer } from "./operation.ts";
 import { fieldsProblem } from "./problem.ts";
@@ -27,6 +28,7 @@ export type Services = {
   store: Store;
   hosts: HostStatuses;
   receipts: Receipts;
+  identities: HostIdentities;
   clock: Clock;
   ids: Ids;
   log: Log;

@@ -2,10 +2,6 @@
 // here: who asks and how often, the limit on bodies, unknown paths and methods, unexpected errors, the document, the index.
 // Who may do what is not decided here yet: nothing is authenticated.
 
-// The API as a Hono app, without environment, clock or network: lambda.ts gives it those. What every request shares is
-// here: the limit on bodies, unknown paths and methods, unexpected errors, the document, the index.
-// Who may do what is not decided here yet: nothing is authenticated.
-
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { bodyLimit } from "hono/body-limit";
 import { type Actor, actorText } from "../domain/audit.ts";
@@ -14,6 +10,7 @@ import { type Store, StoreBusyError } from "../store/store.ts";
 import type { Log } from "./answers.ts";
 import { createCommands } from "./commands.ts";
 import type { Clock } from "./execute.ts";
+import type { HostIdentities } from "./host-identities.ts";
 import type { HostStatuses } from "./host-status.ts";
 import { type Api, answerProblem, nothingHere, pathPattern } from "./operation.ts";
 import { plainProblem } from "./problem.ts";
@@ -24,6 +21,7 @@ import { addChanges } from "./routes/changes.ts";
 import { addEndpoints } from "./routes/endpoints.ts";
 import { addFabricPeers } from "./routes/fabric-peers.ts";
 import { addHosts } from "./routes/hosts.ts";
+import { addIdentity } from "./routes/identity.ts";
 import { addNetworks } from "./routes/networks.ts";
 import { addRouters } from "./routes/routers.ts";
 import { addSites } from "./routes/sites.ts";
@@ -34,6 +32,7 @@ export type ApiOptions = {
   store: Store;
   hosts: HostStatuses;
   receipts: Receipts;
+  identities: HostIdentities;
   clock: Clock;
   random: Random;
   log: Log;
@@ -47,12 +46,12 @@ const MAX_BODY_BYTES = 1024 * 1024;
 const ANONYMOUS: Actor = { kind: "anonymous" };
 
 export function createApi(options: ApiOptions): OpenAPIHono {
-  const { store, hosts, receipts, clock, random, log } = options;
+  const { store, hosts, receipts, identities, clock, random, log } = options;
   const app = new OpenAPIHono();
   const ids = createIds(random);
   const runtime = { store, hosts, clock, ids, random };
   const commands = createCommands(runtime);
-  const api: Api = { app, services: { runtime, store, hosts, receipts, clock, ids, log, commands } };
+  const api: Api = { app, services: { runtime, store, hosts, receipts, identities, clock, ids, log, commands } };
 
   app.onError((cause, context) => {
     if (cause instanceof StoreBusyError) {
@@ -77,6 +76,7 @@ export function createApi(options: ApiOptions): OpenAPIHono {
   addEndpoints(api);
   addChanges(api);
   addAudit(api);
+  addIdentity(api);
   addIndex(app, store);
   refuseTheRest(app);
   return app;

@@ -1,10 +1,13 @@
-// The Lambda behind the HTTP API (events of format 2.0). Environment: OVERSPAN_TABLE; AWS_ENDPOINT_URL_DYNAMODB and the
-// region and credentials as the SDK reads them. The only file of the API that knows environment, time and chance.
+// The Lambda behind the HTTP API (events of format 2.0). Environment: OVERSPAN_TABLE; OVERSPAN_HOST_POLICY and
+// OVERSPAN_BROKER_URL, which hosts that join are told; AWS_ENDPOINT_URL_DYNAMODB and the region and credentials as the SDK reads them. The only file of the API that knows environment, time and chance.
 
 import { randomBytes, randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { IoTClient } from "@aws-sdk/client-iot";
 import { handle } from "hono/aws-lambda";
+import { hostIdentities } from "../identity/host-identities.ts";
+import { iotIssuer } from "../identity/iot-issuer.ts";
 import { tableHostStatuses } from "../report/host-status.ts";
 import { tableReceipts } from "../report/receipts.ts";
 import { createDynamoDbStore } from "../store/dynamodb.ts";
@@ -18,6 +21,9 @@ const clock = { now: () => Date.now(), sleep: (ms: number) => sleep(ms) };
 
 const pacing = { sleep: clock.sleep, random: () => Math.random() };
 
+/** A CA that systems do not know, as the development CA of the local runtime; PEM. */
+const brokerCa = process.env["OVERSPAN_BROKER_CA"];
+
 /** Requests a second of one actor in one instance. */
 const RATE = { perSec: 200, burst: 1000 };
 
@@ -25,6 +31,13 @@ const app = createApi({
   store: createDynamoDbStore({ client, table, pacing, requestToken: () => randomUUID() }),
   receipts: tableReceipts({ client, name: table }, clock.now),
   hosts: tableHostStatuses({ client, name: table }),
+  identities: hostIdentities({
+    table: { client, name: table },
+    issuer: iotIssuer(new IoTClient({}), process.env["OVERSPAN_HOST_POLICY"] ?? ""),
+    broker: { url: process.env["OVERSPAN_BROKER_URL"] ?? "", ...(brokerCa ? { ca: brokerCa } : {}) },
+    now: clock.now,
+    random: randomBytes,
+  }),
   rate: RATE,
   clock,
   random: randomBytes,

@@ -28,8 +28,11 @@ import { ProblemSchema } from "./schema.ts";
 
 export type Shape = Record<string, z.ZodType>;
 
-/** What an actor must be allowed: to see, to change what tenants have, or to change what the operator has. */
-export type Needs = "read" | "write" | "admin";
+/**
+ * What an actor must be allowed: to see, to change what tenants have, or to change what the operator has. `nothing`: the
+ * request proves itself by what is in it.
+ */
+export type Needs = "nothing" | "read" | "write" | "admin";
 
 /** The app that operations are added to, and what they stand on. */
 export type Api = { app: OpenAPIHono; services: Services };

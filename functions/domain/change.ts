@@ -4,8 +4,20 @@
 import { type Channel, hostChannel, networkChannel, routerChannel } from "../../shared/model/record.ts";
 import type { ResourceRef } from "./resource.ts";
 
-/** `prepare` and `abandon` are of a move in two phases, whose activation is a `move`. */
-export type ChangeAction = "create" | "change" | "delete" | "move" | "prepare" | "abandon";
+/**
+ * `prepare` and `abandon` are of a move in two phases, whose activation is a `move`; `invite`, `join` and `revoke` are of a
+ * host's identity and change nothing of its resource.
+ */
+export type ChangeAction =
+  | "create"
+  | "change"
+  | "delete"
+  | "move"
+  | "prepare"
+  | "abandon"
+  | "invite"
+  | "join"
+  | "revoke";
 
 export type ChangeRecord = {
   id: string;

@@ -12,12 +12,13 @@ import type { Clock } from "../../edge-agent/clock.ts";
 import type { Kernel } from "../../edge-agent/dataplane/kernel.ts";
 import { createMemoryKernel, type MemoryKernel } from "../../edge-agent/dataplane/memory-kernel.ts";
 import { httpSnapshots } from "../../edge-agent/intent/download.ts";
-import { connectBroker } from "../../edge-agent/intent/mqtt.ts";
+import { connectBroker, type TlsIdentity } from "../../edge-agent/intent/mqtt.ts";
 import { openReplicaFiles } from "../../edge-agent/intent/replica-files.ts";
 import { answerShow } from "../../edge-agent/local/show.ts";
 import { createDiary } from "../../edge-agent/log.ts";
 import { agentVersion } from "../../edge-agent/version.ts";
 import { startLocal } from "../../local/runtime.ts";
+import { identityOf } from "../join.ts";
 import { buildMachine, buildTopology, DEFAULT_TOPOLOGY, type LabHost, type LabMachine } from "../topology.ts";
 import { UNDERLAY_MTU_BYTES } from "../topology.ts";
 import { isAnswered, type MemoryFabric, type Station, startMemoryPing } from "./memory-ping.ts";
@@ -94,10 +95,11 @@ export async function openMemoryWorld({ progress }: MemoryWorldOptions): Promise
       return { unpluggedMs: performance.now() - startedAt };
     },
     async startAgent(host) {
-      const credential = await local.enrol(host);
       const parts = { host: hostOf(host), kernel: kernelOf(host), transport: network.at(hostOf(host).underlayAddress) };
       const stateDir = join(folder, host);
-      agents.set(host, await incarnate({ ...parts, ...credential, stateDir, log: logTo(`agent ${host}`) }));
+      const identity = await identityOf(local, host, stateDir);
+      const brokerUrl = local.brokerUrl;
+      agents.set(host, await incarnate({ ...parts, identity, brokerUrl, stateDir, log: logTo(`agent ${host}`) }));
     },
     async killAgent(host) {
       await agents.get(host)?.kill();
@@ -134,8 +136,7 @@ type IncarnateOptions = {
   readonly host: LabHost;
   readonly kernel: MemoryKernel;
   readonly transport: MemoryTransport;
-  readonly username: string;
-  readonly password: string;
+  readonly identity: TlsIdentity;
   readonly brokerUrl: string;
   readonly stateDir: string;
   readonly log: (line: string) => void;
@@ -143,14 +144,11 @@ type IncarnateOptions = {
 
 /** One life of an agent: everything it holds of the world stops at once when it is killed. */
 async function incarnate(options: IncarnateOptions): Promise<Incarnation> {
-  const { host, kernel, transport, username, password, brokerUrl, stateDir, log } = options;
+  const { host, kernel, transport, identity, brokerUrl, stateDir, log } = options;
   let alive = true;
   const { clock, stop } = mortalClock();
   const diary = createDiary(clock.wallMs, (line) => void (alive && log(line)));
-  const broker = connectBroker(
-    { host: host.id, url: brokerUrl, username, password },
-    { log: diary, clock, random: Math.random },
-  );
+  const broker = connectBroker({ host: host.id, url: brokerUrl, identity }, { log: diary, clock, random: Math.random });
   const agent = await startAgent({
     host: host.id,
     broker,

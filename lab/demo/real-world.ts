@@ -1,8 +1,10 @@
 // The world of the story for real: the local runtime in this process, the lab's namespaces with FRR, and one agent
 // process on each host, started from the bundle that is shipped.
 
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { execFile as execFileWithCallback } from "node:child_process";
+import { access, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { buildAgent } from "../../edge-agent/build.ts";
 import { askSocket } from "../../edge-agent/local/socket.ts";
 import { type LocalRuntime, startLocal } from "../../local/runtime.ts";
@@ -11,6 +13,8 @@ import { type Lab, type LabProcess, upLab } from "../lab.ts";
 import { frrDirectory, workDirectory } from "../state.ts";
 import { buildTopology, DEFAULT_TOPOLOGY } from "../topology.ts";
 import type { AgentSummary, World } from "./world.ts";
+
+const execFile = promisify(execFileWithCallback);
 
 export type RealWorldOptions = {
   readonly stateDir: string;
@@ -76,7 +80,7 @@ function realWorld({ lab, local, bundle, cloudLog }: Parts): World {
     },
     moveMachine: (name, host) => lab.moveMachine(name, host),
     async startAgent(host) {
-      const config = await writeAgentFiles({ local, host, folder: folder(host), socket: socket(host) });
+      const config = await writeAgentFiles({ bundle, local, host, folder: folder(host), socket: socket(host) });
       const argv = [process.execPath, bundle, "run", "--config", config];
       const logFile = agentLog(folder(host));
       agents.set(host, await lab.spawn(namespaceOf(host), argv, { what: `agent of ${host}`, logFile }));
@@ -109,20 +113,47 @@ function realWorld({ lab, local, bundle, cloudLog }: Parts): World {
 }
 
 async function writeAgentFiles(agent: {
+  readonly bundle: string;
   readonly local: LocalRuntime;
   readonly host: string;
   readonly folder: string;
   readonly socket: string;
 }): Promise<string> {
-  const { local, host, folder, socket } = agent;
+  const { bundle, local, host, folder, socket } = agent;
   const config = join(folder, "agent.json");
-  const passwordFile = join(folder, "password");
-  const { username, password, brokerUrl } = await local.enrol(host);
-  await mkdir(folder, { recursive: true });
-  await writeFile(passwordFile, password, { mode: 0o600 });
-  const broker = { url: brokerUrl, username, passwordFile };
-  await writeFile(config, `${JSON.stringify({ host, broker, stateDir: join(folder, "state"), socket }, null, 2)}\n`);
+  const stateDir = join(folder, "state");
+  // One that was killed has its certificate still.
+  if (await exists(config)) return config;
+  await joinHost({ bundle, local, host, folder, config, stateDir });
+  const written = JSON.parse(await readFile(config, "utf8")) as object;
+  // What is of this machine only: where the lab asks the agent, and a store of snapshots without a certificate.
+  await writeFile(config, `${JSON.stringify({ ...written, socket, allowPlainSnapshots: true }, null, 2)}\n`);
   return config;
+}
+
+/** As an operator does it: a token from the API, and the agent's own command. */
+async function joinHost(agent: {
+  readonly bundle: string;
+  readonly local: LocalRuntime;
+  readonly host: string;
+  readonly folder: string;
+  readonly config: string;
+  readonly stateDir: string;
+}): Promise<void> {
+  const { bundle, local, host, folder, config, stateDir } = agent;
+  const tokenFile = join(folder, "join-token");
+  await mkdir(folder, { recursive: true });
+  await writeFile(tokenFile, await local.joinToken(host), { mode: 0o600 });
+  const words = ["join", "--api", local.apiUrl, "--host", host, "--token-file", tokenFile];
+  await execFile(process.execPath, [bundle, ...words, "--config", config, "--state-dir", stateDir]);
+  await rm(tokenFile);
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function askSummary(socket: string): Promise<AgentSummary | undefined> {

@@ -10,6 +10,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { buildAgent } from "../../edge-agent/build.ts";
 import { requireKernel } from "../netns/require-root.ts";
+import { writeIdentity } from "../local/enrolled-host.ts";
 
 const execute = promisify(execFile);
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -79,9 +80,9 @@ describe.runIf(requireKernel("root", "vxlan", "bridge"))("documented commands of
 
   beforeAll(async () => {
     bundle = await buildAgent();
-    writeFileSync(join(dir, "password"), "none", { mode: 0o600 });
+    await writeIdentity(dir, "h1");
     // Nobody answers at that broker: the views must read well then too.
-    const broker = { url: "mqtt://127.0.0.1:9", username: "h1", passwordFile: join(dir, "password") };
+    const broker = { url: "mqtts://127.0.0.1:9" };
     writeFileSync(config, JSON.stringify({ host: "h1", broker, stateDir: dir, socket: join(dir, "agent.sock") }));
     agent = spawn("unshare", ["-n", process.execPath, bundle, "run", "--config", config], { stdio: "ignore" });
     // The socket is there before the agent: until it is up, a request is answered with an error that says so.

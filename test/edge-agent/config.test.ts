@@ -9,14 +9,13 @@ import { readConfig } from "../../edge-agent/config.ts";
 let dir: string;
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), "overspan-config-"));
-  writeFileSync(join(dir, "password"), "p\n");
   writeFileSync(join(dir, "key"), "k3y\n");
 });
 afterEach(() => rmSync(dir, { recursive: true }));
 
 function config(bgp: object): string {
   const path = join(dir, "agent.json");
-  const broker = { url: "mqtt://127.0.0.1", username: "h1", passwordFile: join(dir, "password") };
+  const broker = { url: "mqtts://127.0.0.1" };
   writeFileSync(path, JSON.stringify({ host: "h1", broker, bgp }));
   return path;
 }

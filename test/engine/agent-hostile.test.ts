@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { decodeInbox } from "../../shared/message/inbox.ts";
 import { type AgentWorld, openAgentWorld, PATIENCE, type TestAgent } from "./agent-world.ts";
+import { openIdentityWorld } from "../local/enrolled-host.ts";
 
 const HOSTS = ["h1", "h2", "h3"];
 let world: AgentWorld;
@@ -119,10 +120,11 @@ describe("broker", () => {
     await world.converged(net, ["h1", "h2"]);
   });
 
-  it("agent: a wrong password -> says so once, and works from its replica", async () => {
-    const net = await network("password");
+  it("agent: a certificate of another CA -> says so once, and works from its replica", async () => {
+    const net = await network("forged");
+    const { key: keyPem, cert: certificatePem } = await (await openIdentityWorld()).enrol("h1");
     await h1.close();
-    h1 = await world.startAgent("h1", { password: "guess" });
+    h1 = await world.startAgent("h1", { identity: { keyPem, certificatePem } });
     await expect.poll(() => h1.counter("broker-error"), PATIENCE).toBe(1);
     expect(h1.agent.view()).toMatchObject({ brokerConnected: false, mayDelete: false });
     await world.converged(net, ["h1"]);

@@ -1,6 +1,7 @@
 // A small world for tests that break agents: the local runtime, and agents of this process on in-memory kernels, all over
 // the real broker, functions and table. BGP has no peers here. The check is one: each kernel against the API's intent.
 
+import { identityOf } from "../../lab/join.ts";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,7 +11,7 @@ import { createSpeaker } from "../../edge-agent/bgp/speaker.ts";
 import type { Clock } from "../../edge-agent/clock.ts";
 import { createMemoryKernel, type MemoryKernel } from "../../edge-agent/dataplane/memory-kernel.ts";
 import { httpSnapshots } from "../../edge-agent/intent/download.ts";
-import { type BrokerConnection, connectBroker } from "../../edge-agent/intent/mqtt.ts";
+import { type BrokerConnection, connectBroker, type TlsIdentity } from "../../edge-agent/intent/mqtt.ts";
 import { openReplicaFiles, type ReplicaStore } from "../../edge-agent/intent/replica-files.ts";
 import { createDiary } from "../../edge-agent/log.ts";
 import { createMemoryNetwork } from "../../lab/demo/memory-network.ts";
@@ -32,7 +33,8 @@ export type TestAgent = {
 };
 
 export type AgentSettings = {
-  readonly password?: string;
+  /** Of another than its own. */
+  readonly identity?: Partial<TlsIdentity>;
   /** How far this host's wall clock is off. */
   readonly clockOffMs?: number;
   readonly store?: (store: ReplicaStore) => ReplicaStore;
@@ -99,18 +101,14 @@ export async function openAgentWorld(hosts: readonly string[]): Promise<AgentWor
     api,
     must,
     replicaDir: (host) => join(folder, host, "replica"),
-    async startAgent(host, { password, clockOffMs = 0, store = (real: ReplicaStore) => real } = {}) {
-      const credential = await runtime.enrol(host);
+    async startAgent(host, { identity, clockOffMs = 0, store = (real: ReplicaStore) => real } = {}) {
+      const own = await identityOf(runtime, host, join(folder, host));
       const lines: string[] = [];
       const clock = realClock(clockOffMs);
       const diary = createDiary(clock.wallMs, (line) => void lines.push(line));
-      const secret = password ?? credential.password;
-      const url = credential.brokerUrl;
+      const url = runtime.brokerUrl;
       const tap = tapInbox(
-        connectBroker(
-          { host, url, username: credential.username, password: secret },
-          { log: diary, clock, random: Math.random },
-        ),
+        connectBroker({ host, url, identity: { ...own, ...identity } }, { log: diary, clock, random: Math.random }),
       );
       const agent = await startAgent({
         host,

@@ -7,11 +7,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { addHostPolicy } from "../../infra/iot.ts";
 import { type Broker, BrokerStopped, mqttBroker } from "../../local/broker.ts";
 import { type Template, templateResolver } from "../../local/cloudformation.ts";
-import { openDataFolder } from "../../local/data-folder.ts";
 import { startIotDataPlane } from "../../local/iot-data-plane.ts";
 import { parseIotPolicy } from "../../local/iot-policy.ts";
-import { hostSecrets } from "../../local/secrets.ts";
 import type { LocalServer } from "../../local/http-server.ts";
+import { type EnrolledHost, HOST_POLICY, type IdentityWorld, openIdentityWorld } from "../local/enrolled-host.ts";
 
 const inbox = (host: string) => `overspan/v1/hosts/${host}/inbox`;
 const report = (host: string) => `overspan/v1/hosts/${host}/report`;
@@ -19,20 +18,22 @@ const report = (host: string) => `overspan/v1/hosts/${host}/report`;
 let broker: Broker;
 let dataPlane: LocalServer;
 let nowMs = 0;
-const passwords: Record<string, string> = {};
+let world: IdentityWorld;
+const enrolled: Record<string, EnrolledHost> = {};
 const published: { topic: string; payload: string }[] = [];
 const clients: MqttClient[] = [];
 const log: string[] = [];
 
 beforeAll(async () => {
-  const folder = await openDataFolder(undefined);
-  const secrets = hostSecrets(folder.secrets);
-  for (const host of ["h1", "h2"]) passwords[host] = await secrets.enrol(host);
+  world = await openIdentityWorld();
+  for (const host of ["h1", "h2"]) enrolled[host] = await world.enrol(host);
   broker = mqttBroker({
     host: "127.0.0.1",
     port: 0,
     policy: parseIotPolicy(deployedHostPolicy()),
-    verify: secrets.verify,
+    policyName: HOST_POLICY,
+    identities: world.identities,
+    tls: { ...(await world.authority.serve(["127.0.0.1"])), caPem: world.authority.caPem },
     nowMs: () => nowMs,
     log: (line) => log.push(line),
   });
@@ -41,7 +42,6 @@ beforeAll(async () => {
   });
   await broker.start();
   dataPlane = await startIotDataPlane({ broker, log: (line) => log.push(line) });
-  await folder.close();
 });
 
 afterEach(async () => {
@@ -69,14 +69,29 @@ function deployedHostPolicy(): unknown {
 async function connect(host: string, options: Partial<IClientOptions> = {}): Promise<MqttClient> {
   const client = await mqtt.connectAsync(broker.url(), {
     clientId: host,
-    username: host,
-    password: passwords[host] ?? "",
+    ...tlsOf(host),
     reconnectPeriod: 0,
     ...options,
   });
   clients.push(client);
   client.on("error", () => {});
   return client;
+}
+
+function tlsOf(host: string): Partial<IClientOptions> {
+  const { key, cert, ca } = enrolled[host] ?? {};
+  return { ...(key && { key }), ...(cert && { cert }), ca: ca ?? world.authority.caPem };
+}
+
+/** True if the connection ends before MQTT has said a word. */
+function isCutOff(url: string, options: Partial<IClientOptions>): Promise<boolean> {
+  const client = mqtt.connect(url, { clientId: "h1", reconnectPeriod: 0, ...options });
+  clients.push(client);
+  client.on("error", () => {});
+  return new Promise((resolve) => {
+    client.once("connect", () => resolve(false));
+    client.once("close", () => resolve(true));
+  });
 }
 
 const closed = (client: MqttClient) => new Promise<void>((resolve) => client.once("close", () => resolve()));
@@ -116,12 +131,8 @@ describe("broker: a host with its own credential", () => {
 
 describe("broker: who may connect", () => {
   it.each<[string, Partial<IClientOptions>]>([
-    ["a wrong password", { password: "guess" }],
-    ["another host's password", { password: "" }],
-    ["no password", { username: "h1", password: undefined as never }],
-    ["no user name", { username: undefined as never, password: undefined as never }],
-    ["a host that was never enrolled", { username: "h3", clientId: "h3", password: "x" }],
-    ["a name that is a path", { username: "../h1", clientId: "../h1", password: "x" }],
+    ["a user name and password besides", { clientId: "h2", username: "h2", password: "guess" }],
+    ["a client id that is a path", { clientId: "../h1" }],
     ["another host's client id", { clientId: "h2" }],
     ["an empty client id", { clientId: "" }],
     ["a client id that starts with its own", { clientId: "h1-2" }],
@@ -131,9 +142,48 @@ describe("broker: who may connect", () => {
     ],
     ["a will on an inbox", { will: { topic: inbox("h1"), payload: Buffer.from("w"), qos: 1, retain: false } }],
     ["a retained will", { will: { topic: report("h1"), payload: Buffer.from("w"), qos: 1, retain: true } }],
-  ])("broker: %s -> refused", async (name, options) => {
-    const password = name === "another host's password" ? { password: passwords.h2 ?? "" } : {};
-    await expect(connect("h1", { ...options, ...password })).rejects.toThrow(/Connection refused|connack/i);
+  ])("broker: %s -> refused", async (_name, options) => {
+    await expect(connect("h1", options)).rejects.toThrow(/Connection refused|connack/i);
+  });
+
+  it("broker: no certificate -> no connection at all", async () => {
+    expect(await isCutOff(broker.url(), { ca: world.authority.caPem })).toBe(true);
+    await expect.poll(() => log.join()).toMatch(/refused: .*certificate/);
+  });
+
+  it("broker: a certificate of another CA, with the same names -> no connection at all", async () => {
+    const forger = await openIdentityWorld();
+    const { key, cert } = await forger.enrol("h1");
+    expect(await isCutOff(broker.url(), { key, cert, ca: world.authority.caPem })).toBe(true);
+  });
+
+  it("broker: no TLS -> nothing is answered", async () => {
+    expect(await isCutOff(broker.url().replace("mqtts:", "mqtt:"), {})).toBe(true);
+  });
+
+  it("broker: a certificate that names h1 but is attached to h2 -> speaks for h2 only", async () => {
+    const { key, cert } = await world.enrol("h2", "h1");
+    await expect(connect("h1", { key, cert })).rejects.toThrow(/Not authorized/);
+  });
+
+  it("broker: a certificate that is not active, or has no policy -> refused", async () => {
+    const { certificateId, key, cert } = await world.enrol("h1");
+    await world.identities.setStatus(certificateId, "INACTIVE");
+    await expect(connect("h1", { key, cert })).rejects.toThrow(/Not authorized/);
+    await world.identities.setStatus(certificateId, "ACTIVE");
+    await world.identities.detachPolicy(certificateId, HOST_POLICY);
+    await expect(connect("h1", { key, cert })).rejects.toThrow(/Not authorized/);
+  });
+
+  it("broker: a certificate is revoked -> its connection ends at once and none comes again; others stay", async () => {
+    const { certificateId, key, cert } = await world.enrol("h1");
+    const stolen = await connect("h1", { key, cert });
+    const ended = closed(stolen);
+    const other = await connect("h2");
+    await world.identities.setStatus(certificateId, "REVOKED");
+    await ended;
+    await expect(connect("h1", { key, cert })).rejects.toThrow(/Not authorized/);
+    expect(other.connected).toBe(true);
   });
 
   it("broker: another user with h1's client id -> refused, and h1 stays connected", async () => {
@@ -194,8 +244,7 @@ describe("broker: what a host may not subscribe to", () => {
     await broker.publish(inbox("h1"), Buffer.from("mine"), 1);
     const second = mqtt.connect(broker.url(), {
       clientId: "h1",
-      username: "h1",
-      password: passwords.h1 ?? "",
+      ...tlsOf("h1"),
       clean: false,
     });
     clients.push(second);

@@ -9,6 +9,7 @@ import { promisify } from "node:util";
 import { DynamoDBClient, GetItemCommand, ListTablesCommand, PutItemCommand } from "@aws-sdk/client-dynamodb";
 import mqtt, { type MqttClient } from "mqtt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { identityOf } from "../../lab/join.ts";
 import { startDynamodbEngine } from "../../local/dynamodb-engine.ts";
 import { findJava } from "../../local/java.ts";
 import { type LocalRuntime, startLocal } from "../../local/runtime.ts";
@@ -54,11 +55,12 @@ async function api(method: string, path: string, body?: object): Promise<{ statu
 
 /** A host as far as this test needs one: it keeps what arrives, and asks and reports when told. */
 async function connectHost(id: string) {
-  const { username, password, brokerUrl } = await running().enrol(id);
-  const client: MqttClient = await mqtt.connectAsync(brokerUrl, {
+  const { certificateId, keyPem, certificatePem, caPem } = await identityOf(running(), id, join(dataDir, "hosts", id));
+  const client: MqttClient = await mqtt.connectAsync(running().brokerUrl, {
     clientId: id,
-    username,
-    password,
+    key: keyPem,
+    cert: certificatePem,
+    ca: caPem,
     reconnectPeriod: 0,
   });
   const inbox: InboxMessage[] = [];
@@ -71,7 +73,7 @@ async function connectHost(id: string) {
   const send = (lane: "sync" | "report", message: SyncRequest | Report) =>
     client.publishAsync(hostTopic(id, lane), JSON.stringify(message), { qos: 1 });
   return {
-    password,
+    certificateId,
     inbox,
     /** Asks for everything and returns the channels of the in-sync message. */
     async sync() {
@@ -160,16 +162,13 @@ describe("local runtime", () => {
     await host.close();
   });
 
-  it("local runtime: a host that the API does not know -> no credential, by either way", async () => {
-    await expect(running().enrol("nobody")).rejects.toThrow("there is no host nobody");
-    const response = await fetch(`${running().controlUrl}/local/hosts/nobody/credential`, { method: "POST" });
-    expect(response.status).toBe(404);
-    await expect(stat(join(dataDir, "secrets", "nobody"))).rejects.toThrow("ENOENT");
+  it("local runtime: a host that the API does not know -> no token to join with", async () => {
+    await expect(running().joinToken("nobody")).rejects.toThrow("no join token for nobody");
   });
 
   it("local runtime: secrets -> readable by their owner alone", async () => {
     const mode = async (path: string) => ((await stat(join(dataDir, path))).mode & 0o777).toString(8);
-    expect([await mode("secrets"), await mode("secrets/h1")]).toEqual(["700", "600"]);
+    expect([await mode("secrets"), await mode("secrets/development-ca")]).toEqual(["700", "600"]);
   });
 
   it("local runtime: the broker stopped and started by the control endpoint -> hosts are cut off, and come back", async () => {
@@ -233,7 +232,7 @@ describe("local runtime", () => {
 
     await running().settled();
     const after = await connectHost("h1");
-    expect(after.password).toBe(before.password);
+    expect(after.certificateId).toBe(before.certificateId);
     const seqAfter = (await after.sync()).find(({ channel }) => channel === "net:blue")?.seq;
     // One step for the one write: the records from before the restart were not published again.
     expect(seqAfter).toBe(seqBefore + 1);

@@ -8,6 +8,7 @@ import { tableHostStatuses } from "../../functions/report/host-status.ts";
 import { tableReceipts } from "../../functions/report/receipts.ts";
 import { createDynamoDbStore } from "../../functions/store/dynamodb.ts";
 import { FIRST_VERSION } from "../../shared/message/version.ts";
+import { createTestIdentities } from "../fakes/host-identities.ts";
 import { EngineWorld } from "../functions/publish/engine-world.ts";
 import { StreamReader } from "../functions/publish/stream-reader.ts";
 import { type Engine, startEngine } from "./dynamodb-engine.ts";
@@ -32,6 +33,7 @@ beforeAll(async () => {
       pacing: { sleep: clock.sleep, random: () => 0 },
     }),
     hosts: tableHostStatuses(world.table),
+    identities: createTestIdentities(),
     receipts: tableReceipts(world.table, clock.now),
     clock,
     random: randomBytes,

@@ -52,9 +52,9 @@ describe("table", () => {
 });
 
 describe("functions", () => {
-  it("functions: exactly the four handlers, on Node.js 22 and arm64", () => {
+  it("functions: exactly the five handlers, on Node.js 22 and arm64", () => {
     const functions = Object.values(template.findResources("AWS::Lambda::Function"));
-    expect(functions).toHaveLength(4);
+    expect(functions).toHaveLength(5);
     for (const { Properties } of functions as { Properties: Record<string, unknown> }[]) {
       expect(Properties).toMatchObject({
         Handler: "lambda.handler",
@@ -66,7 +66,7 @@ describe("functions", () => {
   });
 
   it("functions: logs are kept a month in a log group of their own", () => {
-    template.resourceCountIs("AWS::Logs::LogGroup", 5);
+    template.resourceCountIs("AWS::Logs::LogGroup", 6);
     template.allResourcesProperties("AWS::Logs::LogGroup", { RetentionInDays: 30 });
     template.allResourcesProperties("AWS::Lambda::Function", { LoggingConfig: { LogGroup: Match.anyValue() } });
   });
@@ -91,6 +91,7 @@ describe("permissions", () => {
     Publish: ["BatchGetItem", "DeleteItem", "GetItem", "PutItem", "Query"],
     Sync: ["BatchGetItem", "GetItem", "PutItem", "Query"],
     Report: ["BatchGetItem", "GetItem", "PutItem", "Query"],
+    Identity: ["GetItem"],
   };
 
   it.each(Object.entries(TABLE_ACTIONS))(
@@ -110,9 +111,10 @@ describe("permissions", () => {
     ["Publish", true],
     ["Sync", true],
     ["Report", true],
+    ["Identity", true],
   ])("permissions: %s -> may publish to inboxes: %s, and to nothing else", (name, may) => {
     const statements = statementsOf(`${name}FunctionRole`).filter(({ Action }) =>
-      JSON.stringify(Action).includes("iot:"),
+      JSON.stringify(Action).includes("iot:Publish"),
     );
     expect(statements).toHaveLength(may ? 1 : 0);
     if (!may) return;
@@ -120,10 +122,22 @@ describe("permissions", () => {
     expect(JSON.stringify(statements[0]?.Resource)).toContain(":topic/overspan/v1/hosts/*/inbox");
   });
 
-  it("permissions: no wildcard action anywhere, and no wildcard resource but ListStreams", () => {
+  it("permissions: certificates -> only the API and Identity may issue them, with the hosts' policy and no other", () => {
+    for (const name of ["Api", "Publish", "Sync", "Report", "Identity"]) {
+      const issuing = statementsOf(`${name}FunctionRole`).filter(({ Action }) =>
+        /iot:(?!Publish)/.test(String(Action)),
+      );
+      const may = name === "Api" || name === "Identity";
+      expect(issuing, name).toHaveLength(may ? 3 : 0);
+      const attaching = issuing.find(({ Action }) => Action.includes("iot:AttachPolicy"));
+      if (may) expect(JSON.stringify(attaching?.Resource)).toMatch(/:cert\/\*.*HostPolicy/);
+    }
+  });
+
+  it("permissions: no wildcard action, and no wildcard resource but where there is none to name", () => {
     for (const { Action, Resource } of allStatements()) {
       for (const action of [Action].flat()) expect(action).not.toContain("*");
-      if (Resource === "*") expect(Action).toBe("dynamodb:ListStreams");
+      if (Resource === "*") expect(["dynamodb:ListStreams", "iot:CreateCertificateFromCsr"]).toContain(Action);
     }
   });
 });
@@ -170,7 +184,7 @@ describe("snapshots", () => {
     const limits = Object.values(template.findResources("AWS::Lambda::Function")).map(
       ({ Properties }) => (Properties as { ReservedConcurrentExecutions?: number }).ReservedConcurrentExecutions,
     );
-    expect(limits.toSorted()).toEqual([40, 40, undefined, undefined]);
+    expect(limits.toSorted()).toEqual([40, 40, undefined, undefined, undefined]);
   });
 });
 
@@ -201,9 +215,12 @@ describe("stream consumer", () => {
   });
 
   it("stream consumer: the filter passes hosts, networks and endpoints alone", () => {
-    const [mapping] = Object.values(template.findResources("AWS::Lambda::EventSourceMapping")) as {
-      Properties: { FilterCriteria: { Filters: { Pattern: string }[] } };
-    }[];
+    const found = template.findResources("AWS::Lambda::EventSourceMapping");
+    const mappings = Object.entries(found) as [
+      string,
+      { Properties: { FilterCriteria: { Filters: { Pattern: string }[] } } },
+    ][];
+    const mapping = mappings.find(([id]) => id.startsWith("Publish"))?.[1];
     const patterns = mapping?.Properties.FilterCriteria.Filters.map(({ Pattern }) => JSON.parse(Pattern) as unknown);
     expect(patterns).toEqual([{ dynamodb: { NewImage: { type: { S: ["host", "network", "endpoint"] } } } }]);
   });
@@ -246,7 +263,7 @@ describe("IoT", () => {
     });
   });
 
-  it("host policy: own client id, own sync and report, own inbox, and nothing more", () => {
+  it("host policy: own client id, own sync, report and certificate, own inbox, and nothing more", () => {
     const arn = "arn:aws:iot:us-east-1:000000000000";
     const own = "overspan/v1/hosts/${iot:Connection.Thing.ThingName}";
     expect(hostPolicy()).toEqual({
@@ -261,7 +278,7 @@ describe("IoT", () => {
         {
           Effect: "Allow",
           Action: "iot:Publish",
-          Resource: [`${arn}:topic/${own}/sync`, `${arn}:topic/${own}/report`],
+          Resource: ["sync", "report", "certificate"].map((lane) => `${arn}:topic/${own}/${lane}`),
         },
         { Effect: "Allow", Action: "iot:Subscribe", Resource: `${arn}:topicfilter/${own}/inbox` },
         { Effect: "Allow", Action: "iot:Receive", Resource: `${arn}:topic/${own}/inbox` },

@@ -24,7 +24,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 describe("synth", { timeout: 60_000 }, () => {
   it("synth: each asset is one module, without a source map", async () => {
     const plan = await readPlan(synthesis.templateFile, synthesis.assetManifestFile);
-    expect(plan.functions).toHaveLength(4);
+    expect(plan.functions).toHaveLength(FUNCTION_NAMES.length);
     for (const { module } of plan.functions) {
       expect(await readdir(join(module, ".."))).toEqual(["lambda.mjs"]);
       expect(await readFile(module, "utf8")).not.toContain("sourceMappingURL");
@@ -35,11 +35,11 @@ describe("synth", { timeout: 60_000 }, () => {
     const kinds = FUNCTION_NAMES.map(async (name) => {
       const url = pathToFileURL(join(synthesis.bundles[name], "lambda.mjs")).href;
       const script = `console.log(typeof (await import(${JSON.stringify(url)})).handler)`;
-      const env = { OVERSPAN_TABLE: "table", AWS_REGION: "us-east-1" };
+      const env = { OVERSPAN_TABLE: "table", OVERSPAN_HOST_POLICY: "policy", AWS_REGION: "us-east-1" };
       const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", script], { env });
       return stdout.trim();
     });
-    expect(await Promise.all(kinds)).toEqual(["function", "function", "function", "function"]);
+    expect(await Promise.all(kinds)).toEqual(FUNCTION_NAMES.map(() => "function"));
   });
 
   it.each(FUNCTION_NAMES)("synth: what the role of %s grants -> exactly what its bundle can call", async (name) => {
@@ -66,6 +66,17 @@ const STREAM_READING: ReadonlySet<string> = new Set([
   "dynamodb:GetShardIterator",
   "dynamodb:ListStreams",
 ]);
+
+const ISSUING = [
+  "AttachPolicy",
+  "AttachThingPrincipal",
+  "CreateCertificateFromCsr",
+  "CreateThing",
+  "DetachPolicy",
+  "DetachThingPrincipal",
+  "ListThingPrincipals",
+  "UpdateCertificate",
+];
 
 /** The actions of the role on the table and on topics, from the template. */
 async function grantedActions(name: string): Promise<string[]> {
@@ -99,5 +110,6 @@ function callableActions(bundle: string): string[] {
     for (const [, kind] of bundle.matchAll(/\b(ConditionCheck|Put|Update|Delete):/g))
       actions.add(`dynamodb:${kind}Item`);
   if (bundle.includes('"PublishCommand"')) actions.add("iot:Publish");
+  for (const name of ISSUING) if (bundle.includes(`"${name}Command"`)) actions.add(`iot:${name}`);
   return [...actions].sort();
 }

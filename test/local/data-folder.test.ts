@@ -3,7 +3,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type DataFolder, openDataFolder } from "../../local/data-folder.ts";
-import { hostSecrets } from "../../local/secrets.ts";
 
 let dir: string;
 let open: DataFolder[] = [];
@@ -76,26 +75,4 @@ describe("data folder", () => {
     await folder.close();
     await expect(readFile(folder.templateDir)).rejects.toThrow("ENOENT");
   });
-});
-
-describe("secrets", () => {
-  it("secrets: enrolled twice -> one secret; it and no other opens that host and no other", async () => {
-    const secrets = hostSecrets((await openFolder(dir)).secrets);
-    const secret = await secrets.enrol("h1");
-    expect(await secrets.enrol("h1")).toBe(secret);
-    expect(await secrets.enrol("h2")).not.toBe(secret);
-    expect(await secrets.verify("h1", Buffer.from(secret))).toBe(true);
-    expect(await secrets.verify("h2", Buffer.from(secret))).toBe(false);
-    expect(await secrets.verify("h3", Buffer.from(""))).toBe(false);
-  });
-
-  it.each(["../h1", "h1/../../x", ".", "", "H1", "h1.new"])(
-    "secrets: %j is no host id -> never a file name",
-    async (name) => {
-      const secrets = hostSecrets((await openFolder(dir)).secrets);
-      await secrets.enrol("h1");
-      await expect(secrets.enrol(name)).rejects.toThrow("not a host id");
-      expect(await secrets.verify(name, Buffer.from("x"))).toBe(false);
-    },
-  );
 });

@@ -49,6 +49,8 @@ beforeAll(async () => {
     ],
     dynamodbUrl: "http://127.0.0.1:1",
     iotDataPlaneUrl: "http://127.0.0.1:2",
+    iotUrl: "http://127.0.0.1:4",
+    broker: { url: "mqtts://127.0.0.1:5", caPem: "CA" },
     s3Url: "http://127.0.0.1:3",
     credentials: { accessKeyId: "key", secretAccessKey: "secret" },
     log: (line) => log.push(line),

@@ -78,7 +78,7 @@ describe("plan", () => {
         { table: "Overspan-Table", function: "Function", batchSize: 7, maxRetries: -1, bisect: false, patterns: [] },
       ],
       apiFunction: "Function",
-      hostPolicy: { Statement: [] },
+      hostPolicy: { name: "Policy", document: { Statement: [] } },
     });
   });
 

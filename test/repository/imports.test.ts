@@ -104,7 +104,7 @@ describe("imports", () => {
         .filter(
           ({ file, target }) => file.startsWith("edge-agent/") && file !== "edge-agent/build.ts" && isPackage(target),
         )
-        .map(({ target }) => target.split("/")[0] as string),
+        .map(({ target }) => /^(@[^/]+\/)?[^/]+/.exec(target)?.[0] ?? target),
     );
     expect([...used].sort()).toEqual(Object.keys(agent).sort());
     for (const [name, version] of Object.entries(agent)) expect([name, all[name]]).toEqual([name, version]);

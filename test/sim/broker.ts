@@ -71,7 +71,7 @@ export function createBroker(options: {
           return session.connected && process.alive();
         },
         publish(lane, text) {
-          if (!session.connected) return;
+          if (!session.connected || lane === "certificate") return;
           carry(new TextEncoder().encode(text), (payload) => uplink(host, lane, payload));
         },
         listen(handlers) {

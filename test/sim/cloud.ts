@@ -19,6 +19,7 @@ import { tableHostStatuses } from "../../functions/report/host-status.ts";
 import { tableReceipts } from "../../functions/report/receipts.ts";
 import { createDynamoDbStore } from "../../functions/store/dynamodb.ts";
 import { handleSync } from "../../functions/sync/handler.ts";
+import { createTestIdentities } from "../fakes/host-identities.ts";
 import { type Clockwork, EPOCH_MS } from "./clockwork.ts";
 import { cancelled, type Change, createMemoryDynamo, type MemoryDynamo } from "./dynamodb/engine.ts";
 import { happening, type Weather } from "./faults.ts";
@@ -89,6 +90,7 @@ export function createCloud(options: {
     store: createDynamoDbStore({ client, table: TABLE, pacing, requestToken: () => `token-${++token}` }),
     hosts: tableHostStatuses(table),
     receipts: tableReceipts(table, now),
+    identities: createTestIdentities(),
     clock: { now, sleep: (ms) => clockwork.sleep(ms) },
     random: (octets) => Uint8Array.from({ length: octets }, () => clockwork.between(0, 255)),
     log: ({ message, cause }) => clockwork.note(`api: ${message}: ${String(cause)}`),

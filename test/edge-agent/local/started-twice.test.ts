@@ -22,12 +22,10 @@ it("agent: started while another one runs -> ends with the reason, and never spe
   const socket = join(folder, "agent.sock");
   const first = await serveSocket(socket, () => ({ text: "the first" }));
   try {
-    const passwordFile = join(folder, "password");
-    await writeFile(passwordFile, "secret");
-    const url = `mqtt://127.0.0.1:${(broker.address() as AddressInfo).port}`;
+    const url = `mqtts://127.0.0.1:${(broker.address() as AddressInfo).port}`;
     const config = {
       host: "h1",
-      broker: { url, username: "h1", passwordFile },
+      broker: { url },
       stateDir: join(folder, "state"),
       socket,
     };

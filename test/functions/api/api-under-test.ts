@@ -1,6 +1,7 @@
 // The API over a given store, with a clock that jumps instead of waiting, receipts that a test scripts, and a client
 // that reads answers whole. Not a test by itself.
 
+import { createTestIdentities } from "../../fakes/host-identities.ts";
 import { randomBytes } from "node:crypto";
 import { expect } from "vitest";
 import { type ApiOptions, createApi } from "../../../functions/api/app.ts";
@@ -75,9 +76,10 @@ export function createApiUnderTest(
 ) {
   const receipts = createTestReceipts();
   const hosts = createTestHosts();
+  const identities = createTestIdentities();
   const logs: Log[] = [];
   const log = (entry: Log) => void logs.push(entry);
-  const app = createApi({ store, hosts, receipts, clock, random: randomBytes, log, ...more });
+  const app = createApi({ store, hosts, receipts, identities, clock, random: randomBytes, log, ...more });
 
   async function send(
     method: string,
