@@ -44,6 +44,7 @@ import type { Diary } from "./log.ts";
 import type { Overlay } from "./overlay.ts";
 import { createMalformedLog, type MalformedMessage } from "./report/malformed.ts";
 import { channelReports, peerReport, startReports } from "./report/report.ts";
+import { underlayReport } from "./report/underlay-report.ts";
 
 /** What the agent needs of the world. */
 export type AgentPorts = {
@@ -165,6 +166,7 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
       channels: channelReports(intent, partsOf, speaker.summary()),
       inSync: intent.inSync,
       bgp: speaker.summary().map(peerReport),
+      underlay: underlayReport(underlay.view()),
       counters: diary.counters,
       events: diary.recent(),
       capabilities: {

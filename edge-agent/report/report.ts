@@ -51,7 +51,10 @@ export function channelReports(
 export function peerReport(peer: PeerSummary): PeerReport {
   const { peer: name, asn = 0, state, sinceMs, routesIn, routesOut, families } = peer;
   const told = isUp(state) && families.every((family) => family.told || !family.agreed);
-  return { peer: name, asn, state, sinceMs, routesIn, routesOut, told };
+  const counts = families.map(({ family, agreed, routesIn: from, routesOut: to }) => {
+    return { family, agreed, routesIn: from, routesOut: to };
+  });
+  return { peer: name, asn, state, sinceMs, routesIn, routesOut, told, families: counts };
 }
 
 function isUp(state: PeerSummary["state"]): boolean {
@@ -63,6 +66,7 @@ export type ReportContent = {
   readonly channels: ChannelReport[];
   readonly inSync: boolean;
   readonly bgp: PeerReport[];
+  readonly underlay?: Report["underlay"];
   readonly counters: ReadonlyMap<string, number>;
   readonly events: readonly DiaryEvent[];
   /** What the kernel can do, by name. */

@@ -153,9 +153,19 @@ async function writeHostRow(deps: SyncDeps, host: string, row: HostRow): Promise
 }
 
 function hostRow(report: Report, before: HostRow | undefined, nowMs: number): HostRow {
-  const { agent, inSync, bgp, counters, number } = report;
+  const { agent, inSync, bgp, underlay, counters, number } = report;
   const { startedAtMs } = agent;
   const isRepeated = before?.startedAtMs === startedAtMs && before.number === number;
   const events = isRepeated ? before.events : [...(before?.events ?? []), ...report.events].slice(-KEPT_EVENTS);
-  return { lastSeenAt: new Date(nowMs).toISOString(), inSync, agent, bgp, counters, events, startedAtMs, number };
+  return {
+    lastSeenAt: new Date(nowMs).toISOString(),
+    inSync,
+    agent,
+    bgp,
+    ...(underlay && { underlay }),
+    counters,
+    events,
+    startedAtMs,
+    number,
+  };
 }

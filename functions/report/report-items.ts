@@ -38,6 +38,7 @@ export const HostRow = z.object({
   inSync: z.boolean(),
   agent: Report.shape.agent,
   bgp: z.array(PeerReport),
+  underlay: Report.shape.underlay,
   counters: z.record(z.string(), z.number()),
   /** The newest last. */
   events: z.array(ReportedEvent),

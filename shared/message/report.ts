@@ -35,6 +35,11 @@ export const PeerReport = z.object({
   sinceMs: z.number(),
   routesIn: z.number(),
   routesOut: z.number(),
+  /** What the peer is offered; absent in reports of older agents. Counts above are those of all families. */
+  families: z
+    .array(z.object({ family: z.string().max(32), agreed: z.boolean(), routesIn: z.number(), routesOut: z.number() }))
+    .max(8)
+    .optional(),
   /** Sent everything that this host announces, End-of-RIB included, on the session that is up. */
   told: z.boolean().optional(),
 });
@@ -56,6 +61,10 @@ export const Report = z.object({
   capabilities: z.record(z.string().max(64), z.boolean()).optional(),
   channels: z.array(ChannelReport).max(5000),
   bgp: z.array(PeerReport).max(16),
+  /** Routes of the underlay: as BGP decides, and as the kernel was read back; absent where the host takes no part. */
+  underlay: z
+    .object({ routes: z.number(), installed: z.number(), problems: z.array(z.string().max(300)).max(20) })
+    .optional(),
   counters: z.record(z.string().max(64), z.number()),
   events: z.array(ReportedEvent).max(50),
 });
