@@ -5,7 +5,7 @@
 // nothing but the stream writes the channels' logs. An alarm tells of the delay long before.
 
 import { Duration } from "aws-cdk-lib";
-import { ComparisonOperator, TreatMissingData } from "aws-cdk-lib/aws-cloudwatch";
+import { ComparisonOperator, Metric, TreatMissingData } from "aws-cdk-lib/aws-cloudwatch";
 import type { ITable, Table } from "aws-cdk-lib/aws-dynamodb";
 import { FilterCriteria, FilterRule, type Function as LambdaFunction, StartingPosition } from "aws-cdk-lib/aws-lambda";
 import { DynamoEventSource, SqsDlq } from "aws-cdk-lib/aws-lambda-event-sources";
@@ -46,6 +46,20 @@ export function addStreamConsumer(scope: Construct, table: Table, publisher: Lam
       comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
       treatMissingData: TreatMissingData.NOT_BREACHING,
     });
+  // Counted by the publisher in its log (embedded metric format, functions/publish/telemetry.ts).
+  new Metric({
+    namespace: "Overspan",
+    metricName: "PoisonRecords",
+    period: Duration.minutes(1),
+    statistic: "Sum",
+  }).createAlarm(scope, "PublishPoisonAlarm", {
+    alarmDescription:
+      "A change can never be published and was set aside: its item is under POISON in the table, with the reason. Mend the cause and write the resource anew.",
+    threshold: 1,
+    evaluationPeriods: 1,
+    comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+    treatMissingData: TreatMissingData.NOT_BREACHING,
+  });
   deadLetters
     .metricApproximateNumberOfMessagesVisible({ period: Duration.minutes(1), statistic: "Maximum" })
     .createAlarm(scope, "PublishDeadLettersAlarm", {

@@ -112,10 +112,16 @@ export function parseLog(item: Item): LoggedEntry {
   };
 }
 
-export function recordItem(channel: Channel, record: StoredRecord): Item {
+/** Seconds a tombstone is kept at least, by the publisher's clock: the writer's may be wrong. As long as the API's. */
+const TOMBSTONE_TTL_SEC = 7 * 86400;
+
+export function recordItem(channel: Channel, record: StoredRecord, atMs: number): Item {
   const { body, ...rest } = record;
   const key = { ...recordKey(channel, record.key), type: "record" };
-  if (body === null) return { ...key, ...rest, deleted: true };
+  if (body === null) {
+    const ttl = Math.max(record.ttl ?? 0, Math.floor(atMs / 1000) + TOMBSTONE_TTL_SEC);
+    return { ...key, ...rest, deleted: true, ttl };
+  }
   return { ...key, ...rest, body, hash: hashRecord({ key: record.key, version: record.version, body }) };
 }
 

@@ -1,23 +1,25 @@
 // The consumer of the table's stream: the only writer of the channels. It brings a batch of resource images into the
-// logs, channel by channel, and tells the hosts. Order matters in one place: a host's own log first, then its networks.
+// logs, several channels at a time, and tells the hosts. Order matters in one place: a host's own log first, then its
+// networks.
 //
 // What fails stays with its channel: exactly the stream records of that channel are reported as failed and come again.
-// Whatever of them is in the log by then is only published again, which agents ignore. A message that the broker does
-// not take is counted and left: the host heals by its next sync or report.
+// Whatever of them is in the log by then is only published again, which agents ignore. What can never succeed is set
+// aside. A message that the broker does not take is counted and left: the host heals by its next sync or report.
 
 import type { DynamoDBRecord } from "aws-lambda";
 import { type Channel, hostChannel, networkChannel } from "../../shared/model/record.ts";
-import { readSnapshot, snapshotMessages } from "../sync/snapshot.ts";
+import { mapBounded } from "./bounded.ts";
 import { type DriveDeps, driveHost, driveNetwork, markHost, type NetworkCommit } from "./drive.ts";
 import { readCarriedNetworks, readMembers } from "./facts.ts";
 import { Outbox } from "./outbox.ts";
-import { keepOrphan, keepPoison } from "./poison.ts";
-import type { Publisher } from "./publisher.ts";
+import { keepPoison, keepRefused } from "./poison.ts";
+import { sendOutbox, type SendDeps } from "./send.ts";
 import { changeOf, changedKey, collapse, type HostChange, type NetworkChange } from "./resource-change.ts";
 import { parseStreamRecord } from "./resource-image.ts";
-import type { Telemetry } from "./telemetry.ts";
+import type { Key } from "./table.ts";
+import { keepWaiting, readWaiting, settleWaiting } from "./waiting.ts";
 
-export type ConsumerDeps = DriveDeps & { readonly publisher: Publisher; readonly telemetry: Telemetry };
+export type ConsumerDeps = DriveDeps & SendDeps;
 
 /** A change, and the stream records that it must be read again from if it fails. */
 type Sourced<C> = { readonly change: C; readonly source: string };
@@ -25,33 +27,41 @@ type Sourced<C> = { readonly change: C; readonly source: string };
 type Batch = {
   readonly hosts: Map<string, Sourced<HostChange>[]>;
   readonly networks: Map<Channel, Sourced<NetworkChange>[]>;
+  /** Items of endpoints that waited for a host of this batch, by channel. */
+  readonly waited: Map<Channel, Key[]>;
   /** Sequence numbers of the stream records to be delivered again. */
   readonly failed: Set<string>;
   readonly outbox: Outbox;
 };
 
-const PUBLISHES_AT_ONCE = 16;
+/** Channels that are driven at the same time. */
+const CHANNELS_AT_ONCE = 8;
 
 /** Consumes a batch; the answer is the sequence numbers of the stream records that failed. */
 export async function consume(deps: ConsumerDeps, records: readonly DynamoDBRecord[]): Promise<string[]> {
-  const batch: Batch = { hosts: new Map(), networks: new Map(), failed: new Set(), outbox: new Outbox() };
+  const batch: Batch = {
+    hosts: new Map(),
+    networks: new Map(),
+    waited: new Map(),
+    failed: new Set(),
+    outbox: new Outbox(),
+  };
   for (const record of records) await sort(deps, batch, record);
   const followers = new Map<string, HostChange>();
-  for (const [host, sourced] of batch.hosts) {
-    await guarded(deps, batch, { channel: hostChannel(host), sourced }, async () => {
-      const change = await advanceHostLane(deps, batch, sourced);
-      followers.set(host, change);
-    });
-  }
-  for (const [channel, sourced] of batch.networks) {
-    await guarded(deps, batch, { channel, sourced }, () => advanceNetworkLane(deps, batch, channel, sourced));
-  }
-  for (const [host, change] of followers) {
+  await mapBounded([...batch.hosts], CHANNELS_AT_ONCE, ([host, sourced]) =>
+    guarded(deps, batch, { channel: hostChannel(host), sourced }, async () => {
+      followers.set(host, await advanceHostLane(deps, batch, sourced));
+    }),
+  );
+  await mapBounded([...batch.networks], CHANNELS_AT_ONCE, ([channel, sourced]) =>
+    guarded(deps, batch, { channel, sourced }, () => advanceNetworkLane(deps, batch, channel, sourced)),
+  );
+  await mapBounded([...followers], CHANNELS_AT_ONCE, async ([host, change]) => {
     const sourced = batch.hosts.get(host) ?? [];
-    if (sourced.some(({ source }) => batch.failed.has(source))) continue;
+    if (sourced.some(({ source }) => batch.failed.has(source))) return;
     await guarded(deps, batch, { channel: hostChannel(host), sourced }, () => markHost(deps, change));
-  }
-  await publishAll(deps, batch.outbox);
+  });
+  await sendOutbox(deps, batch.outbox);
   return [...batch.failed];
 }
 
@@ -75,12 +85,22 @@ async function sort(deps: ConsumerDeps, batch: Batch, record: DynamoDBRecord): P
 async function advanceHostLane(deps: ConsumerDeps, batch: Batch, sourced: Sourced<HostChange>[]): Promise<HostChange> {
   const [change] = collapse(sourced.map((each) => each.change));
   if (!change) throw new Error("a lane without a change");
-  for (const entry of await driveHost(deps, change)) batch.outbox.add(change.id, entry);
+  const { entries, deletedAt } = await driveHost(deps, change);
+  for (const entry of entries) batch.outbox.add(change.id, entry);
+  if (deletedAt !== undefined) batch.outbox.leave(change.id, deletedAt);
   if (change.body === null) return change;
   for (const network of await readCarriedNetworks(deps.table, change.id)) {
     const { id, version, origins } = change;
     const refresh: NetworkChange = { kind: "vtep", host: id, version, origins };
     for (const { source } of sourced) append(batch.networks, networkChannel(network), { change: refresh, source });
+  }
+  for (const { channel, change: endpoint, item } of await readWaiting(deps.table, change.id)) {
+    append(batch.waited, channel, item);
+    for (const { source } of sourced) {
+      // Also where there is nothing left to publish: the lane forgets the item.
+      const lane = batch.networks.get(channel) ?? [];
+      batch.networks.set(channel, endpoint ? [...lane, { change: endpoint, source }] : lane);
+    }
   }
   return change;
 }
@@ -93,10 +113,18 @@ async function advanceNetworkLane(
 ): Promise<void> {
   const outcome = await driveNetwork(deps, channel, collapse(sourced.map((each) => each.change)));
   for (const orphan of outcome.orphans) {
-    deps.telemetry.count("OrphanedEndpoints");
-    deps.telemetry.warn("an endpoint is on a host that does not exist", { channel, key: changedKey(orphan) });
-    await keepOrphan(deps, channel, orphan);
+    deps.telemetry.count("WaitingEndpoints");
+    deps.telemetry.warn("an endpoint waits for a host that does not exist", { channel, key: changedKey(orphan) });
   }
+  for (const refused of outcome.refused) {
+    const key = changedKey(refused.change);
+    deps.telemetry.count("PoisonRecords");
+    deps.telemetry.error("a change that no step can be made of", refused.cause, { channel, key });
+    await keepRefused(deps, channel, refused);
+  }
+  // What waited is forgotten first: some of it may have to wait on, and is kept anew.
+  await settleWaiting(deps.table, batch.waited.get(channel) ?? []);
+  await keepWaiting(deps, channel, outcome.orphans);
   if (outcome.commits.length === 0) return;
   const members = [...(await readMembers(deps.table, channel)).keys()];
   for (const commit of outcome.commits) address(batch.outbox, commit, members);
@@ -108,43 +136,6 @@ function address(outbox: Outbox, { entry, memberships }: NetworkCommit, members:
   for (const { host, joined, entry: own } of memberships) {
     outbox.add(host, own);
     if (joined && members.includes(host)) outbox.join(host, entry.channel);
-  }
-}
-
-async function publishAll(deps: ConsumerDeps, outbox: Outbox): Promise<void> {
-  // Messages of one host stay in order: each host is one task.
-  const queues = new Map<string, string[]>();
-  for (const { host, payload } of outbox.messages()) append(queues, host, payload);
-  for (const [channel, hosts] of outbox.joined) {
-    try {
-      const snapshot = await readSnapshot(deps.table, channel, Math.floor(deps.now() / 1000));
-      for (const host of hosts) for (const payload of snapshotMessages(host, snapshot)) append(queues, host, payload);
-    } catch (error) {
-      // The log is committed and the host was told to carry the network: it asks for what it lacks.
-      deps.telemetry.count("JoinSnapshotFailures");
-      deps.telemetry.error("no snapshot for hosts that joined", error, { channel, hosts: [...hosts] });
-    }
-  }
-  const tasks = [...queues].map(
-    ([host, payloads]) =>
-      () =>
-        publishTo(deps, host, payloads),
-  );
-  const runners = Array.from({ length: Math.min(PUBLISHES_AT_ONCE, tasks.length) }, async () => {
-    for (let task = tasks.shift(); task; task = tasks.shift()) await task();
-  });
-  await Promise.all(runners);
-}
-
-async function publishTo(deps: ConsumerDeps, host: string, payloads: readonly string[]): Promise<void> {
-  for (const payload of payloads) {
-    try {
-      await deps.publisher.publish(host, payload);
-      deps.telemetry.count("PublishedMessages");
-    } catch (error) {
-      deps.telemetry.count("PublishFailures");
-      deps.telemetry.error("a host's inbox did not take a message", error, { host });
-    }
   }
 }
 

@@ -6,6 +6,7 @@ import { type Channel, channelNetwork, hostChannel } from "../../shared/model/re
 import { advanceHost, isMarked, marksOf } from "./advance.ts";
 import { type LoggedEntry, logKey, type Mark, markItem, parseLog, vtepRecordKey } from "./channel-items.ts";
 import { readHostLane, readNetworkFacts } from "./facts.ts";
+import type { Refused } from "./poison.ts";
 import { changedKey, type HostChange, type NetworkChange } from "./resource-change.ts";
 import type { NetworkFacts } from "./step.ts";
 import { hostStepWrites, largestStep, MAX_STEP_CHANGES, networkStepWrites } from "./step-items.ts";
@@ -29,11 +30,14 @@ export type NetworkCommit = {
 export type NetworkOutcome = {
   /** In the log, newly or since an earlier delivery, in order. */
   readonly commits: readonly NetworkCommit[];
-  /** Endpoints on hosts of which nothing is known: no log can have them. */
+  /** Endpoints on hosts of which nothing is known: they have to wait for them. */
   readonly orphans: readonly NetworkChange[];
+  /** Changes of which no step can be made. */
+  readonly refused: readonly Refused[];
 };
 
-const MAX_CONFLICTS = 10;
+/** Rivals in a batch and in other consumers: each round of them lets at least one pass. */
+const MAX_CONFLICTS = 24;
 
 /** Brings `changes` (collapsed) into a network's log. @throws if the store fails or other writers keep moving the log. */
 export async function driveNetwork(
@@ -43,13 +47,14 @@ export async function driveNetwork(
 ): Promise<NetworkOutcome> {
   const commits: NetworkCommit[] = [];
   const orphans: NetworkChange[] = [];
+  const refused: Refused[] = [];
   let remaining = changes;
   let conflicts = 0;
   while (remaining.length > 0) {
     const window = remaining.slice(0, MAX_STEP_CHANGES);
     const facts = await readNetworkFacts(deps.table, channel, window, Math.floor(deps.now() / 1000));
     const { marked, lost, fresh } = sift(facts, window);
-    const { taken, step } = fresh.length > 0 ? largestStep(facts, fresh) : { taken: fresh, step: undefined };
+    const { taken, step, unfit } = stepOf(facts, fresh);
     if (step) {
       const outcome = await transact(deps.table, networkStepWrites(step, deps.now()));
       if (outcome === "conflict") {
@@ -65,21 +70,58 @@ export async function driveNetwork(
       commits.push({ entry: step.entry, memberships });
     }
     orphans.push(...lost);
-    const done = new Set([...marked, ...lost, ...taken]);
+    refused.push(...unfit);
+    const done = new Set([...marked, ...lost, ...taken, ...unfit.map(({ change }) => change)]);
     remaining = remaining.filter((change) => !done.has(change));
   }
-  return { commits: inOrder(commits), orphans };
+  return { commits: inOrder(commits), orphans, refused };
 }
 
+type StepOf = ReturnType<typeof largestStep> & { readonly unfit: readonly Refused[] };
+
+/**
+ * The largest step of the first changes. What the pure core refuses it would refuse for ever: the changes that it refuses
+ * by themselves are left out, and if it is none of them alone, all.
+ */
+function stepOf(facts: NetworkFacts, fresh: readonly NetworkChange[]): StepOf {
+  if (fresh.length === 0) return { taken: fresh, step: undefined, unfit: [] };
+  try {
+    return { ...largestStep(facts, fresh), unfit: [] };
+  } catch (cause) {
+    const alone = fresh.flatMap((change): Refused[] => {
+      try {
+        largestStep(facts, [change]);
+        return [];
+      } catch (error) {
+        return [{ change, cause: error }];
+      }
+    });
+    const unfit = alone.length > 0 ? alone : fresh.map((change) => ({ change, cause }));
+    return { taken: [], step: undefined, unfit };
+  }
+}
+
+/** What a host's change did to its own log. */
+export type HostOutcome = {
+  readonly entries: readonly LogEntry[];
+  /** The seq with which the host was deleted; absent while it is there. */
+  readonly deletedAt?: number;
+};
+
 /** Brings a host's own record into its log. Its mark is left to `markHost`, after the host's networks followed. */
-export async function driveHost(deps: DriveDeps, change: HostChange): Promise<LogEntry[]> {
+export async function driveHost(deps: DriveDeps, change: HostChange): Promise<HostOutcome> {
   const channel = hostChannel(change.id);
   for (let conflicts = 0; conflicts <= MAX_CONFLICTS; conflicts++) {
     if (conflicts > 0) await deps.pause(conflicts);
     const lane = await readHostLane(deps.table, channel, Math.floor(deps.now() / 1000));
-    if (lane.host && isMarked(lane.host, change)) return readEntries(deps.table, [{ channel, seq: lane.host.seq }]);
+    if (lane.host && isMarked(lane.host, change)) {
+      const { seq, body } = lane.host;
+      const entries = await readEntries(deps.table, [{ channel, seq }]);
+      return { entries, ...(body === null ? { deletedAt: seq } : {}) };
+    }
     const step = advanceHost(channel, lane, change);
-    if ((await transact(deps.table, hostStepWrites(step, deps.now()))) === "committed") return [step.entry];
+    if ((await transact(deps.table, hostStepWrites(step, deps.now()))) === "committed")
+      return { entries: [step.entry], ...(change.body === null ? { deletedAt: step.after.seq } : {}) };
   }
   throw new Error(`${channel} was moved by others more than ${MAX_CONFLICTS} times in a row`);
 }

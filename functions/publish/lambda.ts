@@ -11,13 +11,17 @@ import type { DynamoDBBatchResponse, DynamoDBStreamEvent } from "aws-lambda";
 import { consume } from "./consumer.ts";
 import { iotPublisher } from "./iot-publisher.ts";
 import { readEnvironment } from "./environment.ts";
+import { pacedPublisher } from "./pace.ts";
 import { lineTelemetry } from "./telemetry.ts";
 
 const { table, iotEndpoint } = readEnvironment(process.env);
 
 const deps = {
   table: { client: new DynamoDBClient({}), name: table },
-  publisher: iotPublisher(new IoTDataPlaneClient(iotEndpoint ? { endpoint: iotEndpoint } : {})),
+  publisher: pacedPublisher(iotPublisher(new IoTDataPlaneClient(iotEndpoint ? { endpoint: iotEndpoint } : {})), {
+    nowMs: () => performance.now(),
+    wait: (ms) => sleep(ms),
+  }),
   telemetry: lineTelemetry(console.log, Date.now),
   now: Date.now,
   /** Full jitter over 20 ms, 40 ms ... 1 s: two consumers at one channel part ways. */

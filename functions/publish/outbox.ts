@@ -1,17 +1,18 @@
 // What a batch has to tell each host, coalesced: every entry once, in its channel's order, in as few messages as the
 // size limit allows. The host's own channel comes first, since it says which networks to hold. Pure.
 
-import { MAX_PAYLOAD_BYTES, type LogEntry } from "../../shared/message/inbox.ts";
+import { type LeaveMessage, type LogEntry, MAX_PAYLOAD_BYTES } from "../../shared/message/inbox.ts";
 import { FIRST_VERSION } from "../../shared/message/version.ts";
-import type { Channel } from "../../shared/model/record.ts";
+import { type Channel, hostChannel } from "../../shared/model/record.ts";
 import { ENVELOPE_BYTES } from "./step-items.ts";
 
 /** Which entries go to whom; entries that went in twice come out once. */
 export class Outbox {
   readonly #texts = new Map<string, string>();
   readonly #hosts = new Map<string, Map<string, LogEntry>>();
-  /** Hosts that joined a network in this batch: a snapshot gives them what the entries build upon. */
-  readonly joined = new Map<Channel, Set<string>>();
+  readonly #left = new Map<string, number>();
+  /** Networks that a host joined in this batch: a snapshot gives it what the entries build upon. */
+  readonly #joined = new Map<string, Set<Channel>>();
 
   add(host: string, entry: LogEntry): void {
     const entries = this.#hosts.get(host) ?? new Map<string, LogEntry>();
@@ -20,22 +21,32 @@ export class Outbox {
   }
 
   join(host: string, channel: Channel): void {
-    const hosts = this.joined.get(channel) ?? new Set();
-    this.joined.set(channel, hosts.add(host));
+    this.#joined.set(host, (this.#joined.get(host) ?? new Set()).add(channel));
   }
 
-  /** The delta messages of each host, as JSON text. Entries of a network that a host joined are in its snapshot. */
-  *messages(): Generator<{ host: string; payload: string }> {
-    for (const [host, entries] of this.#hosts) {
-      const wanted = [...entries.values()]
-        .filter((entry) => !this.joined.get(entry.channel)?.has(host))
-        .sort(byChannel);
-      for (const payload of deltaMessages(
-        host,
-        wanted.map((entry) => this.#text(entry)),
-      ))
-        yield { host, payload };
-    }
+  /** The host is no more, as its own channel says at `seq`. */
+  leave(host: string, seq: number): void {
+    this.#left.set(host, seq);
+  }
+
+  hosts(): string[] {
+    return [...new Set([...this.#hosts.keys(), ...this.#left.keys()])];
+  }
+
+  joined(host: string): readonly Channel[] {
+    return [...(this.#joined.get(host) ?? [])];
+  }
+
+  /** A host's messages, as JSON text; `coming` are those networks that it joined whose snapshots follow. */
+  messages(host: string, coming: readonly Channel[]): string[] {
+    const joined = this.#joined.get(host);
+    const wanted = [...(this.#hosts.get(host)?.values() ?? [])]
+      .filter((entry) => !joined?.has(entry.channel))
+      .sort(byChannel);
+    const texts = wanted.map((entry) => this.#text(entry));
+    const own = this.#left.get(host);
+    const farewell = own === undefined ? [] : [farewellMessage(host, own)];
+    return [...deltaMessages(host, texts, coming), ...farewell];
   }
 
   /** The text of an entry is made once, however many hosts it goes to. */
@@ -49,10 +60,28 @@ export class Outbox {
   }
 }
 
-/** Delta messages that hold `entries` (each JSON text), in order, none larger than a message may be. */
-export function deltaMessages(host: string, entries: readonly string[]): string[] {
-  const head = `{"v":${FIRST_VERSION},"host":${JSON.stringify(host)},"kind":"delta","entries":[`;
-  return packTexts(entries, MAX_PAYLOAD_BYTES - ENVELOPE_BYTES).map((pack) => `${head}${pack.join(",")}]}`);
+/** More are not announced: the host finds out by itself, and its first message stays mostly news. */
+const MAX_COMING = 200;
+
+/**
+ * Delta messages that hold `entries` (each JSON text), in order, none larger than a message may be. The first says which
+ * channels are coming.
+ */
+export function deltaMessages(host: string, entries: readonly string[], coming: readonly Channel[] = []): string[] {
+  const head = `{"v":${FIRST_VERSION},"host":${JSON.stringify(host)},"kind":"delta",`;
+  const news = coming.length === 0 ? "" : `"coming":${JSON.stringify(coming.slice(0, MAX_COMING))},`;
+  const room = MAX_PAYLOAD_BYTES - ENVELOPE_BYTES;
+  // An entry that fills a message by itself leaves no room to announce anything.
+  const announced = Buffer.byteLength(entries[0] ?? "") + Buffer.byteLength(news) < room ? news : "";
+  return packTexts(entries, room - Buffer.byteLength(announced)).map(
+    (pack, index) => `${head}${index === 0 ? announced : ""}"entries":[${pack.join(",")}]}`,
+  );
+}
+
+/** A deleted host holds nothing; its networks it left before, each by an entry of its own channel. */
+function farewellMessage(host: string, own: number): string {
+  const message: LeaveMessage = { v: FIRST_VERSION, host, kind: "leave", channels: [hostChannel(host)], own };
+  return JSON.stringify(message);
 }
 
 /** Cuts a list of JSON texts into runs of at most `maxBytes` with a comma each; a larger one has a run of its own. */

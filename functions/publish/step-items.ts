@@ -22,7 +22,7 @@ export const MAX_STEP_CHANGES = (MAX_TRANSACTION_ITEMS - 2) / 2;
 /** The writes of a network's step, those of its hosts' channels included. */
 export function networkStepWrites(step: NetworkStep, atMs: number): Write[] {
   const memberships = step.memberships.map(({ host, joined, seq }) => ({ host, joined, seq }));
-  const own = stepWrites(step, logItem({ entry: step.entry, memberships, atMs }));
+  const own = stepWrites(step, logItem({ entry: step.entry, memberships, atMs }), atMs);
   const hosts = step.memberships.flatMap((member) => hostStepWrites(member.step, atMs));
   const marks = new Map(step.marks.map((mark) => [`${mark.change}\n${mark.channel}`, mark]));
   return [...own, ...hosts, ...[...marks.values()].map((mark: Mark) => ({ put: markItem(mark, atMs) }))];
@@ -30,14 +30,14 @@ export function networkStepWrites(step: NetworkStep, atMs: number): Write[] {
 
 /** The writes of a step of a host's channel. */
 export function hostStepWrites(step: Step, atMs: number): Write[] {
-  return stepWrites(step, logItem({ entry: step.entry, memberships: [], atMs }));
+  return stepWrites(step, logItem({ entry: step.entry, memberships: [], atMs }), atMs);
 }
 
-function stepWrites(step: Step, log: Item): Write[] {
+function stepWrites(step: Step, log: Item, atMs: number): Write[] {
   return [
     { put: headItem(step.channel, step.after), condition: headIs(step.before.seq) },
     { put: log },
-    ...step.kept.map((record) => ({ put: recordItem(step.channel, record) })),
+    ...step.kept.map((record) => ({ put: recordItem(step.channel, record, atMs) })),
     ...step.removed.map((key) => ({ delete: recordKey(step.channel, key) })),
   ];
 }

@@ -9,6 +9,7 @@ import {
   PutItemCommand,
   QueryCommand,
   TransactionCanceledException,
+  TransactionConflictException,
   type TransactWriteItem,
   TransactWriteItemsCommand,
 } from "@aws-sdk/client-dynamodb";
@@ -37,6 +38,8 @@ export const MAX_TRANSACTION_BYTES = 4_000_000;
 
 const BATCH_KEYS = 100;
 const BATCH_ATTEMPTS = 12;
+/** Each try is a round trip, which is wait enough. */
+const PUT_CONFLICTS = 8;
 const BATCHES_AT_ONCE = 8;
 
 /** Map key of an item in the answer of `batchGet`. */
@@ -109,14 +112,16 @@ export async function* queryPages(table: Table, pk: string, range: SortRange): A
 
 /** Puts an item; false if `condition` did not hold. */
 export async function putItem(table: Table, item: Item, condition?: Condition): Promise<boolean> {
-  try {
-    await table.client.send(
-      new PutItemCommand({ TableName: table.name, Item: marshallItem(item), ...conditionFields(condition) }),
-    );
-    return true;
-  } catch (error) {
-    if (error instanceof ConditionalCheckFailedException) return false;
-    throw error;
+  const input = { TableName: table.name, Item: marshallItem(item), ...conditionFields(condition) };
+  for (let conflicts = 0; ; conflicts++) {
+    try {
+      await table.client.send(new PutItemCommand(input));
+      return true;
+    } catch (error) {
+      if (error instanceof ConditionalCheckFailedException) return false;
+      // A transaction is at this item, which is over in milliseconds; the SDK does not ask again by itself.
+      if (!(error instanceof TransactionConflictException) || conflicts === PUT_CONFLICTS) throw error;
+    }
   }
 }
 

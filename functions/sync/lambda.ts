@@ -1,10 +1,12 @@
 // The Lambda of the IoT rule on `overspan/v1/hosts/+/sync`. Environment: as functions/publish/lambda.ts, and
 // OVERSPAN_SNAPSHOTS, the bucket of snapshot files.
 
+import { setTimeout as sleep } from "node:timers/promises";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { IoTDataPlaneClient } from "@aws-sdk/client-iot-data-plane";
 import { readEnvironment } from "../publish/environment.ts";
 import { iotPublisher } from "../publish/iot-publisher.ts";
+import { pacedPublisher } from "../publish/pace.ts";
 import { lineTelemetry } from "../publish/telemetry.ts";
 import { handleSync } from "./handler.ts";
 import { snapshotFiles } from "./snapshot-files.ts";
@@ -14,7 +16,10 @@ const files = snapshotFiles(snapshots);
 
 const deps = {
   table: { client: new DynamoDBClient({}), name: table },
-  publisher: iotPublisher(new IoTDataPlaneClient(iotEndpoint ? { endpoint: iotEndpoint } : {})),
+  publisher: pacedPublisher(iotPublisher(new IoTDataPlaneClient(iotEndpoint ? { endpoint: iotEndpoint } : {})), {
+    nowMs: () => performance.now(),
+    wait: (ms) => sleep(ms),
+  }),
   telemetry: lineTelemetry(console.log, Date.now),
   now: Date.now,
   ...(files ? { files } : {}),

@@ -4,6 +4,7 @@ import { TransactWriteItemsCommand } from "@aws-sdk/client-dynamodb";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { channelPk, headKey, parseHead, parseRecord } from "../../functions/publish/channel-items.ts";
 import { getItem, putItem, queryAll, type Table } from "../../functions/publish/table.ts";
+import { decodeInbox } from "../../shared/message/inbox.ts";
 import { endpointItem, hostItem, networkItem, type StoredItem } from "../functions/publish/fixtures.ts";
 import { EngineWorld } from "../functions/publish/engine-world.ts";
 import { StreamReader } from "../functions/publish/stream-reader.ts";
@@ -201,11 +202,91 @@ describe("consumer", () => {
     expect(world.agent("h1").keys("net:n1")).toEqual(["endpoint/e1", "network", "vtep/h1"]);
   });
 
-  test("consume: an endpoint on a host that does not exist -> kept aside, its network goes on", async () => {
+  test("consume: an endpoint on a host that does not exist -> it waits, its network goes on; published with its host", async () => {
     await world.publish(endpoint("e1", "h9"), endpoint("e2", "h1"));
-    expect(world.counters.get("OrphanedEndpoints")).toBe(1);
-    expect((await queryAll(world.table, "POISON", { prefix: "net:n1#" })).length).toBe(1);
+    expect(world.counters.get("WaitingEndpoints")).toBe(1);
     expect(world.agent("h1").keys("net:n1")).toEqual(["endpoint/e2", "network", "vtep/h1"]);
+    await world.write(endpoint("e1", "h9", { version: 2, ip: 7 }));
+    world.agent("h9");
+    await world.publish(hostItem("h9", 9));
+    expect(world.agent("h9").keys("net:n1")).toEqual(["endpoint/e1", "endpoint/e2", "network", "vtep/h1", "vtep/h9"]);
+    expect(world.agent("h1").channels.get("net:n1")?.records.get("endpoint/e1")?.version).toBe(2);
+    expect(await queryAll(world.table, "WAITING#h9", { prefix: "net:" })).toEqual([]);
+    expect(await world.marks("c-e1-2")).toHaveLength(1);
+    await expectRecordsEqualLog();
+  });
+
+  test("consume: what waited for a host is deleted before that is there -> forgotten, nothing published", async () => {
+    await world.publish(endpoint("e1", "h9"));
+    await world.publish(endpoint("e1", "h9", { version: 2, deleted: true }));
+    await world.publish(hostItem("h9", 9));
+    expect(await queryAll(world.table, "WAITING#h9", { prefix: "net:" })).toEqual([]);
+    expect((await world.replay("net:n1")).keys("net:n1")).toEqual(["network"]);
+  });
+
+  test("consume: a change of which no step can be made -> kept with the reason, the rest of its channel published", async () => {
+    await world.publish(endpoint("e1", "h1"));
+    // The count of a member was lost: a deletion would make it negative.
+    const key = { pk: "CH#net:n1", sk: "REC#vtep/h1" };
+    const member = (await getItem(world.table, key)) as StoredItem & { vtep: { endpoints: number } };
+    await putItem(world.table, { ...member, vtep: { ...member.vtep, endpoints: 0 } });
+    const bad = endpoint("e1", "h1", { version: 2, deleted: true });
+    const records = await world.write(bad, endpoint("e2", "h2"), networkItem("n1", 100, { version: 2, name: "blue" }));
+    expect(await world.consume(records)).toEqual([]);
+    await world.consume(records);
+    const kept = await queryAll(world.table, "POISON", { prefix: "net:n1#" });
+    expect(kept).toMatchObject([{ item: "endpoint/e1", reason: expect.stringContaining("counts -1") as string }]);
+    expect(world.counters.get("PoisonRecords")).toBeGreaterThan(0);
+    expect(world.agent("h2").keys("net:n1")).toContain("endpoint/e2");
+    expect((await world.replay("net:n1")).channels.get("net:n1")?.records.get("network")?.version).toBe(2);
+  });
+
+  test("consume: a host is deleted while it listens -> told to leave, also when the batch comes again", async () => {
+    const records = await world.write(hostItem("h3", 3, { version: 2, deleted: true }));
+    for (const time of ["first", "again"]) {
+      world.messages.length = 0;
+      await world.consume(records);
+      const last = decodeInbox(Buffer.from(world.messages.at(-1)?.payload ?? ""));
+      expect(last, time).toMatchObject({ kind: "leave", host: "h3", channels: ["host:h3"], own: 2 });
+    }
+    await world.publish(hostItem("h3", 3, { version: 3 }));
+    world.messages.length = 0;
+    await world.consume(records);
+    const kinds = world.messages.map(({ payload }) => decodeInbox(Buffer.from(payload)).kind);
+    expect(kinds, "made again: an old deletion says nothing").toEqual(["delta"]);
+  });
+
+  test("consume: a tombstone written by a clock that is a month behind -> older versions stay out all the same", async () => {
+    await world.publish(endpoint("e1", "h1"));
+    const behind = Math.floor(world.nowMs / 1000) - 30 * 86_400;
+    await world.publish({ ...endpoint("e1", "h1", { version: 2, deleted: true }), ttl: behind });
+    const late = await world.write(endpoint("e1", "h1", { version: 1, change: "c-late" }));
+    await world.consume(late);
+    expect((await world.replay("net:n1")).keys("net:n1")).toEqual(["network"]);
+  });
+
+  test("consume: a host joins a small network -> one snapshot, announced; no entry of it besides", async () => {
+    await world.publish(endpoint("e1", "h2"));
+    world.messages.length = 0;
+    await world.publish(endpoint("e2", "h1"));
+    const kinds = world.messages
+      .filter(({ host }) => host === "h1")
+      .map(({ payload }) => decodeInbox(Buffer.from(payload)));
+    expect(kinds).toMatchObject([
+      { kind: "delta", coming: ["net:n1"], entries: [{ channel: "host:h1" }] },
+      { kind: "snapshot", channel: "net:n1", part: 1, parts: 1 },
+    ]);
+  });
+
+  test("consume: a batch of many networks that one host joins -> all of it, though they meet at its channel", async () => {
+    const networks = Array.from({ length: 12 }, (_, at) => networkItem(`m${at}`, 300 + at));
+    const endpoints = networks.map(({ sk }) =>
+      endpointItem("e1", { network: sk, host: "h1", index: 1, change: `c-${sk}` }),
+    );
+    await world.publish(...networks, ...endpoints);
+    expect((await world.replay("host:h1")).keys("host:h1").length).toBe(13);
+    expect(world.agent("h1").gaps).toBe(0);
+    expect(world.agent("h1").channels.size).toBe(13);
   });
 
   test("consume: one host's inbox is refused -> counted, the others are told, nothing failed", async () => {

@@ -234,6 +234,15 @@ describe("stream consumer", () => {
     });
   });
 
+  it("stream consumer: a record that was set aside raises an alarm", () => {
+    template.hasResourceProperties("AWS::CloudWatch::Alarm", {
+      Namespace: "Overspan",
+      MetricName: "PoisonRecords",
+      Threshold: 1,
+      ComparisonOperator: "GreaterThanOrEqualToThreshold",
+    });
+  });
+
   it("stream consumer: a dead letter raises an alarm", () => {
     template.hasResourceProperties("AWS::SQS::Queue", { MessageRetentionPeriod: 14 * 86_400 });
     template.hasResourceProperties("AWS::CloudWatch::Alarm", {

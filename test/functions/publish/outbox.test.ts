@@ -21,20 +21,41 @@ describe("Outbox", () => {
     for (const seq of [3, 2, 3]) outbox.add("h1", entry("net:a", seq));
     outbox.add("h1", entry("host:h1", 9));
     outbox.add("h2", entry("net:a", 2));
-    const messages = [...outbox.messages()].map(({ host, payload }) => [host, entriesOf(payload)]);
-    expect(messages).toEqual([
-      ["h1", ["host:h1 9", "net:a 2", "net:a 3"]],
-      ["h2", ["net:a 2"]],
-    ]);
+    expect(outbox.hosts()).toEqual(["h1", "h2"]);
+    expect(outbox.messages("h1", []).map(entriesOf)).toEqual([["host:h1 9", "net:a 2", "net:a 3"]]);
+    expect(outbox.messages("h2", []).map(entriesOf)).toEqual([["net:a 2"]]);
   });
 
-  test("messages: a host that joined a network -> no entries of it, since a snapshot follows", () => {
+  test("messages: a host that joined a network -> no entries of it, and told that the snapshot comes", () => {
     const outbox = new Outbox();
     outbox.add("h1", entry("net:a", 3));
     outbox.add("h1", entry("host:h1", 2));
     outbox.join("h1", "net:a");
-    expect([...outbox.messages()].map(({ payload }) => entriesOf(payload))).toEqual([["host:h1 2"]]);
-    expect(outbox.joined).toEqual(new Map([["net:a", new Set(["h1"])]]));
+    expect(outbox.joined("h1")).toEqual(["net:a"]);
+    const [payload = ""] = outbox.messages("h1", ["net:a"]);
+    expect(entriesOf(payload)).toEqual(["host:h1 2"]);
+    expect(decodeInbox(Buffer.from(payload))).toMatchObject({ coming: ["net:a"] });
+  });
+
+  test("messages: a deleted host -> its last entries, then to leave, as of its own channel", () => {
+    const outbox = new Outbox();
+    outbox.add("h1", entry("host:h1", 4));
+    outbox.leave("h1", 4);
+    const [delta = "", leave = ""] = outbox.messages("h1", []);
+    expect(entriesOf(delta)).toEqual(["host:h1 4"]);
+    expect(decodeInbox(Buffer.from(leave))).toMatchObject({ kind: "leave", channels: ["host:h1"], own: 4 });
+  });
+
+  test("messages: 200 channels are coming, and entries of the largest size -> within the limit", () => {
+    const long = (at: number): Channel => `net:${"n".repeat(30)}-${at}`;
+    const entries = Array.from({ length: 2000 }, (_, at) => JSON.stringify(entry("net:a", at + 1)));
+    const payloads = deltaMessages(
+      "h".repeat(30),
+      entries,
+      Array.from({ length: 500 }, (_, at) => long(at)),
+    );
+    for (const payload of payloads) expect(Buffer.byteLength(payload)).toBeLessThanOrEqual(MAX_PAYLOAD_BYTES);
+    expect(payloads.flatMap(entriesOf)).toHaveLength(2000);
   });
 
   test("deltaMessages: many entries -> no message larger than the limit, all entries in order", () => {

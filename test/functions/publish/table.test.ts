@@ -1,0 +1,61 @@
+import { TransactionConflictException } from "@aws-sdk/client-dynamodb";
+import { describe, expect, test } from "vitest";
+import { mapBounded } from "../../../functions/publish/bounded.ts";
+import { batchGet, getItem, putItem, type Table } from "../../../functions/publish/table.ts";
+import { createMemoryDynamo } from "../../sim/dynamodb/engine.ts";
+
+/** A table whose first `conflicts` puts meet a transaction. */
+function conflicting(conflicts: number): Table & { puts: () => number } {
+  const { client } = createMemoryDynamo();
+  let puts = 0;
+  const send = async (command: { constructor: { name: string } }) => {
+    if (command.constructor.name === "PutItemCommand" && ++puts <= conflicts)
+      throw new TransactionConflictException({ $metadata: {}, message: "a transaction is under way" });
+    return client.send(command as Parameters<typeof client.send>[0]);
+  };
+  return { client: { send } as unknown as Table["client"], name: "t", puts: () => puts };
+}
+
+describe("table", () => {
+  test("put: a transaction is at the item -> tried again until it is over", async () => {
+    const table = conflicting(5);
+    expect(await putItem(table, { pk: "a", sk: "b", value: 1 })).toBe(true);
+    expect(await getItem(table, { pk: "a", sk: "b" })).toMatchObject({ value: 1 });
+  });
+
+  test("put: without end -> thrown after nine tries, so that the caller's event comes again", async () => {
+    const table = conflicting(100);
+    await expect(putItem(table, { pk: "a", sk: "b" })).rejects.toThrow("a transaction is under way");
+    expect(table.puts()).toBe(9);
+  });
+
+  test("batch get: 1,000 keys, some twice, some not there -> each that is there, once", async () => {
+    const table = conflicting(0);
+    for (let at = 0; at < 500; at++) await putItem(table, { pk: `p${at}`, sk: "s", at });
+    const keys = Array.from({ length: 1_000 }, (_, at) => ({ pk: `p${at}`, sk: "s" }));
+    const found = await batchGet(table, [...keys, ...keys]);
+    expect([...found.values()].map(({ at }) => at).toSorted((a, b) => Number(a) - Number(b))).toEqual(
+      Array.from({ length: 500 }, (_, at) => at),
+    );
+  });
+});
+
+describe("bounded", () => {
+  test("bounded: one fails -> rejected with it", async () => {
+    const work = (n: number) => (n === 3 ? Promise.reject(new Error("three")) : Promise.resolve(n));
+    await expect(mapBounded([1, 2, 3, 4], 2, work)).rejects.toThrow("three");
+  });
+
+  test("bounded: ten, three at a time -> results in their order, never four at once", async () => {
+    let running = 0;
+    let peak = 0;
+    const results = await mapBounded([...Array(10).keys()], 3, async (n) => {
+      peak = Math.max(peak, ++running);
+      await new Promise((resolve) => setImmediate(resolve));
+      running--;
+      return n * 2;
+    });
+    expect(results).toEqual([0, 2, 4, 6, 8, 10, 12, 14, 16, 18]);
+    expect(peak).toBe(3);
+  });
+});
