@@ -60,7 +60,7 @@ export function pings(from: string, to: string, count = 1): boolean {
 }
 
 /** Waits until `probe` is true, without asking the slow guest all the time; what agents said is read in between. */
-export async function until(what: string, probe: () => boolean, withinMs = 40_000): Promise<void> {
+export async function until(what: string, probe: () => boolean, withinMs = 90_000): Promise<void> {
   const deadline = Date.now() + withinMs;
   for (let pauseMs = 0; ; pauseMs = 250) {
     await new Promise((resolve) => setTimeout(resolve, pauseMs));

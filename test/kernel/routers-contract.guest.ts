@@ -1,12 +1,12 @@
 // The contract of the router part of the kernel, on a real one with VRF (test/netns/vrf-kernel.test.ts boots it).
 
-import { execFileSync } from "node:child_process";
 import { afterAll, describe } from "vitest";
 import { openNetlinkRouters } from "../../edge-agent/netlink/routers.ts";
 import { ownerMark } from "../../edge-agent/dataplane/state.ts";
 import { VTEP } from "../contract/kernel.ts";
 import { routersContract } from "../contract/routers.ts";
 import { makeNamespace } from "../netns/namespace.ts";
+import { ipBatch } from "./l3-world.ts";
 
 describe("routers on a kernel with VRF", () => {
   const said: string[] = [];
@@ -16,18 +16,18 @@ describe("routers on a kernel with VRF", () => {
 
   routersContract(async () => {
     const namespace = makeNamespace("routers");
-    namespace.run("ip link add name u0 type dummy");
-    namespace.run(`ip address add ${VTEP}/24 dev u0`);
-    namespace.run("ip link set u0 up");
+    ipBatch(namespace.name, ["link add name u0 type dummy", `address add ${VTEP}/24 dev u0`, "link set u0 up"]);
     const kernel = await openNetlinkRouters({ netns: namespace.name, log: (text) => void said.push(text) });
     return {
       kernel,
       addBridge: async (vni) => {
-        namespace.run(`ip link add name ovbr${vni} type bridge`);
-        namespace.run(`ip link set ovbr${vni} addrgenmode none`);
-        namespace.run(`ip link set ovbr${vni} up`);
-        const mark = ownerMark("blue", "acme");
-        execFileSync("ip", ["-n", namespace.name, "link", "set", `ovbr${vni}`, "alias", mark]);
+        const name = `ovbr${vni}`;
+        ipBatch(namespace.name, [
+          `link add name ${name} type bridge`,
+          `link set ${name} addrgenmode none`,
+          `link set ${name} up`,
+          `link set ${name} alias "${ownerMark("blue", "acme")}"`,
+        ]);
       },
       addForeignVrf: async (name, table) => {
         namespace.run(`ip link add name ${name} type vrf table ${table}`);
