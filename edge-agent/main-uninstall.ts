@@ -40,9 +40,10 @@ export async function runUninstall(options: {
       say(`${name}: ${(cause as Error).message}`);
     }
   };
-  await open("guards", async () => guardsPart(await createNftGuards(where)));
   await open("routers", async () => routersPart(await openNetlinkRouters(where), clock));
   await open("networks", async () => networksPart(await createNetlinkKernel(where), clock));
+  // After the bridges: a port is guarded for as long as it is on one.
+  await open("guards", async () => guardsPart(await createNftGuards(where)));
   await open("routes", async () => routesPart(await openNetlinkRoutes(where)));
   try {
     return await uninstall(mode, opened, say);

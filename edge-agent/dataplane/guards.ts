@@ -70,6 +70,8 @@ export type Guards = {
   dump(options: { readonly macLists: boolean }): Promise<ActualGuards>;
   /** All or nothing: rejects with the kernel's reason and has changed nothing. */
   apply(change: GuardChange): Promise<void>;
+  /** Removes everything of ours at once. */
+  removeAll(): Promise<void>;
   read(): Promise<GuardReading>;
   /** Calls back when another hand changed something of ours, or may have. */
   watch(listener: () => void): { close(): void };

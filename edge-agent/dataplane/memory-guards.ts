@@ -69,6 +69,11 @@ export function createMemoryGuards(lacks: Partial<Guards["lacks"]> = {}): Memory
       if (!frame && !change.frame && change.set.length > 0) throw new Error("No such file or directory");
       write(change);
     },
+    removeAll: async () => {
+      writes++;
+      frame = false;
+      for (const table of [ports, macLists, mirrors]) table.clear();
+    },
     read: async () => reading,
     watch: (listener) => {
       listeners.add(listener);

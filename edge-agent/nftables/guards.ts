@@ -21,6 +21,7 @@ import {
   mirrorChain,
   mirrorOf,
   probeTransaction,
+  removal,
   TABLE,
   transactionOf,
 } from "./transaction.ts";
@@ -123,6 +124,7 @@ function nftGuards(
       await tool.run(transactionOf(change, existing));
       written = { guards: change.set, mirrors: [...change.mirrors.values()].flatMap((mirror) => mirror ?? []) };
     },
+    removeAll: () => tool.run(removal()),
     read: async () => {
       const counters = await tool.list(["list", "counters", "table", "bridge", TABLE]);
       const strangers = await listSet("set", STRANGERS);
@@ -195,7 +197,8 @@ function withoutNft(reason: string): Guards {
     lacks: { guards: reason, mirrors: reason },
     print: expectedPort,
     printMirror: expectedMirror,
-    dump: async () => ({ ports: new Map(), macLists: new Map(), mirrors: new Map(), frame: true }),
+    dump: async () => ({ ports: new Map(), macLists: new Map(), mirrors: new Map(), frame: false }),
+    removeAll: async () => undefined,
     apply: async () => Promise.reject(new Error(reason)),
     read: async () => ({ drops: [], sightings: [] }),
     watch: () => ({ close: () => undefined }),

@@ -84,6 +84,14 @@ export function probeTransaction(guard: PortGuard): Transaction {
   return transactionOf(change, nothing);
 }
 
+/** Both tables go, whether they are there or not. */
+export function removal(): Transaction {
+  return ["bridge", "netdev"].flatMap((family) => {
+    const table = { family, name: TABLE };
+    return [{ add: { table } }, { delete: { table } }];
+  });
+}
+
 const MIRROR = "mirror-";
 
 /** One chain a device: nft 1.0 takes no more in JSON, and shows none. */

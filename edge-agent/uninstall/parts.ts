@@ -2,7 +2,7 @@
 // objects of its own adds itself here. What is ours and how it goes is each part's own reconciler's or port's knowledge.
 
 import type { Clock } from "../clock.ts";
-import type { Guards, MacListChange, MacListKey } from "../dataplane/guards.ts";
+import type { Guards } from "../dataplane/guards.ts";
 import type { Kernel } from "../dataplane/kernel.ts";
 import { createReconciler } from "../dataplane/reconciler.ts";
 import type { RouteKernel } from "../dataplane/route-kernel.ts";
@@ -106,20 +106,12 @@ export function guardsPart(guards: Guards): UninstallPart {
   return {
     name: "guards",
     find: async () => {
-      const { ports, mirrors } = await guards.dump({ macLists: false });
-      const lines = ports.size > 0 ? [`filters of ${[...ports.keys()].join(", ")}`] : [];
+      const { ports, mirrors, frame } = await guards.dump({ macLists: false });
+      const lines = frame || ports.size > 0 ? [`filters of ${[...ports.keys()].join(", ") || "no port"}`] : [];
       return mirrors.size > 0 ? [...lines, `copies from ${[...mirrors.keys()].join(", ")}`] : lines;
     },
     remove: async () => {
-      const { ports, macLists, mirrors } = await guards.dump({ macLists: false });
-      const drop: MacListChange = { kind: "drop" };
-      await guards.apply({
-        frame: false,
-        set: [],
-        remove: [...ports.keys()],
-        macLists: new Map(Array.from(macLists.keys(), (key): [MacListKey, MacListChange] => [key, drop])),
-        mirrors: new Map(Array.from(mirrors.keys(), (from) => [from, undefined])),
-      });
+      await guards.removeAll();
       return [];
     },
     close: () => guards.close(),

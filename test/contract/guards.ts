@@ -154,6 +154,20 @@ export function guardsContract(open: () => Promise<GuardsRig>): void {
     });
   });
 
+  it("removeAll: with ports, lists and mirrors, and again -> nothing is left", async () => {
+    await rig.guards.apply(
+      change({
+        frame: true,
+        set: [guardOf("tap1")],
+        macLists: new Map([[`known-${vni(100)}` as const, edit([MAC], [], true)]]),
+        mirrors: new Map([["lo", { from: "lo", to: [{ port: "lo", macs: [MAC] }] }]]),
+      }),
+    );
+    await rig.guards.removeAll();
+    await rig.guards.removeAll();
+    expect(await shown()).toEqual({ ports: new Map(), macLists: new Map(), mirrors: new Map(), frame: false });
+  });
+
   it("read: nothing has been dropped -> no packets, no sightings", async () => {
     await rig.guards.apply(change({ frame: true, set: [guardOf("tap1")] }));
     const { drops, sightings } = await rig.guards.read();
