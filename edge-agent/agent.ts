@@ -316,7 +316,7 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
 /** True if an earlier process left its forwarding state: ToRs may go on sending to us meanwhile (RFC 4724, F bit). */
 async function forwardsAlready({ kernel, diary }: AgentPorts): Promise<boolean> {
   try {
-    return (await kernel.dump()).networks.length > 0;
+    return (await kernel.readHost()).networks.length > 0;
   } catch (cause) {
     diary.warn("kernel-unread", `whether the kernel forwards already is not known: ${(cause as Error).message}`);
     return false;

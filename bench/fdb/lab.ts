@@ -15,6 +15,7 @@ import { BRIDGE, entryOf, LOCAL, VNI, VXLAN, vtepOf } from "./entries.ts";
 
 const NAMESPACE = "bnch-fdb";
 const WITHIN_MS = 120_000;
+const COMPILER = "gcc";
 
 export type Dataplane = {
   /** Does it and returns its figures. */
@@ -43,7 +44,7 @@ export class FdbLab {
       packages: "external",
       logLevel: "warning",
     });
-    const compiled = spawnSync("gcc", ["-O2", "-o", this.#packed, `${here}packed.c`], { encoding: "utf8" });
+    const compiled = spawnSync(COMPILER, ["-O2", "-o", this.#packed, `${here}packed.c`], { encoding: "utf8" });
     if (compiled.status !== 0) this.noPacked = "no gcc: apt-get install gcc libc6-dev";
   }
 

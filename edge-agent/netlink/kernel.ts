@@ -153,8 +153,15 @@ export async function createNetlinkKernel(options: NetlinkKernelOptions): Promis
     return list;
   };
 
-  /** Brings links, addresses and nexthops up to date. Where nobody listens, they never are. */
-  const refresh = async (): Promise<void> => {
+  /** Brings links, addresses and nexthops up to date, for one caller after the other. */
+  let refreshing: Promise<void> = Promise.resolve();
+  const refresh = (): Promise<void> => {
+    const done = refreshing.then(refreshNow);
+    refreshing = done.catch(() => undefined);
+    return done;
+  };
+  /** Where nobody listens, they never are. */
+  const refreshNow = async (): Promise<void> => {
     catchUp();
     if (!socket) stale.links = stale.addresses = stale.nexthops = true;
     // Taken back first, so that what is told meanwhile counts again.

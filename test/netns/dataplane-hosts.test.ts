@@ -157,6 +157,20 @@ describe.runIf(requireKernel("root", "vxlan", "bridge"))("dataplane on two hosts
     expect(packetsLost(t1.run(`ping -c 3 -i 0.05 -W 1 ${TWO.ip}`))).toBe(0);
   });
 
+  it("both devices set down by hand -> up again with all their entries, and told as drift", async () => {
+    const before = forwarding(hostA);
+    const neighbours = lines(hostA.run("ip neigh show dev ovbr100 nud permanent")).sort();
+    hostA.run("ip link set ovx100 down");
+    hostA.run("ip link set ovbr100 down");
+    await expect.poll(() => forwarding(hostA), { timeout: 5000, interval: 20 }).toEqual(before);
+    const permanent = () => lines(hostA.run("ip neigh show dev ovbr100 nud permanent")).sort();
+    await expect.poll(permanent, { timeout: 5000 }).toEqual(neighbours);
+    expect(packetsLost(t1.run(`ping -c 3 -i 0.05 -W 1 ${TWO.ip}`))).toBe(0);
+    await expect
+      .poll(() => agentA.reconciler.drift().recent.map(({ after }) => after), { timeout: 5000 })
+      .toContainEqual(expect.stringMatching(/^ovbr100 down$/));
+  });
+
   it("the agent ends and another takes over under a running ping -> no write, no packet lost", async () => {
     const ping = startIn(t1, `ping -c 100 -i 0.01 -W 1 ${TWO.ip}`);
     await agentA.close();
