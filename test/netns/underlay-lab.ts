@@ -90,15 +90,16 @@ export function makeLab({ host, tors, remote }: Names): void {
   inside(remote, `ip -6 route add ${VTEP6}/128 via 2001:db8:2:2::1`);
 }
 
-/** A ToR that announces the remote's loopbacks, and one prefix that only it has. */
+/** A ToR that announces the remote's loopbacks, and one prefix that only it has. `link`: `neighbour` is one, whoever is there. */
 export function startTor(
   { tors }: Names,
   i: 0 | 1,
   neighbour: string,
-  more: { lines?: string[]; families?: string[] } = {},
+  more: { lines?: string[]; link?: boolean } = {},
 ): Frr {
   const { asn } = TORS[i];
-  const { lines = [], families = ["ipv4", "ipv6"] } = more;
+  const { lines = [], link = false } = more;
+  const families = ["ipv4", "ipv6"];
   const networks = {
     ipv4: [...REMOTES.map((address) => `${address}/32`), `172.16.${i + 1}.0/24`],
     ipv6: [`${REMOTE6}/128`],
@@ -112,7 +113,7 @@ export function startTor(
       ` bgp router-id ${TORS[i].address}`,
       " no bgp default ipv4-unicast",
       " no bgp ebgp-requires-policy",
-      ` neighbor ${neighbour} remote-as ${HOST_ASN}`,
+      ` neighbor ${neighbour} ${link ? "interface remote-as external" : `remote-as ${HOST_ASN}`}`,
       ` neighbor ${neighbour} timers connect 1`,
       ...lines.map((line) => ` ${line}`),
       ...families.flatMap((family) => [

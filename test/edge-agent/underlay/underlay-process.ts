@@ -5,6 +5,7 @@
 import { createInterface } from "node:readline";
 import { createSpeaker } from "../../../edge-agent/bgp/speaker.ts";
 import { createTcpTransport } from "../../../edge-agent/bgp/transport.ts";
+import { createDiscovery } from "../../../edge-agent/bgp/transport-discovery.ts";
 import { loadSocketCalls } from "../../../edge-agent/bgp/transport-socket.ts";
 import { toHex } from "../../../edge-agent/bgp/wire/hex.ts";
 import type { IntentState } from "../../../edge-agent/intent/intent.ts";
@@ -31,13 +32,15 @@ const HOST = "h1";
 const records = new Map<string, { body: HostRecord }>();
 const intent = { host: HOST, inSync: true, channels: new Map([[hostChannel(HOST), { records }]]) };
 const diary = createDiary(clock.wallMs, (line) => process.stderr.write(`${line}\n`));
+const calls = await loadSocketCalls();
 const kernel = await openNetlinkRoutes({ log: (text) => process.stderr.write(`${text}\n`) });
 /** The UPDATEs of each peer as they came, without the marker. */
 const updates: { readonly peer: string; readonly hex: string }[] = [];
 
 const speaker = createSpeaker(
   {
-    transport: createTcpTransport({ md5Keys: new Map(), calls: await loadSocketCalls() }),
+    transport: createTcpTransport({ md5Keys: new Map(), calls }),
+    discovery: createDiscovery(calls, clock),
     clock,
     random: Math.random,
     staleMs: 120_000,
