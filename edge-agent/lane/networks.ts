@@ -5,7 +5,6 @@
 // records, their settings, the routes, and then the entries of what all that touched. So a change costs what it
 // concerns, a burst stalls nothing, and a single change is told in the next turn of the event loop.
 
-import type { IpAddress } from "../../shared/address/ip.ts";
 import type { Mac } from "../../shared/address/mac.ts";
 import type { Prefix } from "../../shared/address/prefix.ts";
 import type { RouteDistinguisher } from "../../shared/address/rd.ts";
@@ -23,15 +22,13 @@ import type { DataplaneReport, NetworkReport } from "../dataplane/reconciler.ts"
 import { DUPLICATE_LIMITS } from "../evpn/duplicate-mac.ts";
 import type { IntentTrust } from "../evpn/mac-table.ts";
 import { routeDistinguishers } from "../evpn/mac-vrf.ts";
-import type { TableDelta } from "../evpn/mac-vrf-table.ts";
 import { createMobilityWatch, type MobilityWatch, type MovedMac } from "../evpn/mobility.ts";
 import { nextHopList } from "../evpn/policy.ts";
 import { l2Networks } from "../intent/view.ts";
 import { type Overlay, routerIdOf } from "../overlay.ts";
-import { Confirmations } from "../report/confirmation.ts";
-import { NetworkReceipt } from "../report/kernel-digest.ts";
 import { sayConflicts, sayMobility, sayRefused } from "./disputes.ts";
 import type { Lane, LaneContext } from "./lane.ts";
+import { createNetworkProofs } from "./network-proofs.ts";
 import { Network, type NetworkStep, type Routing } from "./network.ts";
 import { overlayOf } from "./overlay-view.ts";
 import { hostRecord, withLearnedAsns } from "./peers.ts";
@@ -48,8 +45,6 @@ export type NetworksLane = Lane & {
   /** What a router adds to this network has changed (`routing` below says what it is now). */
   routingChanged(network: string): void;
 };
-
-const NO_IPS: readonly IpAddress[] = [];
 
 /** Keys, records or routes that are worked off between two looks at the clock: well under a millisecond. */
 const BATCH = 256;
@@ -75,8 +70,7 @@ export function createNetworksLane(
   const turn = pace.add(work);
 
   const networks = new Map<string, Network>();
-  const receipts = new Map<string, NetworkReceipt>();
-  const confirmations = new Map<string, Confirmations>();
+  const proofs = createNetworkProofs(reconciler, () => context.reportChanged());
   /** The network that has a VNI; another that wants it too waits. And the other way round. */
   const holders = new Map<Vni, Network>();
   const held = new Map<Network, Vni>();
@@ -99,10 +93,6 @@ export function createNetworksLane(
   let routesAt = 0;
   let routesLeft = 0;
   const dirty = new Set<Network>();
-  const unproven = new Set<Network>();
-  const unconfirmed = new Map<Network, Set<Mac>>();
-  /** To be proven once the kernel was read back for a desired state at least as new. */
-  const awaited = new Map<Network, number>();
   let cancelTimer = () => {};
 
   /** Does the first thing that is to be done, up to a batch of it; true if there is more. */
@@ -116,8 +106,7 @@ export function createNetworksLane(
     else if (dirty.size > 0) stepOne();
     else if (sorting) sortOn(sorting);
     else if (routes.length > 0) takeRoutes();
-    else if (unproven.size > 0) proveOne();
-    else if (unconfirmed.size > 0) confirmSome();
+    else if (proofs.busy) proofs.work(BATCH);
     const more = isBusy();
     if (!more) schedule();
     return more;
@@ -126,7 +115,7 @@ export function createNetworksLane(
   function isBusy(): boolean {
     const records = ownChanged || changedRecords.size > 0 || wholes.size > 0;
     const settings = vnisChanged || unsettled.size > 0 || importsChanged || sorting !== undefined;
-    return records || settings || routes.length > 0 || dirty.size > 0 || unproven.size + unconfirmed.size > 0;
+    return records || settings || routes.length > 0 || dirty.size > 0 || proofs.busy;
   }
 
   // Which networks there are.
@@ -148,8 +137,6 @@ export function createNetworksLane(
 
   function create(id: string, record: HostRecord): void {
     networks.set(id, new Network(id, { id: host, record, rd: undefined, routing: routing?.(id) }));
-    receipts.set(id, new NetworkReceipt());
-    confirmations.set(id, new Confirmations());
     wholes.set(id, whole(id));
   }
 
@@ -157,17 +144,13 @@ export function createNetworksLane(
     const network = networks.get(id);
     if (!network) return;
     networks.delete(id);
-    receipts.delete(id);
-    confirmations.delete(id);
     changedRecords.delete(id);
     wholes.delete(id);
     mobility.forget(id);
     unsettled.delete(network);
     resort.delete(network);
     dirty.delete(network);
-    unproven.delete(network);
-    unconfirmed.delete(network);
-    awaited.delete(network);
+    proofs.close(network);
     const vni = held.get(network);
     if (vni === undefined) return;
     held.delete(network);
@@ -192,9 +175,7 @@ export function createNetworksLane(
       if (vni === undefined || holders.has(vni)) continue;
       holders.set(vni, network);
       held.set(network, vni);
-      // Its devices may be there already, from before this process or this network.
-      receipts.get(network.id)?.readAnew(reconciler.verified(vni));
-      unproven.add(network);
+      proofs.open(network, vni);
     }
     const routerId = routerIdOf(own);
     const rds = routerId && routeDistinguishers(holders.keys(), routerId);
@@ -211,6 +192,12 @@ export function createNetworksLane(
   }
 
   // Their records and settings.
+
+  function noteRecords(id: string, keys: Iterable<string>): void {
+    const known = changedRecords.get(id) ?? new Set();
+    changedRecords.set(id, known);
+    for (const key of keys) known.add(key);
+  }
 
   function takeRecords(): void {
     let left = BATCH;
@@ -326,53 +313,7 @@ export function createNetworksLane(
     const generation = desired && reconciler.change([desired], { inSync: context.complete() });
     sayConflicts(diary, network.id, delta.conflicts);
     sayRefused(diary, network.id, refused);
-    noteEntries(network, delta);
-    const unsure = unconfirmed.get(network) ?? new Set();
-    for (const mac of endpoints) unsure.add(mac);
-    if (unsure.size > 0) unconfirmed.set(network, unsure);
-    // What is about to be written is proven when it was read back.
-    if (generation === undefined) unproven.add(network);
-    else awaited.set(network, generation);
-  }
-
-  function noteEntries(network: Network, { entries, flood }: TableDelta): void {
-    const receipt = receipts.get(network.id);
-    const verified = reconciler.verified(held.get(network) as Vni);
-    if (!receipt) return;
-    for (const { mac, before, after } of entries) {
-      receipt.macChanged(mac, verified, network.table);
-      for (const ip of before?.ips ?? NO_IPS) receipt.ipChanged(ip, verified, network.table);
-      for (const ip of after?.ips ?? NO_IPS) receipt.ipChanged(ip, verified, network.table);
-    }
-    if (flood) receipt.floodChanged();
-  }
-
-  function proveOne(): void {
-    const [network] = unproven;
-    const receipt = network && receipts.get(network.id);
-    const vni = network && held.get(network);
-    if (network) unproven.delete(network);
-    if (!network || !receipt || vni === undefined) return;
-    const before = receipt.digest;
-    receipt.step(reconciler.verified(vni), network.table, BATCH);
-    if (receipt.dirty) unproven.add(network);
-    if (receipt.digest !== before) context.reportChanged();
-  }
-
-  /** What is announced and what the ToRs' routes confirm: said in the next report, whenever that is. */
-  function confirmSome(): void {
-    let left = BATCH;
-    for (const [network, macs] of unconfirmed) {
-      const proofs = confirmations.get(network.id);
-      for (const mac of macs) {
-        if (left-- === 0) return;
-        macs.delete(mac);
-        proofs?.putAnnounced(mac, network.announcedOf(mac));
-        proofs?.putSeen(mac, network.neighbourOfSite(mac), network.table.routesOf(mac));
-      }
-      unconfirmed.delete(network);
-    }
-    context.reportChanged();
+    proofs.told(network, { delta, endpoints }, generation);
   }
 
   // Time.
@@ -418,7 +359,7 @@ export function createNetworksLane(
         const id = channelNetwork(channel);
         if (id === undefined || !networks.has(id)) continue;
         if (keys === "whole") wholes.set(id, whole(id));
-        else changedRecords.set(id, new Set([...(changedRecords.get(id) ?? []), ...keys]));
+        else noteRecords(id, keys);
       }
       // In sync without a record of its own: it is to leave everything.
       if (!own && intent.inSync && !begun) ownChanged = true;
@@ -446,17 +387,7 @@ export function createNetworksLane(
     verified(now) {
       report = now;
       reports = new Map(now.networks.map((each) => [each.vni, each]));
-      for (const [vni, change] of now.changed) {
-        const network = holders.get(vni);
-        if (!network) continue;
-        receipts.get(network.id)?.verifiedChanged(change, reconciler.verified(vni));
-        unproven.add(network);
-      }
-      for (const [network, generation] of awaited) {
-        if (generation > now.generation) continue;
-        awaited.delete(network);
-        unproven.add(network);
-      }
+      proofs.read(now);
       turn.wake();
     },
     channel(channel) {
@@ -472,9 +403,7 @@ export function createNetworksLane(
       }
       const problems = (reports.get(vni)?.problems ?? []).map(describeProblem);
       if (report?.error) problems.push(report.error);
-      const kernel = reconciler.verified(vni) && receipts.get(network.id)?.digest;
-      const { announced, seen } = confirmations.get(network.id) ?? {};
-      return { kernel, problems, announced, seen };
+      return { kernel: undefined, ...proofs.of(network), problems };
     },
     overlay: () => overlayOf(holders.values()),
     moved: () => mobility.moved(clock.nowMs()),

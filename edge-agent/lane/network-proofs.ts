@@ -1,0 +1,130 @@
+// The proofs of the network lane, for the report: what the kernel was read back to hold of each network, what is announced of
+// it, and what the ToRs confirm. Keys that changed are noted at once and worked off in parts, after everything that forwards.
+
+import type { IpAddress } from "../../shared/address/ip.ts";
+import type { Mac } from "../../shared/address/mac.ts";
+import type { Vni } from "../../shared/address/vni.ts";
+import type { DataplaneReport, Reconciler } from "../dataplane/reconciler.ts";
+import { Confirmations } from "../report/confirmation.ts";
+import { NetworkReceipt } from "../report/kernel-digest.ts";
+import type { ChannelPart } from "./lane.ts";
+import type { Network, NetworkStep } from "./network.ts";
+
+export type NetworkProofs = {
+  /** The network is in the kernel under this VNI from now on; its devices may be there already. */
+  open(network: Network, vni: Vni): void;
+  close(network: Network): void;
+  /** What a step changed. `generation`: of the desired state that it went into; undefined: the kernel was told nothing. */
+  told(network: Network, step: Pick<NetworkStep, "delta" | "endpoints">, generation: number | undefined): void;
+  read(report: DataplaneReport): void;
+  of(network: Network): Pick<ChannelPart, "kernel" | "announced" | "seen"> | undefined;
+  readonly busy: boolean;
+  /** Works off about `most` keys. */
+  work(most: number): void;
+};
+
+type Proof = {
+  readonly vni: Vni;
+  readonly receipt: NetworkReceipt;
+  readonly confirmations: Confirmations;
+  /** Endpoints that may be announced or confirmed otherwise. */
+  readonly unsure: Set<Mac>;
+};
+
+const NO_IPS: readonly IpAddress[] = [];
+
+/** `changed` is called when a report would say something else. */
+export function createNetworkProofs(reconciler: Pick<Reconciler, "verified">, changed: () => void): NetworkProofs {
+  const proofs = new Map<Network, Proof>();
+  const byVni = new Map<Vni, Network>();
+  const unproven = new Set<Network>();
+  const unconfirmed = new Set<Network>();
+  /** To be proven once the kernel was read back for a desired state at least as new. */
+  const awaited = new Map<Network, number>();
+
+  function noteEntries(network: Network, { vni, receipt }: Proof, { entries, flood }: NetworkStep["delta"]): void {
+    const verified = reconciler.verified(vni);
+    for (const { mac, before, after } of entries) {
+      receipt.macChanged(mac, verified, network.table);
+      for (const ip of before?.ips ?? NO_IPS) receipt.ipChanged(ip, verified, network.table);
+      for (const ip of after?.ips ?? NO_IPS) receipt.ipChanged(ip, verified, network.table);
+    }
+    if (flood) receipt.floodChanged();
+  }
+
+  function prove(network: Network, { vni, receipt }: Proof, most: number): void {
+    const before = receipt.digest;
+    receipt.step(reconciler.verified(vni), network.table, most);
+    if (!receipt.dirty) unproven.delete(network);
+    if (receipt.digest !== before) changed();
+  }
+
+  function confirm(network: Network, { confirmations, unsure }: Proof, most: number): void {
+    let left = most;
+    for (const mac of unsure) {
+      if (left-- === 0) return;
+      unsure.delete(mac);
+      confirmations.putAnnounced(mac, network.announcedOf(mac));
+      confirmations.putSeen(mac, network.neighbourOfSite(mac), network.table.routesOf(mac));
+    }
+    unconfirmed.delete(network);
+    changed();
+  }
+
+  return {
+    open(network, vni) {
+      const receipt = new NetworkReceipt();
+      receipt.readAnew(reconciler.verified(vni));
+      proofs.set(network, { vni, receipt, confirmations: new Confirmations(), unsure: new Set() });
+      byVni.set(vni, network);
+      unproven.add(network);
+    },
+    close(network) {
+      const proof = proofs.get(network);
+      if (proof) byVni.delete(proof.vni);
+      proofs.delete(network);
+      unproven.delete(network);
+      unconfirmed.delete(network);
+      awaited.delete(network);
+    },
+    told(network, { delta, endpoints }, generation) {
+      const proof = proofs.get(network);
+      if (!proof) return;
+      noteEntries(network, proof, delta);
+      for (const mac of endpoints) proof.unsure.add(mac);
+      if (proof.unsure.size > 0) unconfirmed.add(network);
+      // What is about to be written is proven when it was read back.
+      if (generation === undefined) unproven.add(network);
+      else awaited.set(network, generation);
+    },
+    read(report) {
+      for (const [vni, change] of report.changed) {
+        const network = byVni.get(vni);
+        if (!network) continue;
+        proofs.get(network)?.receipt.verifiedChanged(change, reconciler.verified(vni));
+        unproven.add(network);
+      }
+      for (const [network, generation] of awaited) {
+        if (generation > report.generation) continue;
+        awaited.delete(network);
+        unproven.add(network);
+      }
+    },
+    of(network) {
+      const proof = proofs.get(network);
+      if (!proof) return undefined;
+      const { announced, seen } = proof.confirmations;
+      return { kernel: reconciler.verified(proof.vni) && proof.receipt.digest, announced, seen };
+    },
+    get busy() {
+      return unproven.size + unconfirmed.size > 0;
+    },
+    work(most) {
+      const [first] = unproven.size > 0 ? unproven : unconfirmed;
+      const proof = first && proofs.get(first);
+      if (!first || !proof) return;
+      if (unproven.size > 0) prove(first, proof, most);
+      else confirm(first, proof, most);
+    },
+  };
+}
