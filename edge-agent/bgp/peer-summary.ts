@@ -70,10 +70,10 @@ export type FamilySummary = {
   readonly note?: string;
 };
 
-/** Counts of routes are those of all families. */
 /** A neighbour whose address is known. */
 export type ReachablePeer = PeerConfig & { readonly address: IpAddress };
 
+/** Counts of routes are those of all families. */
 export type PeerSummary = {
   readonly peer: PeerKey;
   /** Undefined while nobody was found on the peer's link. */

@@ -1,11 +1,11 @@
 // The BGP speaker: peers that come and go at run time, one set of routes to announce to all of them, and one listener that
 // hears what they announce. Knows no EVPN policy beyond the predicate over route targets that it is given.
 //
-// RFC 4271, 4456 (as a client), 4724, 4760, 5492, 6608, 6793, 7313, 7432, 7606, 8365, 8538, 8654, 9003, 9072, 9234 (the
-// capability), 9494 (as a helper). It is no reflector and no
-// transit: it never announces what it learned. TCP MD5 (RFC 2385) and GTSM (RFC 5082) are the transport's.
+// RFC 2545, 4271, 4456 (as a client), 4724, 4760, 5492, 6608, 6793, 7313, 7432, 7606, 8365, 8538, 8654, 8950, 9003, 9072,
+// 9234, 9494 (as a helper). It is no reflector and no transit: it never announces what it learned. TCP MD5 (RFC 2385) and GTSM (RFC 5082) are the transport's.
 
 import type { IpAddress, Ipv4 } from "../../shared/address/ip.ts";
+import type { Prefix } from "../../shared/address/prefix.ts";
 import type { Asn } from "../../shared/address/vni.ts";
 import { type ExportDifference, ExportSet } from "./export-set.ts";
 import type { FamilyName } from "./family.ts";
@@ -26,7 +26,6 @@ import {
 import type { Malformed, SessionDeps } from "./session.ts";
 import type { ReceivedUnicast, UnicastPolicy } from "./unicast-route.ts";
 import { CeaseSubcode } from "./wire/iana.ts";
-import type { Prefix } from "../../shared/address/prefix.ts";
 
 export type { PeerConfig, PeerSummary } from "./peer-summary.ts";
 

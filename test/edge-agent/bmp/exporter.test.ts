@@ -128,6 +128,30 @@ describe("BMP exporter", () => {
     });
   });
 
+  it("a malformed UPDATE with routes of several families -> one withdrawal for each (RFC 7606 5.1)", () => {
+    const { collector, network, speaker } = scene();
+    const families = ["evpn", "ipv4-unicast"] as const;
+    speaker.configure({ asn: 65000 as Asn, routerId: OURS, peers: [{ address: PEER, asn: 65000 as Asn, families }] });
+    network.settle();
+    collector.handlers?.connected();
+    const capabilities = [
+      { kind: "multiprotocol", afi: 25, safi: 70 },
+      { kind: "multiprotocol", afi: 1, safi: 1 },
+      { kind: "four-octet-as", asn: 65000 },
+    ] as const;
+    network.last.send(openOf({ capabilities }), KEEPALIVE);
+    // EVPN in MP_REACH_NLRI, 10.0.0.0/8 in the classic field, and no ORIGIN for either.
+    const evpn = announcement([macRoute(1)], { nextHop: PEER }, ["origin"]);
+    if (evpn.type !== "UPDATE") throw new Error("an announcement is an UPDATE");
+    network.last.send({ type: "UPDATE", body: Uint8Array.of(...evpn.body, 8, 10) });
+    const monitored = collector.messages.slice(-2).map(({ octets }) => octets.subarray(PER_PEER_END + HEADER_OCTETS));
+    const decoded = monitored.map((octets) => decodeUpdate(octets, { asOctets: 4, internal: true, families }));
+    expect(decoded).toMatchObject([
+      { withdrawn: [{ mac: "02:00:00:00:00:01" }] },
+      { unicast: [{ family: "ipv4-unicast", withdrawn: ["10.0.0.0/8"] }] },
+    ]);
+  });
+
   it("a minute -> statistics of each session (RFC 7854 4.8)", () => {
     const { collector, clock, network, establish } = scene();
     collector.handlers?.connected();

@@ -85,4 +85,11 @@ describe("BMP messages", () => {
       compact(`03 00000048 01 ${PEER_HEX} 00000002  0000 0004 00000005  0007 0008 0000000200000001`),
     );
   });
+
+  it("statistics: routes of a family -> AFI, SAFI and a gauge of 64 bits (RFC 7854 4.8, type 9)", () => {
+    const families = [{ afi: 1, safi: 1, routes: 2 ** 32 + 7 }];
+    expect(hexOf(encodeStatistics(PEER, new Map(), families))).toBe(
+      compact(`03 00000043 01 ${PEER_HEX} 00000001  0009 000b 0001 01 0000000100000007`),
+    );
+  });
 });
