@@ -67,7 +67,37 @@ export function ipFromOctets(octets: Uint8Array): IpAddress {
 
 /** Reads the four octets at `offset`. */
 export function ipv4FromOctets(octets: Uint8Array, offset: number): Ipv4 {
-  return `${octets[offset]}.${octets[offset + 1]}.${octets[offset + 2]}.${octets[offset + 3]}` as Ipv4;
+  return TEXT.toString("latin1", 0, writeIpv4(octets, offset)) as Ipv4;
+}
+
+/** The address at `offset` and a prefix length, `192.0.2.0/24`; bits beyond the length are the caller's to clear. */
+export function ipv4WithLength(octets: Uint8Array, offset: number, length: number): string {
+  const end = writeIpv4(octets, offset);
+  TEXT[end] = SLASH;
+  return TEXT.toString("latin1", 0, writeDecimal(length, end + 1));
+}
+
+/** Room for `255.255.255.255/32`: text that is read from octets at once, since put together of pieces it is a tree of them. */
+const TEXT = Buffer.alloc(18);
+const [SLASH, ZERO] = [0x2f, 0x30] as const;
+
+/** Writes into `TEXT` from its start; where it ends. */
+function writeIpv4(octets: Uint8Array, offset: number): number {
+  let at = 0;
+  for (let i = 0; i < 4; i++) {
+    if (i > 0) TEXT[at++] = DOT;
+    at = writeDecimal(octets[offset + i] as number, at);
+  }
+  return at;
+}
+
+/** `value` is 0..255. */
+function writeDecimal(value: number, at: number): number {
+  const [hundreds, tens] = [(value / 100) | 0, (value / 10) | 0];
+  if (hundreds > 0) TEXT[at++] = ZERO + hundreds;
+  if (tens > 0) TEXT[at++] = ZERO + (tens % 10);
+  TEXT[at] = ZERO + (value % 10);
+  return at + 1;
 }
 
 /** False for 0.0.0.0/8, loopback, multicast, broadcast, `::` and IPv4-mapped: no host or VTEP can own these. */

@@ -9,7 +9,15 @@
 // resets the session). A frame that fits and names an impossible route is `invalid`: its key is known, so that route
 // alone is withdrawn (RFC 4271 6.3). Unknown types are skipped by their length (RFC 7606 5.4).
 
-import { type IpAddress, ipFromOctets, ipToOctets, isUnicastIp } from "../../../shared/address/ip.ts";
+import {
+  type IpAddress,
+  ipFromOctets,
+  type Ipv4,
+  ipToOctets,
+  ipv4FromOctets,
+  ipv4WithLength,
+  isUnicastIp,
+} from "../../../shared/address/ip.ts";
 import { isMulticastMac, macFromNumbers, macToOctets, ZERO_MAC } from "../../../shared/address/mac.ts";
 import { type Prefix, prefixAddress, prefixLength } from "../../../shared/address/prefix.ts";
 import { type RouteDistinguisher, rdFromOctets, rdToOctets } from "../../../shared/address/rd.ts";
@@ -36,6 +44,8 @@ type Row<T extends EvpnRoute["type"]> = {
   /** Why the route cannot be meant, if so. */
   invalid?(route: RouteOf<T>): string | undefined;
 };
+
+const UNSPECIFIED = "0.0.0.0" as Ipv4;
 
 const ROWS: { readonly [T in EvpnRoute["type"]]: Row<T> } = {
   "ethernet-ad": {
@@ -113,7 +123,8 @@ const ROWS: { readonly [T in EvpnRoute["type"]]: Row<T> } = {
       const size = reader.remaining === 11 ? 4 : reader.remaining === 35 ? 16 : 0;
       if (size === 0 || length > size * 8) return undefined;
       const prefix = prefixFrom(reader.view(size), length);
-      const gateway = ipFromOctets(reader.view(size));
+      // Nearly all routes have none: the next hop is the gateway.
+      const gateway = size === 4 ? ipv4Gateway(reader.u32()) : ipFromOctets(reader.view(size));
       return { type: "ip-prefix", rd, esi: segment, ethernetTag, prefix, gateway, vni: label(reader) };
     },
     encode(route, writer) {
@@ -217,7 +228,14 @@ function writeIp(value: IpAddress, writer: Writer): Writer {
 
 /** Bits beyond the length are irrelevant (RFC 4271 4.3) and cleared, so that equal prefixes are equal text. */
 function prefixFrom(octets: Uint8Array, length: number): Prefix {
+  if (length === 32 && octets.length === 4) return ipv4WithLength(octets, 0, length) as Prefix;
   if (length === octets.length * 8) return `${ipFromOctets(octets)}/${length}` as Prefix;
   const masked = octets.map((octet, i) => octet & (0xff << (8 - Math.min(8, Math.max(0, length - i * 8)))) & 0xff);
+  if (masked.length === 4) return ipv4WithLength(masked, 0, length) as Prefix;
   return `${ipFromOctets(masked)}/${length}` as Prefix;
+}
+
+function ipv4Gateway(value: number): Ipv4 {
+  if (value === 0) return UNSPECIFIED;
+  return ipv4FromOctets(Uint8Array.of(value >>> 24, (value >>> 16) & 0xff, (value >>> 8) & 0xff, value & 0xff), 0);
 }
