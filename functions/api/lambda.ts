@@ -28,7 +28,7 @@ const brokerCa = process.env["OVERSPAN_BROKER_CA"];
 const RATE = { perSec: 200, burst: 1000 };
 
 const app = createApi({
-  store: createDynamoDbStore({ client, table, pacing, requestToken: () => randomUUID() }),
+  store: createDynamoDbStore({ client, table, pacing, requestToken: () => randomUUID(), now: clock.now }),
   receipts: tableReceipts({ client, name: table }, clock.now),
   hosts: tableHostStatuses({ client, name: table }),
   identities: hostIdentities({

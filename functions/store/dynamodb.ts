@@ -1,5 +1,5 @@
 // The store on one DynamoDB table. All reads are consistent: the API reads its own writes, and decisions are made on
-// what is there. No rule of the domain and no clock; tombstones take their time from the change.
+// what is there. No rule of the domain; tombstones take their time from the change, only fences that of the clock.
 
 import {
   ConditionalCheckFailedException,
@@ -14,7 +14,7 @@ import type { Fence, Write } from "../domain/write.ts";
 import { readAuditPage } from "./audit.ts";
 import { allOf, fencedBy, isNotBeingDeleted, isNotDeleted, versionIs } from "./condition.ts";
 import { gapsBefore } from "./gaps.ts";
-import { readBook, readChange, readHeld, readMemo, readOwner, readPort, readRoom } from "./item.ts";
+import { type Item, readBook, readChange, readHeld, readMemo, readOwner, readPort, readRoom } from "./item.ts";
 import {
   bookKey,
   changeKey,
@@ -32,6 +32,7 @@ import {
 import { createReader, skOf } from "./read.ts";
 import { type Pacing, withRetries } from "./retry.ts";
 import { type Committed, type ListOf, MAX_EXAMINED, type Page, type PageRequest, type Store } from "./store.ts";
+import { staleFence } from "./stale-fence.ts";
 import { failedWrites, MAX_TRANSACTION_ITEMS, marshallKey, transactItem } from "./transaction.ts";
 
 /**
@@ -43,10 +44,12 @@ export type DynamoDbStoreOptions = {
   table: string;
   pacing: Pacing;
   requestToken?: () => string;
+  /** ms since the epoch. Without it, a fence whose maker died stands until the same is asked for again. */
+  now?: () => number;
 };
 
 export function createDynamoDbStore(options: DynamoDbStoreOptions): Store {
-  const { client, table: TableName, pacing, requestToken } = options;
+  const { client, table: TableName, pacing, requestToken, now } = options;
   const reader = createReader(options);
 
   async function commit(writes: readonly Write[]): Promise<Committed> {
@@ -73,13 +76,18 @@ export function createDynamoDbStore(options: DynamoDbStoreOptions): Store {
       ...conditions,
     );
     const mark = why.kind === "deleting" ? true : why.subnets;
+    const at = now ? { set: ", fencedAtMs = :at", values: marshall({ ":at": now() }) } : { set: "", values: {} };
     const command = new UpdateItemCommand({
       TableName,
       Key: marshallKey(resourceKey(fence.ref)),
-      UpdateExpression: "SET #mark = :mark, #fence = :fence",
+      UpdateExpression: `SET #mark = :mark, #fence = :fence${at.set}`,
       ...condition,
       ExpressionAttributeNames: { ...ExpressionAttributeNames, "#mark": why.kind, "#fence": "fence" },
-      ExpressionAttributeValues: { ...ExpressionAttributeValues, ...marshall({ ":mark": mark, ":fence": token }) },
+      ExpressionAttributeValues: {
+        ...ExpressionAttributeValues,
+        ...marshall({ ":mark": mark, ":fence": token }),
+        ...at.values,
+      },
     });
     return updateIf(command);
   }
@@ -95,11 +103,22 @@ export function createDynamoDbStore(options: DynamoDbStoreOptions): Store {
     const command = new UpdateItemCommand({
       TableName,
       Key: marshallKey(resourceKey(ref)),
-      UpdateExpression: "REMOVE #deleting, #narrowing, #fence",
+      UpdateExpression: "REMOVE #deleting, #narrowing, #fence, fencedAtMs",
       ...condition,
       ExpressionAttributeNames: names,
     });
     await updateIf(command);
+  }
+
+  /** The items, with fences that nobody will take down taken down. */
+  async function unfenced(refs: readonly Fence["ref"][], items: readonly (Item | undefined)[]) {
+    const stale = now ? items.map((item) => staleFence(item, now())) : [];
+    if (!stale.some((token) => token !== undefined)) return items;
+    for (const [index, token] of stale.entries()) {
+      const ref = refs[index];
+      if (ref && token !== undefined) await unfence(ref, token);
+    }
+    return reader.many(refs.map(resourceKey));
   }
 
   async function updateIf(command: UpdateItemCommand): Promise<boolean> {
@@ -174,9 +193,12 @@ export function createDynamoDbStore(options: DynamoDbStoreOptions): Store {
   }
 
   return {
-    get: async (ref) => readHeld(ref.kind, await reader.get(resourceKey(ref))),
+    async get(ref) {
+      const [item] = await unfenced([ref], [await reader.get(resourceKey(ref))]);
+      return readHeld(ref.kind, item);
+    },
     async many(refs) {
-      const items = await reader.many(refs.map(resourceKey));
+      const items = await unfenced(refs, await reader.many(refs.map(resourceKey)));
       return refs.map((ref, index) => readHeld(ref.kind, items[index]));
     },
     list,
