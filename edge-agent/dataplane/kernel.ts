@@ -273,8 +273,8 @@ export type Kernel = {
   readonly capabilities: readonly Capability[];
   /** Reads everything that concerns us; rejects when the kernel cannot be read. */
   dump(): Promise<ActualState>;
-  /** Reads links and addresses. */
-  readHost(): Promise<ActualHost>;
+  /** Links and addresses, as they were told; `fresh`: as they are read now, whatever was told. */
+  readHost(options?: { readonly fresh: boolean }): Promise<ActualHost>;
   /** Reads one network's entries; all empty if it has no devices of ours. */
   readEntries(vni: Vni): Promise<ActualEntries>;
   /** Nexthop groups of ours, used or not. */

@@ -138,6 +138,8 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   let generation = 0;
   let host: ActualHost | undefined;
   let hostStale = true;
+  /** The comparison's turn: what was told of links is not believed. */
+  let hostFresh = false;
   /** Read everything, because nothing is known or nothing can be believed. */
   let allStale = true;
   let latest: DataplaneReport | undefined;
@@ -276,8 +278,10 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   }
 
   async function readHost(): Promise<void> {
+    const fresh = hostFresh;
     hostStale = false;
-    host = await kernel.readHost();
+    hostFresh = false;
+    host = await kernel.readHost({ fresh });
     takeHost(host);
   }
 
@@ -348,7 +352,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     const vnis = [...networks.keys()].sort((a, b) => a - b);
     const next = vnis.find((vni) => compared === undefined || vni > compared);
     compared = next;
-    if (next === undefined || vnis.length === 1) hostStale = true;
+    if (next === undefined || vnis.length === 1) hostStale = hostFresh = true;
     if (next !== undefined) await readOne(next, "comparison");
     const network = next === undefined ? undefined : networks.get(next);
     restMs = (clock.nowMs() - startMs) * REST_FACTOR;

@@ -269,7 +269,8 @@ export async function createNetlinkKernel(options: NetlinkKernelOptions): Promis
         })),
       };
     },
-    readHost: async () => {
+    readHost: async ({ fresh } = { fresh: false }) => {
+      if (fresh) stale.links = stale.addresses = stale.nexthops = true;
       await refresh();
       return assembleHost(links.byIndex, addresses);
     },

@@ -183,7 +183,7 @@ function mortalKernel(kernel: MemoryKernel, alive: () => boolean): Kernel {
     capabilities,
     tunnels,
     dump: () => (alive() ? kernel.dump() : never()),
-    readHost: () => (alive() ? kernel.readHost() : never()),
+    readHost: (options) => (alive() ? kernel.readHost(options) : never()),
     readEntries: (vni) => (alive() ? kernel.readEntries(vni) : never()),
     pathMtu: (from, to) => (alive() ? kernel.pathMtu(from, to) : never()),
     apply: (ops) => (alive() ? kernel.apply(ops) : never()),
