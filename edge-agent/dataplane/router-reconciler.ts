@@ -82,12 +82,23 @@ export function createRouterReconciler(options: {
       log("error", `routers: ${cause.message}`);
       publish(unread(cause.message));
     },
-    background: { everyMs: () => compareEveryMs, step: async () => loop.ask() },
+    background: {
+      everyMs: () => compareEveryMs,
+      step: async () => {
+        if (!isIdle()) loop.ask();
+      },
+    },
   });
   const watch = kernel.watch((event) => {
     if (event === "overrun") counters.overruns++;
-    if (desired) loop.notice();
+    if (desired && !isIdle()) loop.notice();
   });
+
+  /** Most hosts have no router, and the tables of some are long: what was seen to be nothing is not read again. */
+  function isIdle(): boolean {
+    const nothing = latest?.error === undefined && latest?.routers.length === 0 && latest.host.length === 0;
+    return desired?.routers.length === 0 && nothing;
+  }
 
   async function pass(): Promise<PassOutcome> {
     const wanted = desired ?? { routers: [] };

@@ -59,21 +59,24 @@ export function routersPart(kernel: RouterKernel & { close(): void }, clock: Tim
   return {
     name: "routers",
     find: async () => {
-      const { routers } = await kernel.dump();
-      return routers.map(({ vrf, vxlan, routes }) => {
+      const { routers, rules } = await kernel.dump();
+      const lines = routers.map(({ vrf, vxlan, routes }) => {
         const names = [vrf, vxlan].flatMap((device) => device?.name ?? []).join(" and ");
         return `${names} (${vrf?.owner ?? vxlan?.owner ?? "left-over table"}), ${routes.length} routes`;
       });
+      return rules.some((rule) => rule.ours) ? [...lines, "rules that ask VRFs first (ip rule show)"] : lines;
     },
     remove: async () => {
       const reconciler = createRouterReconciler({ kernel, clock, log: () => undefined });
       let passes = 0;
       const left = await new Promise<readonly string[]>((resolve) => {
-        reconciler.onReport(({ routers, error }) => {
+        reconciler.onReport(({ routers, host, error }) => {
           passes++;
-          if (routers.length === 0 && error === undefined) resolve([]);
-          else if (passes >= MOST_PASSES)
-            resolve([...routers.map(({ vni }) => `L3 VNI ${vni}`), error ?? ""].filter(Boolean));
+          if (routers.length + host.length === 0 && error === undefined) resolve([]);
+          else if (passes >= MOST_PASSES) {
+            const rules = host.length > 0 ? ["routing rules"] : [];
+            resolve([...routers.map(({ vni }) => `L3 VNI ${vni}`), ...rules, error ?? ""].filter(Boolean));
+          }
         });
         reconciler.setDesired({ routers: [] }, { complete: true });
       });

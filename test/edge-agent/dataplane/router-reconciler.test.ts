@@ -98,6 +98,19 @@ describe("router reconciler", () => {
     await reconciler.close();
   });
 
+  it("no router, here or wanted -> the kernel is read once and then left alone; the first router wakes it", async () => {
+    const { clock, kernel, reconciler } = rig();
+    reconciler.setDesired({ routers: [] }, { complete: true });
+    await clock.advance(120_000);
+    kernel.overrun();
+    await clock.advance(120_000);
+    expect(reconciler.latest()?.counters.passes).toBe(1);
+    reconciler.setDesired({ routers: [core] }, { complete: true });
+    await clock.advance(0);
+    expect(only(reconciler)?.verified).toBeDefined();
+    await reconciler.close();
+  });
+
   it("events lost -> compared and counted; without events the slow comparison finds it", async () => {
     const { clock, kernel, reconciler } = rig();
     reconciler.setDesired({ routers: [core] }, { complete: true });
