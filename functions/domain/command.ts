@@ -26,12 +26,13 @@ import {
   TenantPatch,
   VniPoolPatch,
 } from "../../shared/model/resource.ts";
+import { UnderlayPatch } from "../../shared/model/underlay.ts";
 import { type Refused, refuse, refuseAny, type Stamped } from "./write.ts";
 
 /** In a merge patch the members of an object are patched too, so none is required. */
 export const HostChange = HostPatch.extend({
   bgp: HostBgp.partial()
-    .extend({ routerId: HostBgp.shape.routerId.nullable(), underlay: HostBgp.shape.underlay.nullable() })
+    .extend({ routerId: HostBgp.shape.routerId.nullable(), underlay: UnderlayPatch.nullable().optional() })
     .nullable()
     .optional(),
 });

@@ -48,6 +48,16 @@ export const HostUnderlay = z.strictObject({
 });
 export type HostUnderlay = z.infer<typeof HostUnderlay>;
 
+/** A change of it as a JSON merge patch (RFC 7396): null removes. */
+export const UnderlayPatch = z.strictObject({
+  announceVtep: HostUnderlay.shape.announceVtep.nullable(),
+  accept: HostUnderlay.shape.accept.nullable(),
+  nextHops: HostUnderlay.shape.nextHops.nullable(),
+  maximumPaths: HostUnderlay.shape.maximumPaths.nullable(),
+  multipathRelax: HostUnderlay.shape.multipathRelax.nullable(),
+  maximumRoutes: HostUnderlay.shape.maximumRoutes.nullable(),
+});
+
 /** As the API has it, but with what a later version adds ignored: an agent may be older than the cloud. */
 export const PlacedUnderlay = z.object({
   ...HostUnderlay.shape,

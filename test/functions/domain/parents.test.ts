@@ -1,9 +1,11 @@
 // Tenants, sites and hosts: create, change, delete.
 
 import { describe, expect, test } from "vitest";
+import { HostChange } from "../../../functions/domain/command.ts";
 import { changeHost, createHost, deleteHost } from "../../../functions/domain/host.ts";
 import { changeSite, createSite, deleteSite } from "../../../functions/domain/site.ts";
 import { changeTenant, createTenant, deleteTenant } from "../../../functions/domain/tenant.ts";
+import type { Prefix } from "../../../shared/address/prefix.ts";
 import { HostPatch } from "../../../shared/model/resource.ts";
 import {
   ABSENT,
@@ -138,6 +140,18 @@ describe("host", () => {
     expect(planned(change({ bgp: null })).resource).not.toHaveProperty("bgp");
     const bare = changeHost({ host: live(aHost()), fabric: [] }, { id: "h1", patch: { bgp: { peers: [] } } }, CONTEXT);
     expect(refused(bare)).toEqual([{ kind: "required", field: "bgp.asn" }]);
+  });
+
+  test("change: the underlay of a host -> merged field by field, and taken away by null", () => {
+    const accept = [{ prefix: "10.0.0.0/16" as Prefix, ge: 32 }];
+    const bgp = { asn: 65001, peers: [], underlay: { announceVtep: true, accept } };
+    const host = live(aHost({ bgp }));
+    const change = (underlay: object | null) =>
+      planned(changeHost({ host, fabric: [] }, { id: "h1", patch: HostChange.parse({ bgp: { underlay } }) }, CONTEXT))
+        .resource.bgp;
+    expect(change({ multipathRelax: true })).toEqual({ ...bgp, underlay: { ...bgp.underlay, multipathRelax: true } });
+    expect(change({ accept: null })).toEqual({ ...bgp, underlay: { announceVtep: true } });
+    expect(change(null)).toEqual({ asn: 65001, peers: [] });
   });
 
   test("delete: empty -> gives its VTEP address back", () => {
