@@ -282,7 +282,7 @@ function documentEntry<P extends Shape, Q extends Shape, B extends z.ZodType>(op
     503,
     ...(body ? [413, 415] : []),
     ...(method === "get" ? [] : [400]),
-    ...(answer.tagged && method !== "get" && method !== "post" ? [412] : []),
+    ...(answer.tagged && method !== "get" ? [412] : []),
   ];
   const statuses = [...new Set([...problems, ...always])].sort((a, b) => a - b);
   const success = {

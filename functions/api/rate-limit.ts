@@ -1,7 +1,6 @@
 // A token bucket for each actor, in this instance's memory: it keeps one caller from taking the others' share. It is not
 // in the table, since a write for every request would cost more than most requests, and on one item that all of an
-// actor's requests meet at. The ceiling over all instances is the stage's own throttle (infra/stack.ts). Pure but for
-// its state.
+// actor's requests meet at. The ceiling over all instances is the gateway's own throttle. Pure but for its state.
 
 /** Requests a second, and how many at once after a pause. */
 export type Rate = { perSec: number; burst: number };

@@ -8,16 +8,18 @@ import type { ResourceRef } from "./resource.ts";
  * `prepare` and `abandon` are of a move in two phases, whose activation is a `move`; `invite`, `join` and `revoke` are of a
  * host's identity and change nothing of its resource.
  */
-export type ChangeAction =
-  | "create"
-  | "change"
-  | "delete"
-  | "move"
-  | "prepare"
-  | "abandon"
-  | "invite"
-  | "join"
-  | "revoke";
+export const CHANGE_ACTIONS = [
+  "create",
+  "change",
+  "delete",
+  "move",
+  "prepare",
+  "abandon",
+  "invite",
+  "join",
+  "revoke",
+] as const;
+export type ChangeAction = (typeof CHANGE_ACTIONS)[number];
 
 export type ChangeRecord = {
   id: string;

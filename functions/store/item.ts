@@ -18,7 +18,7 @@ import {
   VniPool,
 } from "../../shared/model/resource.ts";
 import type { AuditedRefusal } from "../domain/audit.ts";
-import type { ChangeRecord } from "../domain/change.ts";
+import { CHANGE_ACTIONS, type ChangeRecord } from "../domain/change.ts";
 import { type Held, type ResourceKind, type ResourceOf, TOP_KINDS } from "../domain/resource.ts";
 import type { RouterBook } from "../domain/router-book.ts";
 import type { Memo, PortUse, RoomOf, Write } from "../domain/write.ts";
@@ -60,7 +60,7 @@ const Ref = z.union([
 const ChangeItem = z.object({
   id: z.string(),
   resource: Ref,
-  action: z.enum(["create", "change", "delete", "move", "prepare", "abandon"]),
+  action: z.enum(CHANGE_ACTIONS),
   channels: z.array(ChannelField),
   key: z.string().optional(),
   version: z.number(),
@@ -97,7 +97,7 @@ const MemoItem = z.object({
   key: z.string(),
   part: z.string().optional(),
   fingerprint: z.string(),
-  effect: z.enum(["create", "change", "delete", "move", "prepare", "abandon", "none"]),
+  effect: z.enum([...CHANGE_ACTIONS, "none"]),
   resource: z.unknown(),
   ttl: z.number(),
 });

@@ -29,7 +29,9 @@ export function backoffMs(tried: number, random: number): number {
   return Math.floor(random * Math.min(CAP_MS, BASE_MS * 2 ** tried));
 }
 
+// An internal error leaves open whether it was done: a transaction's token makes its repetition the same one.
 const TRANSIENT_ERRORS: ReadonlySet<string> = new Set([
+  "InternalServerError",
   "TransactionConflictException",
   "TransactionInProgressException",
   "ProvisionedThroughputExceededException",
