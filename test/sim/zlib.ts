@@ -6,6 +6,11 @@ import { gunzipSync, gzipSync } from "node:zlib";
 export const createGunzip = (): Transform => atTheEnd(gunzipSync);
 export const createGzip = (): Transform => atTheEnd(gzipSync);
 
+/** As the callback form has it, at once. */
+export function gzip(octets: Uint8Array, done: (error: Error | null, zipped: Buffer) => void): void {
+  done(null, gzipSync(octets));
+}
+
 function atTheEnd(convert: (octets: Uint8Array) => Uint8Array): Transform {
   const chunks: Uint8Array[] = [];
   return new Transform({
