@@ -202,7 +202,8 @@ export function setNeighbour(
   }
   if (row.have === have.mac && row.ours === have.ours) return;
   noteIp(network, ip, row, foundBy);
-  row.have = have.mac;
+  // Equal, and then the same string: of 100,000 neighbours, half the memory.
+  row.have = have.mac === row.want ? row.want : have.mac;
   row.ours = have.ours;
   checkIp(network, ip, row);
 }
