@@ -121,6 +121,16 @@ export async function runAgent(configPath: string): Promise<void> {
       },
     );
   };
+  // Keys are read again without a session being disturbed; everything else of the file is for the next start.
+  process.on("SIGHUP", () => {
+    readConfig(configPath).then(
+      ({ md5Keys }) => {
+        transport.setMd5Keys(md5Keys);
+        diary.info("md5-keys-read", `${md5Keys.size} of them; new connections use them`);
+      },
+      (error: unknown) => diary.warn("md5-keys-unread", (error as Error).message),
+    );
+  });
   process.once("SIGTERM", stop);
   process.once("SIGINT", stop);
 }

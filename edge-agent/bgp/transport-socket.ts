@@ -14,7 +14,7 @@ export type SocketCalls = {
   open(family: IpAddress): number;
   bind(fd: number, address: IpAddress, port: number): void;
   close(fd: number): void;
-  /** Signs what goes to `peer`, and drops what comes from it without the signature. `key` has 1 to 80 octets. */
+  /** Signs what goes to `peer`, and drops what comes from it without the signature. `key` has 1 to 80 octets; none: no more. */
   setMd5Key(fd: number, family: IpAddress, peer: IpAddress, key: string): void;
   setHopLimit(fd: number, family: IpAddress, limit: HopLimit): void;
   reuseAddress(fd: number): void;

@@ -23,9 +23,20 @@ const ANY = "::" as IpAddress;
 /** What a listener sends, so that a peer with GTSM takes its SYN-ACK (RFC 5082 section 3). */
 const MAX_TTL = 255;
 
+export type TcpTransport = Transport & {
+  /**
+   * Other keys from now on: for new connections, and for listening. One that stands keeps the key that it began with, and
+   * ends by its hold time if the peer has changed its own.
+   */
+  setMd5Keys(keys: ReadonlyMap<IpAddress, string>): void;
+};
+
 /** The real network. */
-export function createTcpTransport(options: TransportOptions = {}): Transport {
-  const { md5Keys = new Map<IpAddress, string>(), calls } = options;
+export function createTcpTransport(options: TransportOptions = {}): TcpTransport {
+  const { calls } = options;
+  let md5Keys = options.md5Keys ?? new Map<IpAddress, string>();
+  /** Descriptors that listen, with their family. */
+  const listening = new Map<number, IpAddress>();
   /** The kernel's counters when the attempts to reach a peer began, so that what is said of it does not flicker. */
   const baselines = new Map<IpAddress, DropCounters>();
   const open = new Set<Socket>();
@@ -83,6 +94,8 @@ export function createTcpTransport(options: TransportOptions = {}): Transport {
       }
       calls.bind(fd, family, port);
       server.listen({ fd });
+      listening.set(fd, family);
+      server.once("close", () => listening.delete(fd));
     } catch (cause) {
       calls.close(fd);
       throw cause;
@@ -90,6 +103,17 @@ export function createTcpTransport(options: TransportOptions = {}): Transport {
   }
 
   return {
+    setMd5Keys(keys) {
+      const peers = new Set([...md5Keys.keys(), ...keys.keys()]);
+      for (const [fd, family] of listening) {
+        for (const peer of peers) {
+          if (!isReachable(family, peer) || keys.get(peer) === md5Keys.get(peer)) continue;
+          // The kernel takes a key of no length as none, and a new one for the old.
+          calls?.setMd5Key(fd, family, peer, keys.get(peer) ?? "");
+        }
+      }
+      md5Keys = keys;
+    },
     connect(to, handlers) {
       const hint = hintsOf(to);
       let socket: Socket;

@@ -122,6 +122,19 @@ describe.runIf(requireKernel("root", "frr"))("bgp sessions protected, with FRR",
     await lastError(/^no answer; .*segments with a wrong MD5 signature \(TCPMD5Failure\)/);
   });
 
+  it.each(["listening", "connecting"])("another key while the process runs, %s -> used from then on", async (how) => {
+    configure(`neighbor ${OURS} password ${KEY}`);
+    const listening = how === "listening";
+    start([{ passive: listening }], `md5=${TOR}/an-old-secret`, ...(listening ? ["listenPort=179"] : []));
+    await eventually("an attempt", async () => (await speaker?.ask())?.summary.length === 1);
+    expect((await speaker?.ask())?.summary).not.toMatchObject([{ state: "Established" }]);
+    speaker?.tell({ type: "md5", keys: { [TOR]: KEY } });
+    await established(TOR);
+    // The session that stands is not disturbed by a change of keys.
+    speaker?.tell({ type: "md5", keys: { [TOR]: "a-new-secret" } });
+    expect((await speaker?.ask())?.summary).toMatchObject([{ state: "Established", sessions: 1 }]);
+  });
+
   it("a key on our side only -> never up, and the reason is shown", async () => {
     start([{}], `md5=${TOR}/${KEY}`, "listenPort=179");
     await lastError(/segments without an MD5 signature \(TCPMD5NotFound\)/);

@@ -14,6 +14,7 @@ export type Command =
   | { readonly type: "configure"; readonly config: SpeakerConfig | null }
   | { readonly type: "exports"; readonly routes: readonly ExportedRoute[] }
   | { readonly type: "imports"; readonly targets: readonly string[] }
+  | { readonly type: "md5"; readonly keys: Readonly<Record<string, string>> }
   | { readonly type: "query"; readonly id: number }
   | { readonly type: "close"; readonly purpose?: "restart" };
 
@@ -36,8 +37,9 @@ const clock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+const transport = createTcpTransport({ md5Keys, calls });
 const deps: SpeakerDeps = {
-  transport: createTcpTransport({ md5Keys, calls }),
+  transport,
   discovery: createDiscovery(calls, clock),
   clock,
   random: Math.random,
@@ -74,6 +76,8 @@ function obey(command: Command): void {
       const targets = new Set(command.targets);
       return speaker.setImports((carried) => carried.some((target) => targets.has(target)));
     }
+    case "md5":
+      return transport.setMd5Keys(new Map(Object.entries(command.keys).map(([peer, key]) => [peer as IpAddress, key])));
     case "query":
       return say({ event: "answer", id: command.id, summary: speaker.summary(), ribIn: speaker.ribIn() });
     case "close":
