@@ -14,7 +14,7 @@ const vitest = await startVitest("test", [], {
   include: suites,
   exclude: [],
   fileParallelism: false,
-  pool: "threads",
+  pool: "forks",
   isolate: false,
   testTimeout: TEST_TIMEOUT_MS,
   hookTimeout: TEST_TIMEOUT_MS,

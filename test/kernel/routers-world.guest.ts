@@ -4,6 +4,7 @@
 
 import { execFile } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { runUninstall } from "../../edge-agent/main-uninstall.ts";
 import { forwardingDigest, hostRouteLine, prefixLine } from "../../shared/message/forwarding.ts";
 import { type Frr, run } from "../edge-agent/bgp/namespace-lab.ts";
 import { prefix } from "../contract/routers.ts";
@@ -39,7 +40,7 @@ const all = [blue, red, red2, green, violet, pink];
 
 const intent = new Intent(all);
 const agents = new Map<HostName, AgentInNamespace>();
-let tor: Frr;
+let tor: Frr | undefined;
 
 function agent(host: HostName): AgentInNamespace {
   const found = agents.get(host);
@@ -87,7 +88,7 @@ describe("routers of two sites", () => {
   });
   afterAll(async () => {
     for (const each of agents.values()) await each.kill();
-    await tor.stop();
+    await tor?.stop();
   });
 
   it("same host, two subnets -> routed there, IPv4 and IPv6", () => {
@@ -172,9 +173,9 @@ describe("routers of two sites", () => {
       inNamespace("h2", "ip route show vrf ovr5000").includes("10.1.0.99 via"),
     );
     expect(pings("red12", "10.1.0.99", 3)).toBe(true);
-    expect(tor.show("show bgp l2vpn evpn route type prefix")).toContain("[5]:[0]:[24]:[10.2.0.0]");
+    expect(tor?.show("show bgp l2vpn evpn route type prefix")).toContain("[5]:[0]:[24]:[10.2.0.0]");
     // Nobody's transit: what the ToR told is not told to it.
-    const own = tor.show(`show bgp l2vpn evpn neighbors ${VTEPS.h2} routes`);
+    const own = tor?.show(`show bgp l2vpn evpn neighbors ${VTEPS.h2} routes`);
     expect(own).not.toContain("172.16.0.0");
   });
 
@@ -245,5 +246,20 @@ describe("routers of two sites", () => {
     await until("the VRF goes", () => !inNamespace("h1", "ip link show type vrf").includes("ovr6000"));
     expect(run("ip", "-n", "h1", "route", "show", "table", "1300006000").trim()).toBe("");
     expect(pings("blue11", ip4(red2))).toBe(true);
+  });
+
+  it("uninstall --remove -> VRFs, tables and gateways are gone, and the host's rules are as the kernel had them", async () => {
+    for (const each of agents.values()) await each.kill();
+    const said: string[] = [];
+    const options = { mode: "remove", socket: "/nonexistent/agent.sock", netns: "h2" } as const;
+    const whole = await runUninstall({ ...options, say: (line) => void said.push(line) });
+    expect([whole, said.filter((line) => line.includes("not removed"))]).toEqual([true, []]);
+    expect(inNamespace("h2", "ip link show type vrf").trim()).toBe("");
+    expect(run("ip", "-n", "h2", "route", "show", "table", "1300005000").trim()).toBe("");
+    for (const family of ["-4", "-6"]) {
+      const rules = inNamespace("h2", `ip ${family} rule show`);
+      expect(rules.split("\n")[0]).toContain("0:\tfrom all lookup local");
+      expect(rules).not.toContain("proto 79");
+    }
   });
 });
