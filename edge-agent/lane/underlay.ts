@@ -2,7 +2,7 @@
 // the kernel. Takes part in nothing where the record says nothing of it.
 
 import type { Prefix } from "../../shared/address/prefix.ts";
-import type { HostRecord } from "../../shared/model/record.ts";
+import { hostChannel, type HostRecord } from "../../shared/model/record.ts";
 import type { HostUnderlay } from "../../shared/model/underlay.ts";
 import type { FamilyName } from "../bgp/family.ts";
 import { type PeerKey, peerKeyOf } from "../bgp/route.ts";
@@ -35,6 +35,7 @@ export function createUnderlayLane(
 ): Lane & { view(): UnderlayView } {
   const { clock, diary, intent, speaker } = context;
   const { kernel, compareEveryMs } = options;
+  const own = hostChannel(intent.host);
   const endOfRib = new Set<string>();
   let configured = "";
   let accepted = "";
@@ -88,8 +89,11 @@ export function createUnderlayLane(
   }
 
   return {
-    intent() {
-      setPolicy(hostRecord(intent));
+    intent(change) {
+      const host = hostRecord(intent);
+      // Endpoints come and go; only this host's own record matters, or that there is none.
+      if (!change.has(own) && (host || !intent.inSync)) return;
+      setPolicy(host);
       reconcile();
     },
     unicast: reconcile,

@@ -72,11 +72,23 @@ export function createUnderlayReconciler(options: {
       clean = undefined;
       log.warn("underlay-kernel", cause.message);
     },
-    background: { everyMs: () => options.compareEveryMs, step: async () => void (await pass()) },
+    background: {
+      everyMs: () => options.compareEveryMs,
+      step: async () => {
+        if (!isIdle()) await pass();
+      },
+    },
   });
   const watch = kernel.watch(() => {
-    if (input) loop.notice();
+    if (input && !isIdle()) loop.notice();
   });
+
+  /** There are no routes, and none of ours in the kernel: it need not be read for a host that takes no part. */
+  function isIdle(): boolean {
+    return (
+      input?.mayDelete === true && input.routes.length === 0 && latest?.installed.length === 0 && clean?.length === 0
+    );
+  }
 
   async function pass(): Promise<PassOutcome> {
     const wanted = input;
@@ -123,7 +135,7 @@ export function createUnderlayReconciler(options: {
   return {
     set(next) {
       input = next;
-      loop.ask();
+      if (!isIdle()) loop.ask();
     },
     latest: () => latest,
     async close() {

@@ -179,6 +179,19 @@ describe("underlay reconciler", () => {
     expect(await held()).toEqual([`${prefix} ${address}`]);
   });
 
+  it("no routes, and none of ours -> the kernel is read once, whatever happens on the host", async () => {
+    const { set, kernel, clock } = scene();
+    let reads = 0;
+    const original = { ...kernel };
+    Object.assign(kernel, { read: () => (reads++, original.read()) });
+    for (let i = 0; i < 3; i++) await set({ routes: [] });
+    kernel.setLink({ ...LINK2, up: false });
+    await clock.advance(120_000);
+    expect(reads).toBe(1);
+    await set({});
+    expect(reads).toBeGreaterThan(1);
+  });
+
   it("closed -> the routes stay, and nothing is written any more", async () => {
     const { set, held, kernel, clock, reconciler } = scene();
     await set({});
