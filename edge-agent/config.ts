@@ -1,7 +1,7 @@
 // The agent's config file: who this host is and where the broker is. Everything else (networks, peers, endpoints) comes
 // from the cloud, so that there is nothing else to keep equal on a fleet.
 
-import { readFile } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import * as z from "zod";
 import { type IpAddress, parseIp } from "../shared/address/ip.ts";
 import { IpField, PrefixField, Slug } from "../shared/model/fields.ts";
@@ -44,7 +44,7 @@ export type AgentConfig = z.infer<typeof AgentConfig> & {
 
 /** Reads the file and the keys; throws an Error that names the file, the field and the reason. */
 export async function readConfig(path: string): Promise<AgentConfig> {
-  const text = await readText(path, "config file");
+  const text = await readText(path, "config file", WRITABLE_BY_ANYBODY);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -65,7 +65,7 @@ async function readMd5Keys(files: Readonly<Record<string, string>>): Promise<Map
     const what = `bgp.md5KeyFiles.${text}`;
     const address = parseIp(text);
     if (!address) throw new Error(`${what}: must be the address of a peer`);
-    const key = (await readText(path, what)).trim();
+    const key = (await readText(path, what, OPEN_TO_OTHERS)).trim();
     const octets = Buffer.byteLength(key);
     if (octets < 1 || octets > MAX_MD5_KEY_OCTETS) {
       throw new Error(`${what}: ${path} must hold a key of 1 to ${MAX_MD5_KEY_OCTETS} octets`);
@@ -75,10 +75,24 @@ async function readMd5Keys(files: Readonly<Record<string, string>>): Promise<Map
   return keys;
 }
 
-async function readText(path: string, what: string): Promise<string> {
+/** Bits of a file's mode that it must not have, and why. */
+type Forbidden = { readonly bits: number; readonly why: string; readonly mend: string };
+const OPEN_TO_OTHERS: Forbidden = { bits: 0o077, why: "it is a secret that others can reach", mend: "chmod 600" };
+const WRITABLE_BY_ANYBODY: Forbidden = { bits: 0o002, why: "anybody can write it", mend: "chmod o-w" };
+
+/** The mode is that of the file that is read, whatever its name comes to mean meanwhile. */
+async function readText(path: string, what: string, forbidden: Forbidden): Promise<string> {
+  const file = await open(path, "r").catch((cause: Error) => {
+    throw new Error(`cannot read ${what} ${path}: ${cause.message}`, { cause });
+  });
   try {
-    return await readFile(path, "utf8");
-  } catch (cause) {
-    throw new Error(`cannot read ${what} ${path}: ${(cause as Error).message}`, { cause });
+    const { mode } = await file.stat();
+    if ((mode & forbidden.bits) !== 0) {
+      const octal = (mode & 0o7777).toString(8).padStart(4, "0");
+      throw new Error(`${what}: ${path} has mode ${octal}: ${forbidden.why}; ${forbidden.mend} ${path}`);
+    }
+    return await file.readFile("utf8");
+  } finally {
+    await file.close();
   }
 }

@@ -1,6 +1,6 @@
 // The agent's config file: what concerns BGP sessions, and that a fault names its field.
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -9,7 +9,7 @@ import { readConfig } from "../../edge-agent/config.ts";
 let dir: string;
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), "overspan-config-"));
-  writeFileSync(join(dir, "key"), "k3y\n");
+  writeFileSync(join(dir, "key"), "k3y\n", { mode: 0o600 });
 });
 afterEach(() => rmSync(dir, { recursive: true }));
 
@@ -41,6 +41,20 @@ describe("config: bgp", () => {
     ["no such file", { "192.0.2.1": "/nonexistent" }, /cannot read bgp\.md5KeyFiles\.192\.0\.2\.1 \/nonexistent/],
   ])("%s -> refused by name", async (_, md5KeyFiles, reason) => {
     await expect(readConfig(config({ md5KeyFiles }))).rejects.toThrow(reason);
+  });
+
+  it.each([0o640, 0o604, 0o660])("a key file of mode %o -> refused, with what to do", async (mode) => {
+    const file = join(dir, "key");
+    chmodSync(file, mode);
+    await expect(readConfig(config({ md5KeyFiles: { "192.0.2.1": file } }))).rejects.toThrow(
+      `bgp.md5KeyFiles.192.0.2.1: ${file} has mode 0${mode.toString(8)}: it is a secret that others can reach; chmod 600 ${file}`,
+    );
+  });
+
+  it("a config file that anybody can write -> refused", async () => {
+    const path = config({});
+    chmodSync(path, 0o646);
+    await expect(readConfig(path)).rejects.toThrow(/has mode 0646: anybody can write it; chmod o-w /);
   });
 
   it.each(["", "x".repeat(81)])("a key of %j -> refused, and not repeated", async (key) => {
