@@ -157,6 +157,8 @@ export function routersContract(open: () => Promise<RoutersRig>): void {
       replaceRoute("10.2.0.7/32", { device: L3, via: OTHER }),
       replaceRoute("fd00:2::7/128", { device: L3, via: ip("::ffff:192.0.2.2") }),
       replaceRoute("172.16.0.0/12", { device: L3, via: OTHER }, { device: L3, via: THIRD }),
+      // By an IPv6 VTEP (RFC 8950).
+      replaceRoute("10.3.0.7/32", { device: L3, via: ip("2001:db8::2") }),
       replaceRoute("10.9.0.0/16", { device: "ovbr100", via: ip("10.1.0.7") }),
     ];
     expect(await apply(...written)).toEqual([]);
