@@ -11,12 +11,9 @@ const PATIENCE_MS = 30_000;
 export function httpSnapshots(settings: {
   /** For the local runtime, whose store has no certificate. */
   readonly allowPlain: boolean;
-  /** The certificate authority to be trusted in place of the well-known ones, in PEM. */
-  readonly ca?: string | undefined;
   readonly setTimer: (afterMs: number, callback: () => void) => () => void;
 }): SnapshotSource {
-  const { allowPlain, ca, setTimer } = settings;
-  const trusted = ca === undefined ? {} : { ca };
+  const { allowPlain, setTimer } = settings;
   return {
     async *open({ url, headers }, signal) {
       const { protocol } = new URL(url);
@@ -32,10 +29,8 @@ export function httpSnapshots(settings: {
       try {
         const options = { headers, signal: AbortSignal.any([signal, patience.signal]) };
         const response = await new Promise<IncomingMessage>((resolve, reject) => {
-          const request =
-            protocol === "https:"
-              ? getSecure(url, { ...options, ...trusted }, resolve)
-              : getPlain(url, options, resolve);
+          const get = protocol === "https:" ? getSecure : getPlain;
+          const request = get(url, options, resolve);
           request.on("error", reject);
         });
         if (response.statusCode !== 200) {

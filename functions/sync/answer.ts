@@ -78,7 +78,7 @@ export async function answerHost(deps: AnswerDeps, host: string, asked: Asked): 
   const waiting = should.filter((_, index) => !caughtUp[index]);
   if (waiting.length > 0) {
     deps.telemetry.count("SyncRetriesAsked");
-    const retry = retryMessage(host, RETRY_MS, `${waiting[0]} is being made ready for many hosts`);
+    const retry = retryMessage(host, RETRY_MS, `${waiting[0]} is not ready yet`);
     return { kind: "answer", messages: [...news, retry] };
   }
   const now = should.map((each, index) => {
@@ -121,7 +121,14 @@ async function catchUp(deps: AnswerDeps, host: string, lagging: Lagging): Promis
     readSmallSnapshot(deps.table, channel, nowSec(deps)),
   );
   if (small) return inMessages(deps, host, small);
-  return inFile(deps, files, host, { channel, head });
+  try {
+    return await inFile(deps, files, host, { channel, head });
+  } catch (error) {
+    // The host asks again; what else it lacks must not wait for the object store.
+    deps.telemetry.count("SnapshotFileFailures");
+    deps.telemetry.error("no file of a channel", error, { channel });
+    return undefined;
+  }
 }
 
 function inMessages(deps: AnswerDeps, host: string, snapshot: Snapshot): CaughtUp {
