@@ -18,6 +18,8 @@ import { requireKernel } from "./require-root.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const UNIT = fileURLToPath(new URL("../../edge-agent/overspan-agent.service", import.meta.url));
+/** Of util-linux, which every Debian has. */
+const [SETPRIV, MOUNT, UMOUNT] = ["setpriv", "mount", "umount"] as const;
 /** `nobody` of every Linux: no entry of it is needed. */
 const UID = 65534;
 const VTEP = "192.0.2.1";
@@ -40,10 +42,10 @@ describe.runIf(requireKernel("root", "vxlan", "bridge"))("the agent's rights", (
 
   /** The path, or one by which those can read it: a checkout may be in a folder that only its owner may enter. */
   function readableBy(who: readonly string[], path: string): string {
-    if (spawnSync("setpriv", [...who, "test", "-r", path]).status === 0) return path;
+    if (spawnSync(SETPRIV, [...who, "test", "-r", path]).status === 0) return path;
     mounted = mkdtempSync(join(tmpdir(), "overspan-tree-"));
     chmodSync(mounted, 0o755);
-    execFileSync("mount", ["--bind", ROOT, mounted]);
+    execFileSync(MOUNT, ["--bind", ROOT, mounted]);
     return join(mounted, relative(ROOT, path));
   }
 
@@ -104,7 +106,7 @@ describe.runIf(requireKernel("root", "vxlan", "bridge"))("the agent's rights", (
     await ended;
     host.remove();
     if (mounted !== undefined) {
-      execFileSync("umount", [mounted]);
+      execFileSync(UMOUNT, [mounted]);
       // Never more than an empty folder: what was mounted there is the checkout.
       rmdirSync(mounted);
     }
