@@ -80,8 +80,6 @@ export type Collection<R extends Stored, N extends z.ZodType, P extends z.ZodTyp
   delete(id: string, terms?: Terms & { cascade?: boolean }): Promise<Deleted>;
 };
 
-export type Client = ReturnType<typeof createClient>;
-
 export function createClient({ baseUrl, fetch = globalThis.fetch, headers = {} }: ClientOptions) {
   async function call<T>(
     method: string,

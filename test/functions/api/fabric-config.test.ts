@@ -27,6 +27,7 @@ function host(id: string, vtep: string, peer: object, asn = 65101): Host {
   return Host.parse({ id, site: "fra", vtep, bgp: { asn, routerId: "192.0.2.9", peers: [peer] }, ...STORED });
 }
 
+const VTYSH = "/usr/bin/vtysh";
 const peer = { address: "192.0.2.1", asn: 65100 };
 const HOSTS = [
   host("plain", "192.0.2.11", peer),
@@ -49,9 +50,9 @@ describe.runIf(requireKernel("frr"))("configuration", () => {
     const file = join(folder, "frr.conf");
     try {
       writeFileSync(file, frrConfig(tor, hosts));
-      execFileSync("vtysh", ["-C", "-f", file], { stdio: "pipe" });
+      execFileSync(VTYSH, ["-C", "-f", file], { stdio: "pipe" });
       writeFileSync(file, frrConfig(tor, hosts).replace("no bgp default", "no bgp defaults"));
-      expect(() => execFileSync("vtysh", ["-C", "-f", file], { stdio: "pipe" })).toThrow(/Unknown command/);
+      expect(() => execFileSync(VTYSH, ["-C", "-f", file], { stdio: "pipe" })).toThrow(/Unknown command/);
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
