@@ -200,7 +200,7 @@ export const NewNetwork = z.strictObject({
   router: Slug.optional(),
   /** The anycast gateway's address in each routed subnet, the same on every host (RFC 9135 4.1). */
   gateways: z.array(IpField).max(8, "must be at most 8 gateways").optional(),
-  /** Announce machines that nobody declared, when the kernel learns them on a declared port. Default: only report them. */
+  /** Bridges learn machines that nobody declared, on ports without port security. Default: they are only reported. */
   learning: z.boolean().optional(),
   /** Broadcast, unknown-unicast and multicast frames a second that a port may send; more are dropped. Default: no limit. */
   stormPacketsPerSec: z.number().int().min(1, "must be at least 1").max(10_000_000).optional(),
