@@ -1,11 +1,9 @@
-// Hosts' certificates: what the functions that issue and revoke them may do, and the stream's word of deleted hosts.
+// Hosts' certificates: what the functions that issue and revoke them may do.
 
 import { Stack } from "aws-cdk-lib";
-import type { ITable, Table } from "aws-cdk-lib/aws-dynamodb";
 import { PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { CfnPolicy } from "aws-cdk-lib/aws-iot";
-import { FilterCriteria, FilterRule, type Function as LambdaFunction, StartingPosition } from "aws-cdk-lib/aws-lambda";
-import { DynamoEventSource } from "aws-cdk-lib/aws-lambda-event-sources";
+import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
 
 /** What AWS IoT has no resource to name for, or one that is not there before it is made. */
 const ON_ANY = ["iot:CreateCertificateFromCsr"];
@@ -26,21 +24,4 @@ export function grantIssuing(stack: Stack, fn: LambdaFunction, policy: CfnPolicy
   fn.addToRolePolicy(new PolicyStatement({ actions: ON_ANY, resources: ["*"] }));
   fn.addToRolePolicy(new PolicyStatement({ actions: ON_CERTIFICATES, resources: [certificates, policy.attrArn] }));
   fn.addToRolePolicy(new PolicyStatement({ actions: ON_THINGS, resources: [things, certificates] }));
-}
-
-/** Tells `fn` of hosts that are deleted: the table's stream, not the API, so that a crash loses nothing. */
-export function addDeletedHosts(table: Table, fn: LambdaFunction): void {
-  fn.addEventSource(
-    // The cast: see stream-consumer.ts.
-    new DynamoEventSource(table as ITable, {
-      startingPosition: StartingPosition.TRIM_HORIZON,
-      batchSize: 10,
-      bisectBatchOnError: true,
-      filters: [
-        FilterCriteria.filter({
-          dynamodb: { NewImage: { type: { S: FilterRule.isEqual("host") }, deleted: { BOOL: [true] } } },
-        }),
-      ],
-    }),
-  );
 }

@@ -15,7 +15,7 @@ import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
 import type { Bucket } from "aws-cdk-lib/aws-s3";
 import type { BundleFolders, FunctionName } from "./bundle.ts";
 import { addFunction } from "./function.ts";
-import { addDeletedHosts, grantIssuing } from "./identity.ts";
+import { grantIssuing } from "./identity.ts";
 import { addHostPolicy, addHostRule, addRuleErrors, inboxTopics } from "./iot.ts";
 import { addSnapshotBucket, SNAPSHOT_ACTIONS } from "./snapshots.ts";
 import { addTable, READ_ACTIONS, WRITE_ACTIONS } from "./store.ts";
@@ -45,7 +45,6 @@ export function addStack(app: App, bundles: BundleFolders): Stack {
   addHostRule(stack, "sync", functions.sync, errors);
   addHostRule(stack, "report", functions.report, errors);
   addHostRule(stack, "certificate", functions.identity, errors);
-  addDeletedHosts(table, functions.identity);
   for (const fn of [functions.api, functions.identity]) grantIssuing(stack, fn, policy);
 
   addOutput(stack, "ApiUrl", api.apiEndpoint, "Base URL of the API");
@@ -104,7 +103,7 @@ function addFunctions(
     }),
     identity: addFunction(stack, "IdentityFunction", {
       bundle: bundles.identity,
-      description: "Renews hosts' certificates, and revokes those of hosts that are deleted",
+      description: "Renews hosts' certificates, and revokes what they replace",
       timeoutSec: 30,
       memoryMb: 256,
       environment: { ...withInboxes, ...withPolicy },

@@ -1,7 +1,6 @@
 // A host's word on the lane `certificate`: a request for its next certificate, or that it uses the new one. The host is
 // the one of the topic, which only its own certificate may publish to.
 
-import type { DynamoDBRecord } from "aws-lambda";
 import { decodeJson } from "../../shared/message/inbox.ts";
 import { CertificateRequest } from "../../shared/message/identity.ts";
 import { PROTOCOL_VERSION } from "../../shared/message/version.ts";
@@ -39,18 +38,6 @@ export async function handleCertificate(deps: IdentityDeps, event: unknown): Pro
   telemetry.count("CertificatesIssued");
   const message = { v: PROTOCOL_VERSION, host, kind: "certificate", certificateId, certificate };
   await publisher.publish(host, JSON.stringify(message));
-}
-
-/** The stream's records of deleted hosts (the mapping's filter). @throws if the issuer fails: the batch comes again. */
-export async function handleDeletedHosts(deps: IdentityDeps, records: readonly DynamoDBRecord[]): Promise<void> {
-  for (const { dynamodb } of records) {
-    const image = dynamodb?.NewImage;
-    const host = image?.["sk"]?.S;
-    // Made anew since: the certificates may be of the new one.
-    if (host === undefined || image?.["type"]?.S !== "host" || (await deps.knows(host))) continue;
-    const revoked = await deps.issuer.revoke(host);
-    if (revoked > 0) deps.telemetry.count("CertificatesRevoked", revoked);
-  }
 }
 
 function refuse({ telemetry }: IdentityDeps, message: string, fields: Record<string, string>): void {

@@ -1,6 +1,5 @@
-// The Lambda of the IoT rule on `overspan/v1/hosts/+/certificate`, and of the table's stream for hosts that are deleted:
-// their certificates go with them. Environment: as functions/publish/lambda.ts, and OVERSPAN_HOST_POLICY, the name of the
-// IoT policy of hosts' certificates.
+// The Lambda of the IoT rule on `overspan/v1/hosts/+/certificate`. Environment: as functions/publish/lambda.ts, and
+// OVERSPAN_HOST_POLICY, the name of the IoT policy of hosts' certificates.
 
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { IoTClient } from "@aws-sdk/client-iot";
@@ -8,8 +7,7 @@ import { IoTDataPlaneClient } from "@aws-sdk/client-iot-data-plane";
 import { readEnvironment } from "../publish/environment.ts";
 import { iotPublisher } from "../publish/iot-publisher.ts";
 import { lineTelemetry } from "../publish/telemetry.ts";
-import type { DynamoDBStreamEvent } from "aws-lambda";
-import { handleCertificate, handleDeletedHosts } from "./handler.ts";
+import { handleCertificate } from "./handler.ts";
 import { isThere } from "./host-identities.ts";
 import { iotIssuer } from "./iot-issuer.ts";
 
@@ -27,13 +25,8 @@ const deps = {
 
 export const handler = async (event: unknown): Promise<void> => {
   try {
-    if (isStream(event)) await handleDeletedHosts(deps, event.Records);
-    else await handleCertificate(deps, event);
+    await handleCertificate(deps, event);
   } finally {
     deps.telemetry.flush();
   }
 };
-
-function isStream(event: unknown): event is DynamoDBStreamEvent {
-  return Array.isArray((event as { Records?: unknown } | null)?.Records);
-}

@@ -82,7 +82,7 @@ export function addIdentity(api: Api): void {
     problems: [404],
     subject: ({ host }) => ({ kind: "host", id: host }),
     run: async ({ params: { host }, body, request }) => {
-      const missing = await unlessThere(services, host);
+      const missing = await unlessThere(host, ["live"]);
       if (missing) return missing;
       const { token, expiresAtMs } = await identities.createToken(host, body.lifeSec);
       const change = await audit(services, { host, action: "invite", actor: request.actor });
@@ -130,7 +130,8 @@ export function addIdentity(api: Api): void {
     path: "/v1/hosts/{host}:revoke",
     summary: "Shut a host out",
     description:
-      "Makes every certificate of the host useless at once, for one that was lost or stolen. Its kernel goes on forwarding " +
+      "Makes every certificate of the host useless at once, for one that was lost or stolen, or that did not clear up when it " +
+      "was deleted. Its kernel goes on forwarding " +
       "what it knows: take the machine off the fabric too. To let it in again, ask for a join token.",
     tag,
     needs: "admin",
@@ -144,7 +145,8 @@ export function addIdentity(api: Api): void {
     problems: [404],
     subject: ({ host }) => ({ kind: "host", id: host }),
     run: async ({ params: { host }, request }) => {
-      const missing = await unlessThere(services, host);
+      // Also one that was deleted: it may still have its certificate.
+      const missing = await unlessThere(host, ["live", "deleted"]);
       if (missing) return missing;
       const revoked = await identities.revoke(host);
       const change = await audit(services, { host, action: "revoke", actor: request.actor });
@@ -152,9 +154,9 @@ export function addIdentity(api: Api): void {
     },
   });
 
-  async function unlessThere(_services: Services, host: string): Promise<Answer | undefined> {
+  async function unlessThere(host: string, states: readonly string[]): Promise<Answer | undefined> {
     const ref = { kind: "host", id: host } as const;
-    if ((await store.get(ref)).state === "live") return undefined;
+    if (states.includes((await store.get(ref)).state)) return undefined;
     return { kind: "problem", problem: refusalProblem(refuse({ kind: "not-found", ref })) };
   }
 }
