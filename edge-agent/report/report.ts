@@ -10,6 +10,7 @@ import type { Clock, Random } from "../clock.ts";
 import type { IntentState } from "../intent/intent.ts";
 import type { DiaryEvent } from "../log.ts";
 import type { ChannelPart } from "../lane/lane.ts";
+import { splitReport } from "./split-report.ts";
 
 const MOST_PROBLEMS = 20;
 const MOST_CHARACTERS = 300;
@@ -110,7 +111,9 @@ export function startReports(options: {
       counters: Object.fromEntries(counters),
       events: [...events],
     };
-    options.send(JSON.stringify(message));
+    const texts = splitReport(message);
+    for (const text of texts) options.send(text);
+    number += texts.length - 1;
     sentMs = clock.nowMs();
     tookMs = sentMs - startMs;
     cancelNext();

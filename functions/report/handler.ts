@@ -10,6 +10,7 @@ import { headKey, logKey, parseHead, parseLog } from "../publish/channel-items.t
 import { readCarriedNetworks } from "../publish/facts.ts";
 import { batchGet, type Condition, getItem, keyText, putItem } from "../publish/table.ts";
 import { type SyncDeps, sendAnswer } from "../sync/handler.ts";
+import { retryMessage } from "../sync/messages.ts";
 import { parseRuleEvent } from "../sync/rule-event.ts";
 import { assessChannel, type ChannelFacts, GRACE_MS, isWorthWriting, needsAnswer, type Received } from "./assess.ts";
 import {
@@ -46,7 +47,9 @@ export async function handleReport(deps: SyncDeps, event: unknown): Promise<void
 
 async function takeReport(deps: SyncDeps, host: string, report: Report): Promise<void> {
   const before = parseHostRow(await getItem(deps.table, hostRowKey(host)));
-  if (before && before.startedAtMs === report.agent.startedAtMs && report.number < before.number) {
+  // Parts of one report overtake each other; what is stale in them, each row refuses by itself.
+  const isLate = before?.startedAtMs === report.agent.startedAtMs && report.number < before.number;
+  if (isLate && !report.partial) {
     deps.telemetry.count("StaleReports");
     return;
   }
@@ -75,6 +78,13 @@ async function takeReport(deps: SyncDeps, host: string, report: Report): Promise
   }
   await writeHostRow(deps, host, hostRow(report, before, nowMs));
 
+  if (report.partial) {
+    // It does not say what else the host holds, so that an answer would be of what it has: it is to ask.
+    if (!lagging && foreign.length === 0) return;
+    deps.telemetry.count("ReportsAnswered");
+    await deps.publisher.publish(host, retryMessage(host, 0, "a report shows that this host is behind"));
+    return;
+  }
   const otherSet = foreign.length > 0 || own.length < expected.size;
   if (lagging || (otherSet && nowMs - facts.membershipSinceMs > GRACE_MS)) {
     deps.telemetry.count("ReportsAnswered");

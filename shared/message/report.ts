@@ -57,6 +57,8 @@ export const Report = z.object({
   number: z.number().int().min(1),
   agent: z.object({ version: z.string().max(32), startedAtMs: z.number(), kernel: z.string().max(64) }),
   inSync: z.boolean(),
+  /** Some of the channels; the others are in reports of neighbouring numbers, since all would not fit a message. */
+  partial: z.boolean().optional(),
   /** What the host's kernel can do. Without "vrf" no router can be placed there. */
   capabilities: z.record(z.string().max(64), z.boolean()).optional(),
   channels: z.array(ChannelReport).max(5000),
