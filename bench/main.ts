@@ -2,6 +2,7 @@
 // warm-up round. Prints a table, and as its last line one JSON object (form.ts). Installs nothing.
 
 import { parseArgs } from "node:util";
+import { runApiBench } from "./api/bench.ts";
 import { runBgpBench } from "./bgp/bench.ts";
 import { runFdbBench } from "./fdb/bench.ts";
 import { formatTable, machine, type Row } from "./form.ts";
@@ -18,6 +19,7 @@ export type BenchOptions = {
 };
 
 const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<readonly Row[]>>> = {
+  api: runApiBench,
   bgp: runBgpBench,
   fdb: runFdbBench,
 };

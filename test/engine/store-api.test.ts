@@ -119,6 +119,58 @@ describe(`${MANY} at once`, () => {
     await race((i) => api.post("/v1/networks", { id: "same", tenant: "acme", name: `N${i}`, vni: 6000 + i }));
   });
 
+  test("one request under one key -> done once, and all are answered the same", async () => {
+    const { api, scan } = await opened();
+    const key = { "idempotency-key": "same" };
+    const input = { tenant: "acme", name: "N", vni: 5001 };
+    const answers = await Promise.all(Array.from({ length: MANY }, () => api.post("/v1/networks", input, key)));
+    expect(new Set(answers.map(({ body }) => body["id"])).size).toBe(1);
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([201]));
+    expect(answers.filter(({ headers }) => headers.get("idempotency-replayed") === null)).toHaveLength(1);
+    const items = await scan();
+    expect(count(items, (item) => item["type"] === "network")).toBe(2);
+    expect(count(items, (item) => item["type"] === "memo")).toBe(1);
+    expect(items["TENANT#acme ROOM"]).toMatchObject({ networks: 998 });
+  });
+
+  test("next free VNI of a pool, and next free address -> each its own, in the range", {
+    timeout: 180_000,
+  }, async () => {
+    const { api } = await opened();
+    await created(api.post("/v1/vni-pools", { id: "p", ranges: [{ from: 9000, to: 9127 }] }));
+    const networks = await Promise.all(
+      Array.from({ length: MANY }, () =>
+        created(api.post("/v1/networks", { tenant: "acme", name: "N", vniPool: "p" })),
+      ),
+    );
+    const vnis = new Set(networks.map(({ vni }) => Number(vni)));
+    expect(vnis.size).toBe(MANY);
+    for (const vni of vnis) expect(vni).toBeLessThanOrEqual(9127);
+    const answers = await Promise.all(
+      Array.from({ length: MANY }, (_, i) =>
+        api.post("/v1/networks/web/endpoints", { host: "h2", mac: mac(i), port: "t", allocate: { ipv4: true } }),
+      ),
+    );
+    const ips = answers.flatMap(({ body }) => (body["ips"] ?? []) as string[]);
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 201));
+    expect(new Set(ips).size).toBe(MANY);
+  });
+
+  test("a port of a host for two networks -> all of the one that was first, none of the other", async () => {
+    const { api, scan } = await opened();
+    await created(api.post("/v1/networks", { id: "db", tenant: "acme", name: "Db", vni: 200 }));
+    const answers = await Promise.all(
+      Array.from({ length: MANY }, (_, i) =>
+        api.post(`/v1/networks/${i % 2 ? "web" : "db"}/endpoints`, { host: "h2", mac: mac(i), port: "shared" }),
+      ),
+    );
+    const won = answers.filter(({ status }) => status === 201);
+    expect(won).toHaveLength(MANY / 2);
+    expect(new Set(won.map(({ body }) => body["network"])).size).toBe(1);
+    for (const answer of answers) if (answer.status !== 201) expectProblem(answer, 409);
+    expect((await scan())["HOST#h2 PORT#shared"]).toMatchObject({ endpoints: MANY / 2 });
+  });
+
   test("without an id and without a clash -> all of them", async () => {
     const { api } = await opened();
     const input = (i: number) => ({ host: "h2", mac: mac(i), ips: [`10.0.0.${i + 100}`], port: "tap" });

@@ -1,0 +1,233 @@
+// The API bench: reads and writes through the whole API (parsing, rules, facts, transaction, answer) against the raw SDK
+// doing the very same commands on the same engine, at 1, 16 and 64 in flight, alternating. The SDK's side repeats what
+// the API's side sent: its reads and its transactions, item for item, with other ids. And the Lambda bundle: its size,
+// and the time to the first answer in a fresh process.
+
+import { execFile } from "node:child_process";
+import { randomBytes, randomUUID } from "node:crypto";
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { createApi } from "../../functions/api/app.ts";
+import { tableHostStatuses } from "../../functions/report/host-status.ts";
+import { tableReceipts } from "../../functions/report/receipts.ts";
+import { createDynamoDbStore } from "../../functions/store/dynamodb.ts";
+import { bundleFunctions } from "../../infra/bundle.ts";
+import { type Engine, startEngine } from "../../test/engine/dynamodb-engine.ts";
+import { createTestIdentities } from "../../test/fakes/host-identities.ts";
+import { type Figures, type Round, type Row, type Target, toRow } from "../form.ts";
+import type { BenchOptions } from "../main.ts";
+
+const SDK = "raw SDK";
+const IN_FLIGHT = [1, 16, 64] as const;
+/** Of one side in one round. */
+const REQUESTS = 128;
+
+type Command = Parameters<DynamoDBClient["send"]>[0];
+type Kind = "write" | "read";
+/** One request's commands, as the API's side sent them. */
+type Script = Command[];
+
+/** Runs the bench; the rows are its answer. */
+export async function runApiBench({ rounds, quick, only, progress }: BenchOptions): Promise<readonly Row[]> {
+  const rows: Row[] = [];
+  const engine = await startEngine();
+  try {
+    for (const kind of ["write", "read"] as const) {
+      for (const inFlight of IN_FLIGHT) {
+        const name = `${kind}s, ${inFlight} in flight`;
+        if (only !== undefined && !name.includes(only)) continue;
+        const counted: Round[] = [];
+        for (let round = quick ? 1 : 0; round <= rounds; round++) {
+          progress(`${name}: round ${round} of ${rounds}`);
+          const result = await runRound(engine, { kind, inFlight, oursFirst: round % 2 === 0 });
+          if (round > 0) counted.push(result);
+        }
+        rows.push(toRow(name, counted, TARGET));
+      }
+    }
+  } finally {
+    await engine.close();
+  }
+  if (only === undefined || "bundle".includes(only)) rows.push(await bundleRow({ rounds, progress }));
+  return rows;
+}
+
+const TARGET: Target = {
+  text: "wall <= 1.4 of raw SDK",
+  met: ({ ratio }) => (ratio[SDK]?.["wall"] ?? Number.POSITIVE_INFINITY) <= 1.4,
+};
+
+/** A fresh table for each side, with the same in it. */
+async function runRound(
+  engine: Engine,
+  { kind, inFlight, oursFirst }: { kind: Kind; inFlight: number; oursFirst: boolean },
+): Promise<Round> {
+  // What the API sends is recorded in an untimed run, so that both timed runs do nothing else.
+  const recorded = await openSide(engine);
+  await recorded.prepare(kind);
+  const scripts = await recorded.record(kind);
+  const [ours, theirs] = [await openSide(engine), await openSide(engine)];
+  await ours.prepare(kind);
+  await theirs.prepare(kind);
+  const runOurs = () => measure(inFlight, (index) => ours.request(kind, index));
+  const runTheirs = () => measure(inFlight, (index) => theirs.replay(scripts[index] ?? []));
+  if (oursFirst) {
+    const figures = await runOurs();
+    return { ours: figures, peers: { [SDK]: await runTheirs() } };
+  }
+  const peer = await runTheirs();
+  return { ours: await runOurs(), peers: { [SDK]: peer } };
+}
+
+async function measure(inFlight: number, request: (index: number) => Promise<void>): Promise<Figures> {
+  const latencies: number[] = [];
+  const cpu = process.cpuUsage();
+  const start = performance.now();
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    for (let index = next++; index < REQUESTS; index = next++) {
+      const at = performance.now();
+      await request(index);
+      latencies.push(performance.now() - at);
+    }
+  };
+  await Promise.all(Array.from({ length: inFlight }, worker));
+  const wallS = (performance.now() - start) / 1000;
+  const { user, system } = process.cpuUsage(cpu);
+  latencies.sort((a, b) => a - b);
+  const at = (share: number) => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0;
+  return { wallS, p50Ms: at(0.5), p99Ms: at(0.99), cpuS: (user + system) / 1e6 };
+}
+
+/** A table, the API on it, and a way to send commands by hand. */
+async function openSide(engine: Engine) {
+  const table = await engine.createTable({ prefix: "bench" });
+  let script: Script | undefined;
+  const credentials = { accessKeyId: "local", secretAccessKey: "local" };
+  // The local engine fails now and then at many transactions in flight: both sides retry that as patiently.
+  const client = new DynamoDBClient({
+    endpoint: engine.endpoint,
+    region: "eu-central-1",
+    credentials,
+    maxAttempts: 12,
+  });
+  const recording = {
+    send: (command: Command) => {
+      script?.push(command);
+      return client.send(command);
+    },
+  } as unknown as DynamoDBClient;
+  const clock = { now: () => Date.now(), sleep: (ms: number) => sleep(ms) };
+  const pacing = { sleep: clock.sleep, random: () => Math.random() };
+  const app = createApi({
+    store: createDynamoDbStore({ client: recording, table, pacing, requestToken: () => randomUUID() }),
+    hosts: tableHostStatuses({ client: recording, name: table }),
+    identities: createTestIdentities(),
+    receipts: tableReceipts({ client: recording, name: table }, clock.now),
+    clock,
+    random: randomBytes,
+    log: ({ message, cause }) => {
+      throw new Error(message, { cause });
+    },
+  });
+
+  async function call(method: string, path: string, body?: object): Promise<void> {
+    const answer = await app.request(path, {
+      method,
+      ...(body ? { headers: { "content-type": "application/json" }, body: JSON.stringify(body) } : {}),
+    });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
+  }
+  const request = (kind: Kind, index: number) =>
+    kind === "write"
+      ? call("POST", "/v1/networks/web/endpoints", endpoint(index))
+      : call("GET", `/v1/networks/web/endpoints/vm${index}`);
+
+  return {
+    request,
+    async prepare(kind: Kind) {
+      await call("POST", "/v1/tenants", { id: "acme", name: "Acme" });
+      await call("POST", "/v1/sites", { id: "fra", name: "Frankfurt" });
+      for (let host = 0; host < 16; host++) {
+        await call("POST", "/v1/hosts", { id: `h${host}`, site: "fra", vtep: `192.0.2.${host + 1}` });
+      }
+      const subnets = ["10.0.0.0/16"];
+      await call("POST", "/v1/networks", { id: "web", tenant: "acme", name: "Web", vni: 100, subnets });
+      if (kind === "write") return;
+      const items = Array.from({ length: REQUESTS }, (_, index) => ({ op: "create", endpoint: endpoint(index) }));
+      await call("POST", "/v1/networks/web/endpoints:batch", { items });
+    },
+    /** The commands of each request, one after the other. */
+    async record(kind: Kind): Promise<Script[]> {
+      const scripts: Script[] = [];
+      for (let index = 0; index < REQUESTS; index++) {
+        script = [];
+        await request(kind, index);
+        scripts.push(script);
+      }
+      script = undefined;
+      return scripts;
+    },
+    /** The same commands on this table; reads that the API makes together are made together. */
+    async replay(recorded: Script): Promise<void> {
+      const commands = recorded.map((command) => here(command, table));
+      let together: Command[] = [];
+      for (const command of commands) {
+        if (command.constructor.name.startsWith("Transact")) {
+          await Promise.all(together.map((each) => client.send(each)));
+          together = [];
+          await client.send(command);
+        } else together.push(command);
+      }
+      await Promise.all(together.map((each) => client.send(each)));
+    },
+  };
+}
+
+function endpoint(index: number): object {
+  const mac = `02:00:00:00:${(index >> 8).toString(16).padStart(2, "0")}:${(index & 255).toString(16).padStart(2, "0")}`;
+  const ips = [`10.0.${index >> 8}.${(index & 255) === 255 ? 254 : (index & 255) + 1}`];
+  return { id: `vm${index}`, host: `h${index % 16}`, mac, ips: index % 256 < 250 ? ips : [], port: `tap${index}` };
+}
+
+/** A recorded command for another table, under a token of its own. */
+function here(command: Command, table: string): Command {
+  const text = JSON.stringify(command.input).replaceAll(/"TableName":"[^"]+"/g, `"TableName":"${table}"`);
+  const input = JSON.parse(text) as Record<string, unknown>;
+  const requests = input["RequestItems"];
+  if (requests) input["RequestItems"] = { [table]: Object.values(requests)[0] };
+  if ("ClientRequestToken" in input) input["ClientRequestToken"] = randomUUID();
+  const Constructor = command.constructor as new (input: object) => Command;
+  return new Constructor(input);
+}
+
+const COLD_START = fileURLToPath(new URL("cold-start.mjs", import.meta.url));
+
+/** The bundle as it is deployed: its size, and how long a fresh process takes to its first answer. */
+async function bundleRow({ rounds, progress }: Pick<BenchOptions, "rounds" | "progress">): Promise<Row> {
+  const folder = await mkdtemp(join(tmpdir(), "overspan-bench-api-"));
+  try {
+    const { api } = await bundleFunctions({ outDir: folder });
+    const path = join(api, "lambda.mjs");
+    const { size } = await stat(path);
+    const counted: Round[] = [];
+    for (let round = 0; round <= rounds; round++) {
+      progress(`bundle: start ${round} of ${rounds}`);
+      const { stdout } = await promisify(execFile)(process.execPath, [COLD_START, path]);
+      const figures = JSON.parse(stdout) as Figures;
+      if (round > 0) counted.push({ ours: { ...figures, sizeMb: size / 1e6 }, peers: {} });
+    }
+    return toRow("bundle: first answer of a fresh process, size", counted, {
+      text: "first answer < 400 ms, size < 2 MB",
+      met: ({ ours }) => (ours["firstAnswerMs"] ?? 0) < 400 && (ours["sizeMb"] ?? 0) < 2,
+    });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
