@@ -28,7 +28,10 @@ function channelItems(channel: Channel, bodies: readonly Body[], lines: readonly
   const records = bodies.map((each) => ({ version: 1, seq: 1, ...each }));
   const digest = digestSum(records.map((record) => hashRecord({ ...record, body: record.body })));
   const forwarding = lines.length === 0 ? EMPTY_DIGEST : forwardingDigest(lines);
-  return [headItem(channel, { seq: 1, digest, forwarding }), ...records.map((record) => recordItem(channel, record))];
+  return [
+    headItem(channel, { seq: 1, digest, forwarding }),
+    ...records.map((record) => recordItem(channel, record, 0)),
+  ];
 }
 
 function networkBody(vni: number): NetworkRecord {
