@@ -5,6 +5,7 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { decodeInbox } from "../../shared/message/inbox.ts";
+import { PROTOCOL_VERSION } from "../../shared/message/version.ts";
 import { type AgentWorld, openAgentWorld, PATIENCE, type TestAgent } from "./agent-world.ts";
 import { openIdentityWorld } from "../local/enrolled-host.ts";
 
@@ -54,7 +55,7 @@ describe("inbox", () => {
     ["null", "null"],
     ["an array", "[]"],
     ["a kind nobody knows", JSON.stringify({ v: 1, host: "h1", kind: "constructor" })],
-    ["the next protocol's version", delta([], { v: 2 })],
+    ["the next protocol's version", delta([], { v: PROTOCOL_VERSION + 1 })],
     ["entries that are no list", delta("all")],
     ["a channel that is a path", delta([{ ...entry, channel: "net:../../etc", changes: [] }])],
     ["a sequence number that is none", delta([{ ...entry, seq: 1e300, changes: [] }])],
@@ -89,10 +90,16 @@ describe("inbox", () => {
     if (!held) throw new Error("h1 does not hold the network");
     const lie = { key: "endpoint/e2", version: 99, body: null };
     const step = { channel: `net:${net}`, prev: held.seq, seq: held.seq + 1, forwarding: held.forwarding };
+    const before = { answers: answersOf(h1), gaps: h1.counter("sync-gap") };
     h1.deliver(delta([{ ...step, digest: "00000000deadbeef", changes: [lie] }]));
     expect(h1.counter("sync-diverged")).toBe(1);
+    await expect.poll(() => answersOf(h1), PATIENCE).toBeGreaterThan(before.answers);
+    await world.converged(net, ["h1", "h2"]);
+    const answers = answersOf(h1);
     h1.deliver(delta([{ ...step, prev: held.seq + 5, seq: held.seq + 6, digest: held.digest, changes: [] }]));
-    expect(h1.counter("sync-gap")).toBeGreaterThan(0);
+    expect(h1.counter("sync-gap"), "it may be that what is before it comes yet").toBe(before.gaps);
+    await expect.poll(() => h1.counter("sync-gap"), PATIENCE).toBe(before.gaps + 1);
+    await expect.poll(() => answersOf(h1), PATIENCE).toBeGreaterThan(answers);
     await world.converged(net, ["h1", "h2"]);
     await world.live((await world.must("PATCH", `/networks/${net}/endpoints/e2`, { ips: ["10.0.0.22"] }))["change"]);
     await world.converged(net, ["h1", "h2"]);
@@ -153,18 +160,41 @@ describe("replica", () => {
     await h1.close();
     const dir = world.replicaDir("h1");
     const files = (await readdir(dir)).filter((name) => name.endsWith(".replica"));
-    expect(files.length).toBeGreaterThan(1);
+    expect(files.length).toBeGreaterThan(3);
     for (const [index, name] of files.entries()) {
       const text = await readFile(join(dir, name), "utf8");
-      const rotten = [text.slice(0, -10), "", text.replace(/"seq":\d+/, '"seq":999'), `${"0".repeat(64)}\nnull\n`];
+      const [first = ""] = text.split("\n", 1);
+      const rotten = [first.slice(0, -10), "", text.replace(/"seq":\d+/, '"seq":999'), `${"0".repeat(16)} null\n`];
       await writeFile(join(dir, name), rotten[index % rotten.length] ?? "");
     }
     await writeFile(join(dir, "net.blue.replica.new"), "half");
+    await writeFile(join(dir, "net.blue.json"), `${"0".repeat(64)}\nnull\n`);
+    const before = await setAsideIn(dir);
     h1 = await world.startAgent("h1");
-    expect(h1.counter("replica-set-aside")).toBe(files.length);
+    const expected = [...files, "net.blue.json"].sort();
+    expect(h1.counter("replica-set-aside")).toBe(expected.length);
+    expect((await setAsideIn(dir)).filter((name) => !before.includes(name))).toEqual(expected);
+    expect(await readdir(dir)).not.toContain("net.blue.replica.new");
     await expect.poll(inSync(h1), PATIENCE).toBe(true);
     await world.converged(net, ["h1"]);
     await world.live((await world.must("PATCH", `/networks/${net}/endpoints/e1`, { ips: ["10.0.2.1"] }))["change"]);
+  });
+
+  it("replica: a file cut within its last change -> used as it was before that, and brought up to date", async () => {
+    const net = await network("torn");
+    await world.live((await world.must("PATCH", `/networks/${net}/endpoints/e1`, { ips: ["10.0.2.2"] }))["change"]);
+    const held = h1.agent.view().intent.channels.get(`net:${net}`)?.seq ?? 0;
+    await h1.close();
+    const file = join(world.replicaDir("h1"), `net.${net}.replica`);
+    const text = await readFile(file, "utf8");
+    expect(text.trimEnd().split("\n").at(-1), "a change, appended").toContain('{"entry":');
+    await writeFile(file, text.slice(0, -10));
+    h1 = await world.startAgent("h1");
+    expect(h1.counter("replica-set-aside")).toBe(0);
+    expect(h1.agent.view().intent.channels.get(`net:${net}`)?.seq).toBe(held - 1);
+    await expect.poll(inSync(h1), PATIENCE).toBe(true);
+    await world.converged(net, ["h1", "h2"]);
+    expect(h1.agent.view().intent.channels.get(`net:${net}`)?.seq).toBe(held);
   });
 
   it("replica: the disk is full for a while -> forwarding goes on, it is reported, and written when there is room", async () => {
@@ -218,6 +248,13 @@ describe("deletion", () => {
     await world.converged(net, HOSTS);
   });
 });
+
+/** The names of the files that were set aside, as they were before, sorted. */
+async function setAsideIn(dir: string): Promise<string[]> {
+  const suffix = ".set-aside";
+  const names = (await readdir(dir)).filter((name) => name.endsWith(suffix));
+  return names.map((name) => name.slice(0, -suffix.length)).sort();
+}
 
 /** Complete answers to a sync. */
 function answersOf({ received }: TestAgent): number {
