@@ -139,7 +139,7 @@ export class MacVrfTable {
   /** All routes that were put, for a filter that changed; each may be deleted when it is its turn. */
   *routes(): IterableIterator<ReceivedRoute> {
     // A copy: a deletion changes the several routes of a MAC in place.
-    for (const { routes } of this.#slots.values()) yield* [...valuesOf(routes)];
+    for (const { routes } of this.#slots.values()) yield* valuesOf(routes).slice();
     yield* this.#imets.values();
     for (const { routes } of this.#segments.values()) yield* routes.values();
   }

@@ -6,8 +6,6 @@
 import { createHash } from "node:crypto";
 import { getItem, putItem, type Table } from "../publish/table.ts";
 
-export const JOIN_TOKEN_SEC = { least: 60, most: 86_400, usual: 3_600 };
-
 /** 256 random bits. */
 const TOKEN_OCTETS = 32;
 const TOKEN = /^ovj_[A-Za-z0-9_-]{43}$/;

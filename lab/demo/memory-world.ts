@@ -176,12 +176,8 @@ async function incarnate(options: IncarnateOptions): Promise<Incarnation> {
 /** The kernel outlives the agent: what a dead one asks is never answered, and its close closes nothing. */
 function mortalKernel(kernel: MemoryKernel, alive: () => boolean): Kernel {
   const never = <T>() => new Promise<T>(() => undefined);
-  const { tunnelForm, bulkDelete, capabilities, tunnels } = kernel;
   return {
-    tunnelForm,
-    bulkDelete,
-    capabilities,
-    tunnels,
+    ...kernel,
     dump: () => (alive() ? kernel.dump() : never()),
     readHost: (options) => (alive() ? kernel.readHost(options) : never()),
     readEntries: (vni) => (alive() ? kernel.readEntries(vni) : never()),
