@@ -37,11 +37,9 @@ import type {
 } from "../domain/command.ts";
 import type { AuditEntry, Page } from "../store/store.ts";
 import type { Joined } from "./host-identities.ts";
-import type { Joined } from "./host-identities.ts";
 import type { HostStatus } from "./host-status.ts";
 import type { Problem } from "./problem.ts";
 import type { Convergence, Receipt } from "./receipts.ts";
-import type { IssuedToken } from "./routes/identity.ts";
 import type { BatchResultSchema, BatchSchema } from "./schema.ts";
 
 export type ClientOptions = {
@@ -70,7 +68,6 @@ export class ApiError extends Error {
 
 type In<S extends z.ZodType> = z.input<S>;
 type Deleted = { change: string; cascaded?: number };
-type Revoked = { revoked: number; change: string };
 
 /** The operations that every resource has; `Shown` is what one that is asked for has besides. */
 export type Collection<R extends Stored, N extends z.ZodType, P extends z.ZodType, Shown = object> = {
@@ -150,11 +147,6 @@ export function createClient({ baseUrl, fetch = globalThis.fetch, headers = {} }
       /** Shuts a host out. */
       revoke: (host: string) =>
         call<{ revoked: number; change: string }>("POST", `/v1/hosts/${encodeURIComponent(host)}:revoke`),
-      /** A token for `join`, once; `lifeSec`: 60 to 86,400, an hour if absent. */
-      createJoinToken: (host: string, order: { lifeSec?: number } = {}) =>
-        call<IssuedToken>("POST", `/v1/hosts/${encodeURIComponent(host)}/join-tokens`, { body: order }),
-      /** Makes every certificate of the host useless. */
-      revoke: (host: string) => call<Revoked>("POST", `/v1/hosts/${encodeURIComponent(host)}:revoke`),
     },
     fabricPeers: {
       ...collection<FabricPeer, typeof NewFabricPeer, typeof FabricPeerChange>("/v1/fabric-peers"),
@@ -191,8 +183,6 @@ export function createClient({ baseUrl, fetch = globalThis.fetch, headers = {} }
         abandonMove: (id: string, terms?: Terms) => act("abandonMove")(id, {}, terms),
       };
     },
-    /** Trades a token for a host's certificate; `csr`: PKCS #10 in PEM, of a P-256 key. */
-    join: (order: { token: string; csr: string }) => call<Joined>("POST", "/v1/join", { body: order }),
     receipt: (change: string, query: { wait?: "live"; timeoutMs?: number } = {}) =>
       call<Receipt>("GET", `/v1/changes/${encodeURIComponent(change)}`, { query }),
     audit: (query: Query = {}) => call<Page<AuditEntry>>("GET", "/v1/audit", { query }),

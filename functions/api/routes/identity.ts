@@ -36,7 +36,6 @@ const Token = z
     change: z.string(),
   })
   .openapi("JoinToken");
-export type IssuedToken = z.output<typeof Token>;
 const Join = z
   .strictObject({
     token: z.string().min(1).max(200).openapi({ description: "From POST /v1/hosts/{host}/join-tokens." }),
