@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bundleSimulation } from "../sim/bundle.ts";
 import { MUTANTS } from "../sim/mutants.ts";
 
-const SEEDS = 2_000;
+const SEEDS = 600;
 /** A mutant is to be seen within so many seeds. */
 const MUTANT_SEEDS = 150;
 

@@ -47,9 +47,9 @@ export function createBroker(options: {
 
   function up(host: string): void {
     const session = sessions.get(host);
-    if (!session || session.connected || cutOff.has(host) || !session.process.alive()) return;
+    if (!session?.handlers || session.connected || cutOff.has(host) || !session.process.alive()) return;
     session.connected = true;
-    session.handlers?.connected();
+    session.handlers.connected();
   }
 
   function down(host: string): void {

@@ -14,6 +14,8 @@ export type Clockwork = {
   /** Runs `act` after a time; the function that is returned prevents it. */
   after(ms: number, act: () => void): () => void;
   sleep(ms: number): Promise<void>;
+  /** While work that takes turns of the event loop of its own (a body that is read) is under way, time waits for it. */
+  waitFor<T>(work: Promise<T>): Promise<T>;
   /** A line of the log, with the time. */
   note(text: string): void;
   readonly log: readonly string[];
@@ -32,6 +34,11 @@ export type Process = { readonly clock: Clock; readonly alive: () => boolean; ki
 /** The wall clock at the start of each simulation, ms since the epoch. */
 export const EPOCH_MS = Date.UTC(2030, 0, 1);
 
+/** More than a request's or an answer's body takes. */
+const TURNS = 200;
+/** No call of the store takes longer. */
+const NEAR_MS = 20;
+
 type Event = { readonly atMs: number; readonly order: number; act: (() => void) | undefined };
 
 export function createClockwork(seed: number): Clockwork {
@@ -42,6 +49,7 @@ export function createClockwork(seed: number): Clockwork {
   let nowMs = 0;
   let order = 0;
   let events = 0;
+  let awaited = 0;
 
   const earlier = (a: Event, b: Event) => a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
 
@@ -77,6 +85,8 @@ export function createClockwork(seed: number): Clockwork {
     return first;
   }
 
+  const far = (event: Event | undefined) => !event || event.atMs - nowMs > NEAR_MS;
+
   const clockwork: Clockwork = {
     nowMs: () => nowMs,
     random,
@@ -91,12 +101,22 @@ export function createClockwork(seed: number): Clockwork {
       };
     },
     sleep: (ms) => new Promise((resolve) => void clockwork.after(ms, resolve)),
+    async waitFor(work) {
+      awaited++;
+      try {
+        return await work;
+      } finally {
+        awaited--;
+      }
+    },
     note: (text) => void log.push(`${(nowMs / 1000).toFixed(3).padStart(8)} ${text}`),
     log,
     tally: (what) => void tallies.set(what, (tallies.get(what) ?? 0) + 1),
     tallies,
     async run(toMs, until) {
       for (;;) {
+        // Nothing is near: what is under way may yet bring something about.
+        for (let turns = 0; awaited > 0 && turns < TURNS && far(heap[0]); turns++) await settled();
         const next = heap[0];
         if (!next || next.atMs > toMs) break;
         pop();

@@ -168,7 +168,7 @@ export function createCloud(options: {
         const response = await api.request(`/v1${path}`, init);
         return { status: response.status, body: (await response.json()) as Record<string, unknown> };
       })();
-      return Promise.race([answered, clockwork.sleep(TIMEOUT_MS).then(() => undefined)]);
+      return Promise.race([clockwork.waitFor(answered), clockwork.sleep(TIMEOUT_MS).then(() => undefined)]);
     },
     uplink(host, lane, payload) {
       const event = { payload: Buffer.from(payload).toString("base64"), host };
