@@ -85,6 +85,7 @@ export function createClockwork(seed: number): Clockwork {
     return first;
   }
 
+  const isAwaited = () => awaited > 0;
   const far = (event: Event | undefined) => !event || event.atMs - nowMs > NEAR_MS;
 
   const clockwork: Clockwork = {
@@ -116,7 +117,7 @@ export function createClockwork(seed: number): Clockwork {
     async run(toMs, until) {
       for (;;) {
         // Nothing is near: what is under way may yet bring something about.
-        for (let turns = 0; awaited > 0 && turns < TURNS && far(heap[0]); turns++) await settled();
+        for (let turns = 0; isAwaited() && turns < TURNS && far(heap[0]); turns++) await settled();
         const next = heap[0];
         if (!next || next.atMs > toMs) break;
         pop();
