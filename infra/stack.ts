@@ -141,7 +141,7 @@ function iotEndpoint(stack: Stack): { endpoint: string; brokerUrl: string } {
 function grantWhatEachNeeds(stack: Stack, functions: Functions, { table, snapshots }: Stores): void {
   // The API alone refers to parents (ConditionCheck) and marks what is being deleted (Update).
   table.grant(functions.api, ...READ_ACTIONS, ...WRITE_ACTIONS, "dynamodb:ConditionCheckItem", "dynamodb:UpdateItem");
-  table.grant(functions.publish, ...READ_ACTIONS, ...WRITE_ACTIONS);
+  table.grant(functions.publish, ...READ_ACTIONS, ...WRITE_ACTIONS, "dynamodb:ConditionCheckItem");
   table.grant(functions.sync, ...READ_ACTIONS, "dynamodb:PutItem");
   table.grant(functions.report, ...READ_ACTIONS, "dynamodb:PutItem");
   // A report of a host that is behind is answered as a sync request is.

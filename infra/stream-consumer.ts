@@ -13,7 +13,7 @@ import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
 import type { Construct } from "constructs";
 
 /** The entities whose changes hosts must learn. A change or a guard moves nothing by itself. */
-export const PUBLISHED_TYPES = ["host", "network", "endpoint"] as const;
+export const PUBLISHED_TYPES = ["host", "network", "endpoint", "router", "prefix"] as const;
 
 /** Feeds `publisher` from the table's stream, from its oldest record on. */
 export function addStreamConsumer(scope: Construct, table: Table, publisher: LambdaFunction): Queue {

@@ -4,17 +4,24 @@
 //
 //   net:<n>    endpoint changes -> endpoints counted per host -> a host with the first one joins, with none leaves
 //   host:<h>   the host's own record, and one `network/<n>` for each network it joined
+//   rtr:<r>    the router and its prefixes (who carries it, and its networks: carry.ts)
 
 import { type Digest, digestAdd, digestSubtract, digestSum, hashRecord } from "../../shared/message/digest.ts";
-import { type Channel, channelNetwork, hostChannel } from "../../shared/model/record.ts";
-import type { Head, Mark, Membership, StoredRecord } from "./channel-items.ts";
-import { forwardingAfter } from "./forwarding-sum.ts";
-import { changedKey, type HostChange, type NetworkChange, type Origin } from "./resource-change.ts";
+import {
+  type Channel,
+  channelNetwork,
+  hostChannel,
+  type NetworkRecord,
+  type RecordBody,
+} from "../../shared/model/record.ts";
+import type { Head, Mark, StoredRecord } from "./channel-items.ts";
+import { type Forwarding, forwardingAfter, prefixesAfter } from "./forwarding-sum.ts";
+import { changedKey, type HostChange, type NetworkChange, type Origin, type RouterChange } from "./resource-change.ts";
 import type { NetworkFacts, NetworkStep, Step } from "./step.ts";
 import { placedHosts, type VtepOutcome, vtepOutcomes } from "./vtep.ts";
 
 /** True if the log has the change already: the stream delivered it twice, or late. */
-export function isMarked(record: StoredRecord | undefined, change: HostChange | NetworkChange): boolean {
+export function isMarked(record: StoredRecord | undefined, change: HostChange | NetworkChange | RouterChange): boolean {
   if (!record) return false;
   return change.version <= (change.kind === "vtep" ? (record.vtep?.hostVersion ?? 0) : record.version);
 }
@@ -26,11 +33,13 @@ export function advanceNetwork(facts: NetworkFacts, changes: readonly NetworkCha
   const vteps = vtepOutcomes(facts, changes, seq);
   const logged = [...resources, ...vteps.flatMap((vtep) => vtep.logged ?? [])];
   if (logged.length === 0) return undefined;
-  const memberships = vteps.flatMap((vtep) => membership(facts, vtep));
+  const network = resources.find(({ key }) => key === "network") ?? facts.records.get("network");
+  const router = routerOf(network?.body);
+  const memberships = vteps.flatMap((vtep) => membership(facts, vtep, router));
   const counted = vteps.flatMap(({ before, after, logged }) =>
     after && !logged && after.vtep?.endpoints !== before?.vtep?.endpoints ? [after] : [],
   );
-  const step = appendEntry(facts, logged, forwardingAfter(facts, resources, vteps));
+  const step = appendEntry(facts, logged, forwardingAfter(facts, resources, vteps), router !== undefined);
   return {
     ...step,
     kept: [...step.kept.filter((record) => record.body !== null || !isVtepKey(record.key)), ...counted],
@@ -48,24 +57,47 @@ export function advanceHost(
 ): Step {
   const records = new Map(lane.host ? [[lane.host.key, lane.host]] : []);
   const record = resourceRecord(change, lane.head.seq + 1);
-  return appendEntry({ channel, head: lane.head, records }, [record], lane.head.forwarding);
+  return appendEntry({ channel, head: lane.head, records }, [record], lane.head);
 }
 
-type LogFacts = Pick<NetworkFacts, "channel" | "head" | "records">;
+/** The step of a router's channel by its resource and its prefixes. Marks are the caller's. */
+export function advanceRouter(facts: LogFacts, changes: readonly RouterChange[]): Step {
+  const records = changes.map((change) => resourceRecord(change, facts.head.seq + 1));
+  const forwarding = prefixesAfter(facts.head.forwarding, facts.records, records);
+  return appendEntry(facts, records, { forwarding });
+}
 
-/** Appends one entry that brings `records` in place of those in the facts. */
-function appendEntry(facts: LogFacts, records: readonly StoredRecord[], forwarding: Digest): Step {
+/** The router that a network's record names. */
+export function routerOf(body: RecordBody | null | undefined): string | undefined {
+  return (body as NetworkRecord | null | undefined)?.router;
+}
+
+/** True for a change by which a network joins or leaves a router. */
+export function reroutes(before: StoredRecord | undefined, change: NetworkChange): boolean {
+  return change.kind === "network" && routerOf(before?.body) !== routerOf(change.body);
+}
+
+export type LogFacts = Pick<NetworkFacts, "channel" | "head" | "records">;
+
+/** Appends one entry that brings `records` in place of those in the facts. `isRouted`: some hosts only route there. */
+export function appendEntry(
+  facts: LogFacts,
+  records: readonly StoredRecord[],
+  { forwarding, routed }: Forwarding,
+  isRouted = false,
+): Step {
   const { channel, head } = facts;
   const gone = digestSum(records.flatMap((record) => liveHash(facts.records.get(record.key))));
   const come = digestSum(records.flatMap(liveHash));
   const digest = digestSubtract(digestAdd(head.digest, come), gone);
   const seq = head.seq + 1;
+  const sums = { forwarding, ...(routed === undefined ? {} : { routed }) };
   const changes = records.map(({ key, version, body }) => ({ key, version, body }));
   return {
     channel,
     before: head,
-    after: { seq, digest, forwarding },
-    entry: { channel, seq, prev: head.seq, digest, forwarding, changes },
+    after: { seq, digest, ...sums },
+    entry: { channel, seq, prev: head.seq, digest, ...(isRouted ? sums : { forwarding }), changes },
     kept: records,
     removed: [],
   };
@@ -75,7 +107,10 @@ function liveHash(record: StoredRecord | undefined): Digest[] {
   return record && record.body !== null ? [hashRecord({ ...record, body: record.body })] : [];
 }
 
-function resourceRecord(change: HostChange | Exclude<NetworkChange, { kind: "vtep" }>, seq: number): StoredRecord {
+function resourceRecord(
+  change: HostChange | RouterChange | Exclude<NetworkChange, { kind: "vtep" }>,
+  seq: number,
+): StoredRecord {
   const { version, body } = change;
   const ttl = body === null && change.ttl !== undefined ? { ttl: change.ttl } : {};
   return { key: changedKey(change), version, body, seq, ...ttl };
@@ -85,7 +120,8 @@ function isVtepKey(key: string): boolean {
   return key.startsWith("vtep/");
 }
 
-function membership(facts: NetworkFacts, vtep: VtepOutcome): (Membership & { step: Step })[] {
+/** A host that leaves a routed network still routes to it, until its router says otherwise. */
+function membership(facts: NetworkFacts, vtep: VtepOutcome, router: string | undefined): NetworkStep["memberships"] {
   const joined = vtep.before === undefined;
   if (joined === (vtep.after === undefined)) return [];
   const lane = facts.lanes.get(vtep.host);
@@ -93,26 +129,37 @@ function membership(facts: NetworkFacts, vtep: VtepOutcome): (Membership & { ste
   const key = `network/${channelNetwork(facts.channel)}`;
   const seq = lane.head.seq + 1;
   const records = new Map(lane.carried ? [[key, lane.carried]] : []);
-  const record = { key, version: seq, body: joined ? {} : null, seq };
-  const step = appendEntry(
-    { channel: hostChannel(vtep.host), head: lane.head, records },
-    [record],
-    lane.head.forwarding,
-  );
-  const items = joined ? { kept: step.kept, removed: [] } : { kept: [], removed: [key] };
-  return [{ host: vtep.host, joined, seq, step: { ...step, ...items } }];
+  const stays = !joined && router !== undefined;
+  const body = joined ? {} : stays ? { routed: true } : null;
+  const record = { key, version: seq, body, seq, ...(stays ? { router } : {}) };
+  const step = appendEntry({ channel: hostChannel(vtep.host), head: lane.head, records }, [record], lane.head);
+  const items = body ? { kept: step.kept, removed: [] } : { kept: [], removed: [key] };
+  const wasRouted = lane.carried?.router !== undefined;
+  const reader = stays ? "kept" : wasRouted ? "gone" : undefined;
+  return [
+    {
+      host: vtep.host,
+      joined,
+      seq,
+      step: { ...step, ...items },
+      followed: router !== undefined,
+      ...(reader ? { reader } : {}),
+    },
+  ];
 }
 
 /**
  * Each API change is marked on the network's channel, and on that of a host which it made leave: such a host reports on
- * the network no more. (One that joined is a member, and waited for as such.)
+ * the network no more. (One that joined is a member, and waited for as such.) The network's own changes are marked by the
+ * caller, after its routers (routers.ts).
  */
 function networkMarks(
   facts: NetworkFacts,
   changes: readonly NetworkChange[],
-  memberships: readonly (Membership & { step: Step })[],
+  memberships: NetworkStep["memberships"],
 ): Mark[] {
   const network = changes.flatMap((change) => {
+    if (change.kind === "network") return [];
     const deleted = change.kind !== "vtep" && change.body === null;
     const place = { channel: facts.channel, seq: facts.head.seq + 1, key: changedKey(change), deleted };
     return marksOf(change.origins, place);

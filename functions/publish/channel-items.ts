@@ -3,6 +3,8 @@
 //   CH#<channel>   HEAD               where the log stands
 //                  LOG#<seq>          one entry, kept 72 h
 //                  REC#<key>          the newest state of one record: what a snapshot is made of
+//                  READER#<host>      of a net: channel, a host that holds it for its router only; of an rtr:, one that carries it
+//                  FOLLOW#<what>      of a net: channel, what its routers and their hosts have to be told still
 //   CHANGE#<id>    PUB#<channel>      an API change reached the channel's log at this seq
 //
 // Only functions/publish writes them, and each REC and LOG only together with its HEAD, on condition of the HEAD's old
@@ -19,7 +21,13 @@ export const LOG_TTL_SEC = 72 * 3600;
 export const MARK_TTL_SEC = 30 * 86400;
 
 /** Where a channel's log stands. A channel never written has seq 0. */
-export type Head = { readonly seq: number; readonly digest: Digest; readonly forwarding: Digest };
+export type Head = {
+  readonly seq: number;
+  readonly digest: Digest;
+  readonly forwarding: Digest;
+  /** Of a network: what hosts that only route to it hold in place of `forwarding`. */
+  readonly routed?: Digest;
+};
 
 export const EMPTY_HEAD: Head = { seq: 0, digest: EMPTY_DIGEST, forwarding: EMPTY_DIGEST };
 
@@ -33,6 +41,8 @@ export type StoredRecord = {
   /** Epoch seconds; after it the item counts as absent although DynamoDB may take days to remove it. */
   readonly ttl?: number;
   readonly vtep?: VtepBookkeeping;
+  /** Of a carried network without an endpoint of the host: the router that it is carried for. */
+  readonly router?: string;
 };
 
 /** What the publisher keeps beside a `vtep/<host>` record and never sends. */
@@ -47,6 +57,9 @@ export type VtepBookkeeping = {
 
 /** A host that joined or left a network with an entry, and the entry of its own channel that says so. */
 export type Membership = { readonly host: string; readonly joined: boolean; readonly seq: number };
+
+/** A host that holds a channel without a record in it that says so; `since` is the channel's seq when it came. */
+export type Reader = { readonly host: string; readonly since: number };
 
 export type LoggedEntry = {
   readonly entry: LogEntry;
@@ -89,13 +102,42 @@ export function vtepRecordKey(host: string): string {
   return `vtep/${host}`;
 }
 
+export const READER_PREFIX = "READER#";
+
+export function readerKey(channel: Channel, host: string): Key {
+  return { pk: channelPk(channel), sk: `${READER_PREFIX}${host}` };
+}
+
+export function readerItem(channel: Channel, reader: Reader): Item {
+  return { ...readerKey(channel, reader.host), type: "reader", ...reader };
+}
+
+export const FOLLOW_PREFIX = "FOLLOW#";
+
+/** A network joins or leaves a router with `version` of its resource; `former`: the one that it leaves. */
+export function rerouteItem(channel: Channel, version: number, former: string | undefined): Item {
+  const sk = `${FOLLOW_PREFIX}reroute/${version}`;
+  return { pk: channelPk(channel), sk, type: "follow", ...(former === undefined ? {} : { former }) };
+}
+
+/** A host became a member of a routed network, or is none any more. */
+export function followHostItem(channel: Channel, host: string): Item {
+  return { pk: channelPk(channel), sk: `${FOLLOW_PREFIX}host/${host}`, type: "follow", host };
+}
+
 export function headItem(channel: Channel, head: Head): Item {
   return { ...headKey(channel), type: "head", ...head };
 }
 
 export function parseHead(item: Item | undefined): Head {
   if (!item) return EMPTY_HEAD;
-  return { seq: item["seq"] as number, digest: item["digest"] as Digest, forwarding: item["forwarding"] as Digest };
+  const routed = item["routed"] as Digest | undefined;
+  return {
+    seq: item["seq"] as number,
+    digest: item["digest"] as Digest,
+    forwarding: item["forwarding"] as Digest,
+    ...(routed === undefined ? {} : { routed }),
+  };
 }
 
 export function logItem(logged: LoggedEntry): Item {
@@ -131,6 +173,7 @@ export function parseRecord(item: Item | undefined, nowSec: number): StoredRecor
   const ttl = item["ttl"] as number | undefined;
   if (ttl !== undefined && ttl <= nowSec) return undefined;
   const vtep = item["vtep"] as VtepBookkeeping | undefined;
+  const router = item["router"] as string | undefined;
   return {
     key: item["key"] as string,
     version: item["version"] as number,
@@ -138,6 +181,7 @@ export function parseRecord(item: Item | undefined, nowSec: number): StoredRecor
     seq: item["seq"] as number,
     ...(ttl === undefined ? {} : { ttl }),
     ...(vtep ? { vtep } : {}),
+    ...(router === undefined ? {} : { router }),
   };
 }
 

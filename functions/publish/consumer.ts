@@ -1,20 +1,29 @@
 // The consumer of the table's stream: the only writer of the channels. It brings a batch of resource images into the
 // logs, several channels at a time, and tells the hosts. Order matters in one place: a host's own log first, then its
-// networks.
+// networks, then routers.
 //
 // What fails stays with its channel: exactly the stream records of that channel are reported as failed and come again.
 // Whatever of them is in the log by then is only published again, which agents ignore. What can never succeed is set
 // aside. A message that the broker does not take is counted and left: the host heals by its next sync or report.
 
 import type { DynamoDBRecord } from "aws-lambda";
+import type { LogEntry } from "../../shared/message/inbox.ts";
 import { type Channel, hostChannel, networkChannel } from "../../shared/model/record.ts";
 import { mapBounded } from "./bounded.ts";
 import { type DriveDeps, driveHost, driveNetwork, markHost, type NetworkCommit } from "./drive.ts";
-import { readCarriedNetworks, readMembers } from "./facts.ts";
+import { readCarried, readReaders } from "./facts.ts";
 import { Outbox } from "./outbox.ts";
 import { keepPoison, keepRefused } from "./poison.ts";
+import { driveRouter, followRouters } from "./routers.ts";
 import { sendOutbox, type SendDeps } from "./send.ts";
-import { changeOf, changedKey, collapse, type HostChange, type NetworkChange } from "./resource-change.ts";
+import {
+  changeOf,
+  changedKey,
+  collapse,
+  type HostChange,
+  type NetworkChange,
+  type RouterChange,
+} from "./resource-change.ts";
 import { parseStreamRecord } from "./resource-image.ts";
 import type { Key } from "./table.ts";
 import { keepWaiting, readWaiting, settleWaiting } from "./waiting.ts";
@@ -27,6 +36,7 @@ type Sourced<C> = { readonly change: C; readonly source: string };
 type Batch = {
   readonly hosts: Map<string, Sourced<HostChange>[]>;
   readonly networks: Map<Channel, Sourced<NetworkChange>[]>;
+  readonly routers: Map<Channel, Sourced<RouterChange>[]>;
   /** Items of endpoints that waited for a host of this batch, by channel. */
   readonly waited: Map<Channel, Key[]>;
   /** Sequence numbers of the stream records to be delivered again. */
@@ -42,6 +52,7 @@ export async function consume(deps: ConsumerDeps, records: readonly DynamoDBReco
   const batch: Batch = {
     hosts: new Map(),
     networks: new Map(),
+    routers: new Map(),
     waited: new Map(),
     failed: new Set(),
     outbox: new Outbox(),
@@ -55,6 +66,12 @@ export async function consume(deps: ConsumerDeps, records: readonly DynamoDBReco
   );
   await mapBounded([...batch.networks], CHANNELS_AT_ONCE, ([channel, sourced]) =>
     guarded(deps, batch, { channel, sourced }, () => advanceNetworkLane(deps, batch, channel, sourced)),
+  );
+  await mapBounded([...batch.routers], CHANNELS_AT_ONCE, ([channel, sourced]) =>
+    guarded(deps, batch, { channel, sourced }, async () => {
+      const entries = await driveRouter(deps, channel, collapse(sourced.map((each) => each.change)));
+      await addressReaders(deps, batch.outbox, channel, entries);
+    }),
   );
   await mapBounded([...followers], CHANNELS_AT_ONCE, async ([host, change]) => {
     const sourced = batch.hosts.get(host) ?? [];
@@ -78,6 +95,7 @@ async function sort(deps: ConsumerDeps, batch: Batch, record: DynamoDBRecord): P
   }
   const { channel, change } = changeOf(parsed);
   if (change.kind === "host") append(batch.hosts, change.id, { change, source });
+  else if (change.kind === "router" || change.kind === "prefix") append(batch.routers, channel, { change, source });
   else append(batch.networks, channel, { change, source });
 }
 
@@ -89,7 +107,7 @@ async function advanceHostLane(deps: ConsumerDeps, batch: Batch, sourced: Source
   for (const entry of entries) batch.outbox.add(change.id, entry);
   if (deletedAt !== undefined) batch.outbox.leave(change.id, deletedAt);
   if (change.body === null) return change;
-  for (const network of await readCarriedNetworks(deps.table, change.id)) {
+  for (const network of (await readCarried(deps.table, change.id)).networks) {
     const { id, version, origins } = change;
     const refresh: NetworkChange = { kind: "vtep", host: id, version, origins };
     for (const { source } of sourced) append(batch.networks, networkChannel(network), { change: refresh, source });
@@ -111,7 +129,8 @@ async function advanceNetworkLane(
   channel: Channel,
   sourced: Sourced<NetworkChange>[],
 ): Promise<void> {
-  const outcome = await driveNetwork(deps, channel, collapse(sourced.map((each) => each.change)));
+  const changes = collapse(sourced.map((each) => each.change));
+  const outcome = await driveNetwork(deps, channel, changes);
   for (const orphan of outcome.orphans) {
     deps.telemetry.count("WaitingEndpoints");
     deps.telemetry.warn("an endpoint waits for a host that does not exist", { channel, key: changedKey(orphan) });
@@ -125,17 +144,33 @@ async function advanceNetworkLane(
   // What waited is forgotten first: some of it may have to wait on, and is kept anew.
   await settleWaiting(deps.table, batch.waited.get(channel) ?? []);
   await keepWaiting(deps, channel, outcome.orphans);
+  if (outcome.routed || changes.some(({ kind }) => kind === "network")) {
+    const refused = new Set(outcome.refused.map(({ change }) => change));
+    const own = changes.filter((change) => !refused.has(change));
+    const followed = await followRouters(deps, channel, { again: outcome.again, changes: own });
+    for (const { host, entries, joined } of followed.hosts) {
+      for (const entry of entries) batch.outbox.add(host, entry);
+      for (const each of joined) batch.outbox.join(host, each);
+    }
+    for (const entry of followed.entries) await addressReaders(deps, batch.outbox, entry.channel, [entry]);
+  }
   if (outcome.commits.length === 0) return;
-  const members = [...(await readMembers(deps.table, channel)).keys()];
-  for (const commit of outcome.commits) address(batch.outbox, commit, members);
+  const readers = [...(await readReaders(deps.table, channel)).keys()];
+  for (const commit of outcome.commits) address(batch.outbox, commit, readers);
 }
 
-/** An entry is for the members. A host that left by it hears so in its own channel, and then drops the network whole. */
-function address(outbox: Outbox, { entry, memberships }: NetworkCommit, members: readonly string[]): void {
-  for (const host of members) outbox.add(host, entry);
+async function addressReaders(deps: ConsumerDeps, outbox: Outbox, channel: Channel, entries: readonly LogEntry[]) {
+  for (const host of (await readReaders(deps.table, channel)).keys()) {
+    for (const entry of entries) outbox.add(host, entry);
+  }
+}
+
+/** An entry is for all who hold the channel. A host that left by it hears so in its own channel, and then drops the network whole. */
+function address(outbox: Outbox, { entry, memberships }: NetworkCommit, readers: readonly string[]): void {
+  for (const host of readers) outbox.add(host, entry);
   for (const { host, joined, entry: own } of memberships) {
     outbox.add(host, own);
-    if (joined && members.includes(host)) outbox.join(host, entry.channel);
+    if (joined && readers.includes(host)) outbox.join(host, entry.channel);
   }
 }
 

@@ -3,13 +3,21 @@
 
 import type { LogEntry } from "../../shared/message/inbox.ts";
 import { type Channel, channelNetwork, hostChannel } from "../../shared/model/record.ts";
-import { advanceHost, isMarked, marksOf } from "./advance.ts";
-import { type LoggedEntry, logKey, type Mark, markItem, parseLog, vtepRecordKey } from "./channel-items.ts";
+import { advanceHost, isMarked, marksOf, reroutes, routerOf } from "./advance.ts";
+import {
+  rerouteItem,
+  type LoggedEntry,
+  logKey,
+  type Mark,
+  markItem,
+  parseLog,
+  vtepRecordKey,
+} from "./channel-items.ts";
 import { readHostLane, readNetworkFacts } from "./facts.ts";
 import type { Refused } from "./poison.ts";
 import { changedKey, type HostChange, type NetworkChange } from "./resource-change.ts";
 import type { NetworkFacts } from "./step.ts";
-import { hostStepWrites, largestStep, MAX_STEP_CHANGES, networkStepWrites } from "./step-items.ts";
+import { channelStepWrites, largestStep, MAX_STEP_CHANGES, networkStepWrites } from "./step-items.ts";
 import { batchGet, getItem, putItem, type Table, transact } from "./table.ts";
 import { placedHosts } from "./vtep.ts";
 
@@ -34,10 +42,14 @@ export type NetworkOutcome = {
   readonly orphans: readonly NetworkChange[];
   /** Changes of which no step can be made. */
   readonly refused: readonly Refused[];
+  /** The network had a router before, or some of the changes. */
+  readonly routed: boolean;
+  /** Some of it was in the log before. */
+  readonly again: boolean;
 };
 
 /** Rivals in a batch and in other consumers: each round of them lets at least one pass. */
-const MAX_CONFLICTS = 24;
+export const MAX_CONFLICTS = 24;
 
 /** Brings `changes` (collapsed) into a network's log. @throws if the store fails or other writers keep moving the log. */
 export async function driveNetwork(
@@ -49,11 +61,15 @@ export async function driveNetwork(
   const orphans: NetworkChange[] = [];
   const refused: Refused[] = [];
   let remaining = changes;
+  let routed = false;
+  let again = false;
   let conflicts = 0;
   while (remaining.length > 0) {
     const window = remaining.slice(0, MAX_STEP_CHANGES);
     const facts = await readNetworkFacts(deps.table, channel, window, Math.floor(deps.now() / 1000));
     const { marked, lost, fresh } = sift(facts, window);
+    await keepReroute(deps, facts, fresh);
+    if (routerOf(facts.records.get("network")?.body) !== undefined) routed = true;
     const { taken, step, unfit } = stepOf(facts, fresh);
     if (step) {
       const outcome = await transact(deps.table, networkStepWrites(step, deps.now()));
@@ -65,6 +81,8 @@ export async function driveNetwork(
     }
     conflicts = 0;
     commits.push(...(await recall(deps, facts, marked)));
+    // A host's refresh has no consequences beyond this channel.
+    if (marked.some(({ kind }) => kind !== "vtep")) again = true;
     if (step) {
       const memberships = step.memberships.map(({ host, joined, step: own }) => ({ host, joined, entry: own.entry }));
       commits.push({ entry: step.entry, memberships });
@@ -74,7 +92,14 @@ export async function driveNetwork(
     const done = new Set([...marked, ...lost, ...taken, ...unfit.map(({ change }) => change)]);
     remaining = remaining.filter((change) => !done.has(change));
   }
-  return { commits: inOrder(commits), orphans, refused };
+  return { commits: inOrder(commits), orphans, refused, routed, again };
+}
+
+/** Notes that the network is about to join or leave a router: once it has, only the note says which. */
+async function keepReroute(deps: DriveDeps, facts: NetworkFacts, fresh: readonly NetworkChange[]): Promise<void> {
+  const before = facts.records.get("network");
+  const change = fresh.find((each) => reroutes(before, each));
+  if (change) await putItem(deps.table, rerouteItem(facts.channel, change.version, routerOf(before?.body)));
 }
 
 type StepOf = ReturnType<typeof largestStep> & { readonly unfit: readonly Refused[] };
@@ -120,7 +145,7 @@ export async function driveHost(deps: DriveDeps, change: HostChange): Promise<Ho
       return { entries, ...(body === null ? { deletedAt: seq } : {}) };
     }
     const step = advanceHost(channel, lane, change);
-    if ((await transact(deps.table, hostStepWrites(step, deps.now()))) === "committed")
+    if ((await transact(deps.table, channelStepWrites(step, deps.now()))) === "committed")
       return { entries: [step.entry], ...(change.body === null ? { deletedAt: step.after.seq } : {}) };
   }
   throw new Error(`${channel} was moved by others more than ${MAX_CONFLICTS} times in a row`);
@@ -172,6 +197,8 @@ async function recall(
   const keys = [...new Set(places.map(({ record }) => record.seq))].map((seq) => logKey(channel, seq));
   const logs = [...(await batchGet(deps.table, keys)).values()].map(parseLog);
   for (const { change, record } of places) {
+    // A network's is marked after its router (routers.ts).
+    if (change.kind === "network") continue;
     const place = { channel, seq: record.seq, key: record.key, deleted: record.body === null };
     const log = logs.find(({ entry }) => entry.seq === record.seq);
     for (const mark of marksOf(change.origins, place)) await makeGood(deps, mark, log);
@@ -198,7 +225,10 @@ async function makeGood(deps: DriveDeps, mark: Mark, log: LoggedEntry | undefine
   await ensureMarks(deps, [...marks, mark]);
 }
 
-async function readEntries(table: Table, places: readonly { channel: Channel; seq: number }[]): Promise<LogEntry[]> {
+export async function readEntries(
+  table: Table,
+  places: readonly { channel: Channel; seq: number }[],
+): Promise<LogEntry[]> {
   const items = await batchGet(
     table,
     places.map(({ channel, seq }) => logKey(channel, seq)),
@@ -206,7 +236,7 @@ async function readEntries(table: Table, places: readonly { channel: Channel; se
   return [...items.values()].map((item) => parseLog(item).entry);
 }
 
-async function ensureMarks(deps: DriveDeps, marks: readonly Mark[]): Promise<void> {
+export async function ensureMarks(deps: DriveDeps, marks: readonly Mark[]): Promise<void> {
   for (const mark of marks) {
     await putItem(deps.table, markItem(mark, deps.now()), { expression: "attribute_not_exists(pk)" });
   }

@@ -3,6 +3,7 @@
 // our read finds the network among those it carries, or fails ours as well.
 
 import {
+  type CarriedNetworkRecord,
   channelNetwork,
   type Channel,
   type EndpointRecord,
@@ -14,6 +15,7 @@ import {
   headKey,
   parseHead,
   parseRecord,
+  READER_PREFIX,
   recordKey,
   type StoredRecord,
   vtepRecordKey,
@@ -36,9 +38,10 @@ export async function readNetworkFacts(
 
   const head = parseHead(await getItem(table, headKey(channel)));
   const keys = changes.map(changedKey);
+  const read = [...new Set(["network", ...keys])];
   const changed = await batchGet(
     table,
-    keys.map((key) => recordKey(channel, key)),
+    read.map((key) => recordKey(channel, key)),
   );
   const hosts = concernedHosts(
     changes,
@@ -57,7 +60,7 @@ export async function readNetworkFacts(
 
   const records = new Map<string, StoredRecord>();
   for (const [items, recordKeys] of [
-    [changed, keys],
+    [changed, read],
     [members, hosts.map(vtepRecordKey)],
   ] as const) {
     for (const key of recordKeys) {
@@ -84,10 +87,33 @@ export async function readHostLane(table: Table, channel: Channel, nowSec: numbe
   return { head, host };
 }
 
-/** The networks that a host carries. */
-export async function readCarriedNetworks(table: Table, host: string): Promise<string[]> {
-  const items = await queryAll(table, channelPk(hostChannel(host)), { prefix: "REC#network/" });
-  return items.map((item) => (item["key"] as string).slice("network/".length));
+/** What a host carries, by its own channel. `routed`: networks for their router only, without an endpoint there. */
+export type Carried = {
+  readonly networks: readonly string[];
+  readonly routed: readonly string[];
+  readonly routers: readonly string[];
+};
+
+export async function readCarried(table: Table, host: string): Promise<Carried> {
+  const carried = { networks: [] as string[], routed: [] as string[], routers: [] as string[] };
+  for (const item of await queryAll(table, channelPk(hostChannel(host)), { prefix: "REC#" })) {
+    const [kind, id = ""] = (item["key"] as string).split("/");
+    if (kind === "router") carried.routers.push(id);
+    if (kind !== "network") continue;
+    const { routed } = item["body"] as CarriedNetworkRecord;
+    (routed ? carried.routed : carried.networks).push(id);
+  }
+  return carried;
+}
+
+/** The hosts that hold a channel of a network or router, with the entry that made each one: members, and other readers. */
+export async function readReaders(table: Table, channel: Channel): Promise<Map<string, { since: number }>> {
+  const [members, items] = await Promise.all([
+    channelNetwork(channel) === undefined ? new Map<string, { since: number }>() : readMembers(table, channel),
+    queryAll(table, channelPk(channel), { prefix: READER_PREFIX }),
+  ]);
+  const readers = items.map((item) => [item["host"] as string, { since: item["since"] as number }] as const);
+  return new Map([...readers, ...members]);
 }
 
 /** The member hosts of a network, with the entry that made each one. */

@@ -9,9 +9,12 @@ import {
   hostChannel,
   type NetworkRecord,
   networkChannel,
+  type PrefixRecord,
+  routerChannel,
+  type RouterRecord,
   type VtepRecord,
 } from "../../shared/model/record.ts";
-import type { Endpoint, Host, Network } from "../../shared/model/resource.ts";
+import type { Endpoint, Host, Network, Router } from "../../shared/model/resource.ts";
 import type { ResourceImage } from "./resource-image.ts";
 
 /** The API changes that a channel change carries out, with the version that each wrote. */
@@ -34,10 +37,15 @@ export type NetworkChange =
   /** The host's own data changed: its `vtep` record follows where it is a member. */
   | { readonly kind: "vtep"; readonly host: string; readonly version: number; readonly origins: readonly Origin[] };
 
+export type RouterChange =
+  | ({ readonly kind: "router" } & Changed<RouterRecord>)
+  | ({ readonly kind: "prefix"; readonly id: string } & Changed<PrefixRecord>);
+
 /** The change of one image in its channel. */
 export type ChannelChange =
   | { readonly channel: Channel; readonly change: HostChange }
-  | { readonly channel: Channel; readonly change: NetworkChange };
+  | { readonly channel: Channel; readonly change: NetworkChange }
+  | { readonly channel: Channel; readonly change: RouterChange };
 
 /** The change that an image means for its own channel. */
 export function changeOf(image: ResourceImage): ChannelChange {
@@ -62,24 +70,36 @@ export function changeOf(image: ResourceImage): ChannelChange {
       const body = image.deleted ? null : endpointBody(image.resource);
       return { channel: networkChannel(network), change: { kind: "endpoint", id, body, ...changed } };
     }
+    case "router": {
+      const body = image.deleted ? null : routerBody(image.resource);
+      return { channel: routerChannel(image.resource.id), change: { kind: "router", body, ...changed } };
+    }
+    case "prefix": {
+      const { id, router, prefix, nextHop } = image.resource;
+      const body = image.deleted ? null : { prefix, nextHop };
+      return { channel: routerChannel(router), change: { kind: "prefix", id, body, ...changed } };
+    }
   }
 }
 
 /** The key of the record that a change is about. */
-export function changedKey(change: HostChange | NetworkChange): string {
+export function changedKey(change: HostChange | NetworkChange | RouterChange): string {
   switch (change.kind) {
     case "host":
     case "network":
+    case "router":
       return change.kind;
     case "endpoint":
       return `endpoint/${change.id}`;
+    case "prefix":
+      return `prefix/${change.id}`;
     case "vtep":
       return `vtep/${change.host}`;
   }
 }
 
 /** One change a record: the newest, with the origins of all. Keeps the order in which the records first came. */
-export function collapse<C extends HostChange | NetworkChange>(changes: readonly C[]): C[] {
+export function collapse<C extends HostChange | NetworkChange | RouterChange>(changes: readonly C[]): C[] {
   const byKey = new Map<string, C>();
   for (const change of changes) {
     const key = changedKey(change);
@@ -117,6 +137,10 @@ function networkBody(network: Network): NetworkRecord {
     subnets,
     ...given({ mtuBytes, routeTargets, router, gateways, learning, stormPacketsPerSec }),
   };
+}
+
+function routerBody({ tenant, name, vni, routeTargets }: Router): RouterRecord {
+  return { tenant, name, vni, ...given({ routeTargets }) };
 }
 
 function endpointBody(endpoint: Endpoint): EndpointRecord {

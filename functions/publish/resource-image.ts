@@ -1,11 +1,11 @@
-// A record of the table's stream, parsed: the new image of a host, network or endpoint; nothing of our concern; or
-// poison. Removals are no concern: a deletion is a tombstone (`deleted: true`), and what TTL removes was one already.
+// A record of the table's stream, parsed: the new image of a host, network, endpoint, router or prefix; nothing of
+// our concern; or poison. Removals are no concern: a deletion is a tombstone (`deleted: true`), and what TTL removes was one already.
 
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import { unmarshall } from "@aws-sdk/util-dynamodb";
 import type { DynamoDBRecord } from "aws-lambda";
 import * as z from "zod";
-import { Endpoint, Host, Network } from "../../shared/model/resource.ts";
+import { Endpoint, Host, Network, Router, RouterPrefix } from "../../shared/model/resource.ts";
 
 /** What every image carries. `ttl`, epoch seconds: when a tombstone runs out. */
 type Imaged = { readonly deleted: boolean; readonly ttl?: number };
@@ -13,7 +13,12 @@ type Imaged = { readonly deleted: boolean; readonly ttl?: number };
 export type ResourceImage =
   | ({ readonly kind: "host"; readonly resource: Host } & Imaged)
   | ({ readonly kind: "network"; readonly resource: Network } & Imaged)
-  | ({ readonly kind: "endpoint"; readonly resource: Endpoint } & Imaged);
+  | ({ readonly kind: "endpoint"; readonly resource: Endpoint } & Imaged)
+  | ({ readonly kind: "router"; readonly resource: Router } & Imaged)
+  | ({ readonly kind: "prefix"; readonly resource: RouterPrefix } & Imaged);
+
+type ImageKind = ResourceImage["kind"];
+const IMAGE_KINDS: readonly ImageKind[] = ["host", "network", "endpoint", "router", "prefix"];
 
 /** `eventId` and `image` are what is kept of poison for an operator. */
 export type Poison = {
@@ -36,8 +41,8 @@ export function parseStreamRecord(record: DynamoDBRecord): ParsedRecord {
   if (record.eventName === "REMOVE" || !image) return { kind: "ignored" };
   // Before all else: of items that are not ours we need to understand nothing. (The local engine's stream has an empty
   // map, as in our own records, as a value of no type.)
-  const type = image["type"]?.S;
-  if (type !== "host" && type !== "network" && type !== "endpoint") return { kind: "ignored" };
+  const type = IMAGE_KINDS.find((kind) => kind === image["type"]?.S);
+  if (!type) return { kind: "ignored" };
   let item: Record<string, unknown>;
   try {
     item = unmarshallImage(image);
@@ -49,8 +54,8 @@ export function parseStreamRecord(record: DynamoDBRecord): ParsedRecord {
   return typeof parsed === "string" ? poison(record, parsed) : parsed;
 }
 
-/** Parses a host, network or endpoint item; the reason as text if it is none. */
-export function parseResource(type: "host" | "network" | "endpoint", item: unknown): ResourceImage | string {
+/** Parses the item of a resource; the reason as text if it is none. */
+export function parseResource(type: ImageKind, item: unknown): ResourceImage | string {
   const tombstone = Tombstone.safeParse(item);
   if (!tombstone.success) return reasonOf(tombstone.error);
   const { deleted = false, ttl } = tombstone.data;
@@ -67,6 +72,14 @@ export function parseResource(type: "host" | "network" | "endpoint", item: unkno
     case "endpoint": {
       const endpoint = Endpoint.safeParse(item);
       return endpoint.success ? { kind: type, resource: endpoint.data, ...imaged } : reasonOf(endpoint.error);
+    }
+    case "router": {
+      const router = Router.safeParse(item);
+      return router.success ? { kind: type, resource: router.data, ...imaged } : reasonOf(router.error);
+    }
+    case "prefix": {
+      const prefix = RouterPrefix.safeParse(item);
+      return prefix.success ? { kind: type, resource: prefix.data, ...imaged } : reasonOf(prefix.error);
     }
   }
 }

@@ -2,7 +2,19 @@
 
 import { MAX_PAYLOAD_BYTES } from "../../shared/message/inbox.ts";
 import { advanceNetwork } from "./advance.ts";
-import { headItem, headKey, logItem, type Mark, markItem, recordItem, recordKey } from "./channel-items.ts";
+import type { Channel } from "../../shared/model/record.ts";
+import {
+  followHostItem,
+  headItem,
+  headKey,
+  logItem,
+  type Mark,
+  markItem,
+  readerItem,
+  readerKey,
+  recordItem,
+  recordKey,
+} from "./channel-items.ts";
 import type { NetworkChange } from "./resource-change.ts";
 import type { NetworkFacts, NetworkStep, Step } from "./step.ts";
 import {
@@ -23,14 +35,29 @@ export const MAX_STEP_CHANGES = (MAX_TRANSACTION_ITEMS - 2) / 2;
 export function networkStepWrites(step: NetworkStep, atMs: number): Write[] {
   const memberships = step.memberships.map(({ host, joined, seq }) => ({ host, joined, seq }));
   const own = stepWrites(step, logItem({ entry: step.entry, memberships, atMs }), atMs);
-  const hosts = step.memberships.flatMap((member) => hostStepWrites(member.step, atMs));
+  const hosts = step.memberships.flatMap((member) => [
+    ...channelStepWrites(member.step, atMs),
+    ...readerWrites(step.channel, member, step.after.seq),
+  ]);
   const marks = new Map(step.marks.map((mark) => [`${mark.change}\n${mark.channel}`, mark]));
   return [...own, ...hosts, ...[...marks.values()].map((mark: Mark) => ({ put: markItem(mark, atMs) }))];
 }
 
-/** The writes of a step of a host's channel. */
-export function hostStepWrites(step: Step, atMs: number): Write[] {
+/** The writes of a step that is of one channel alone, such as a host's. */
+export function channelStepWrites(step: Step, atMs: number): Write[] {
   return stepWrites(step, logItem({ entry: step.entry, memberships: [], atMs }), atMs);
+}
+
+/** A routed host that gets an endpoint is a member in its place; one that loses its last routes on. */
+function readerWrites(
+  channel: Channel,
+  { host, reader, followed }: NetworkStep["memberships"][number],
+  since: number,
+): Write[] {
+  const writes: Write[] = followed ? [{ put: followHostItem(channel, host) }] : [];
+  if (reader === "kept") writes.push({ put: readerItem(channel, { host, since }) });
+  if (reader === "gone") writes.push({ delete: readerKey(channel, host) });
+  return writes;
 }
 
 function stepWrites(step: Step, log: Item, atMs: number): Write[] {
@@ -43,7 +70,7 @@ function stepWrites(step: Step, log: Item, atMs: number): Write[] {
 }
 
 /** The named condition of every step: nobody else moved the log since the facts were read. */
-function headIs(seq: number): Condition {
+export function headIs(seq: number): Condition {
   if (seq === 0) return { expression: "attribute_not_exists(pk)" };
   return { expression: "#seq = :seq", names: { "#seq": "seq" }, values: { ":seq": seq } };
 }
@@ -59,7 +86,7 @@ export function largestStep(
     const step = advanceNetwork(facts, taken);
     if (!step) return { taken, step };
     const writes = networkStepWrites(step, 0);
-    const bytes = writes.reduce((sum, write) => sum + itemBytes("put" in write ? write.put : write.delete), 0);
+    const bytes = writes.reduce((sum, write) => sum + itemBytes(contentOf(write)), 0);
     const entryBytes = Buffer.byteLength(JSON.stringify(step.entry));
     const over = writes.length - MAX_TRANSACTION_ITEMS;
     const fits = over <= 0 && bytes <= MAX_TRANSACTION_BYTES && entryBytes <= MAX_PAYLOAD_BYTES - ENVELOPE_BYTES;
@@ -69,4 +96,9 @@ export function largestStep(
     // Of one change there are at least two items to save.
     count = over > 0 ? count - Math.max(1, Math.floor(over / 6)) : Math.floor(count / 2);
   }
+}
+
+function contentOf(write: Write): Parameters<typeof itemBytes>[0] {
+  if ("put" in write) return write.put;
+  return "delete" in write ? write.delete : write.check;
 }

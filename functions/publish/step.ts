@@ -13,7 +13,7 @@ export type HostLane = { readonly head: Head; readonly carried: StoredRecord | u
 export type NetworkFacts = {
   readonly channel: Channel;
   readonly head: Head;
-  /** By key: each changed record, and the `vtep` record of each host that one of them is or was on. */
+  /** By key: `network`, each changed record, and the `vtep` record of each host that one of them is or was on. */
   readonly records: ReadonlyMap<string, StoredRecord>;
   /** The resource of each host whose `vtep` record may have to be made anew. */
   readonly hosts: ReadonlyMap<string, HostSource>;
@@ -37,6 +37,12 @@ export type Step = {
 
 /** A step of a network's channel, and with it, all or nothing, those of the hosts that join or leave. */
 export type NetworkStep = Step & {
-  readonly memberships: readonly (Membership & { readonly step: Step })[];
+  readonly memberships: readonly (Membership & {
+    readonly step: Step;
+    /** What becomes of the host as one that only routes to the network: it was one, or is one from now on. */
+    readonly reader?: "gone" | "kept";
+    /** A router has to look at the host. */
+    readonly followed: boolean;
+  })[];
   readonly marks: readonly Mark[];
 };

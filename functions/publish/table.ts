@@ -30,7 +30,9 @@ export type Condition = {
 /** One write of a transaction. */
 export type Write =
   | { readonly put: Item; readonly condition?: Condition }
-  | { readonly delete: Key; readonly condition?: Condition };
+  | { readonly delete: Key; readonly condition?: Condition }
+  /** Writes nothing: all is written only if it holds. */
+  | { readonly check: Key; readonly condition: Condition };
 
 /** DynamoDB's limits of one transaction. */
 export const MAX_TRANSACTION_ITEMS = 100;
@@ -153,6 +155,11 @@ function isConflict(error: unknown): boolean {
 
 function transactItem(table: Table, write: Write): TransactWriteItem {
   const fields = { TableName: table.name, ...conditionFields(write.condition) };
+  if ("check" in write) {
+    const { pk, sk } = write.check;
+    const check = { ...fields, ConditionExpression: write.condition.expression };
+    return { ConditionCheck: { ...check, Key: marshall({ pk, sk }) } };
+  }
   if ("put" in write) return { Put: { ...fields, Item: marshallItem(write.put) } };
   return { Delete: { ...fields, Key: marshall({ pk: write.delete.pk, sk: write.delete.sk }) } };
 }

@@ -1,9 +1,10 @@
 // One host's report on one channel against the channel's log: is it live, behind or diverged, is there anything to write,
 // does the host need an answer. Pure. When in doubt a host is not live.
 
+import type { Digest } from "../../shared/message/digest.ts";
 import type { LogEntry } from "../../shared/message/inbox.ts";
 import type { ChannelReport } from "../../shared/message/report.ts";
-import { type Channel, channelNetwork } from "../../shared/model/record.ts";
+import { channelNetwork, channelRouter } from "../../shared/model/record.ts";
 import { EMPTY_HEAD, type Head } from "../publish/channel-items.ts";
 import type { ChannelRow } from "./report-items.ts";
 
@@ -15,6 +16,8 @@ export const GRACE_MS = 5_000;
 /** The log as far as a report on one channel needs it. */
 export type ChannelFacts = {
   readonly head: Head;
+  /** Of a network: the host has no endpoint there, and is proven by what it routes. */
+  readonly isRouted?: boolean;
   /** The entry that the host is at, if it is not the head and the log still has it. */
   readonly applied?: LogEntry;
   /** When the first entry that the host lacks was committed, ms since the epoch; undefined if it is no longer known. */
@@ -33,7 +36,7 @@ export function assessChannel(
 ): ChannelRow {
   const state = stateAt(report.seq, facts);
   const faithful = state !== undefined && state.digest === report.digest;
-  const held = faithful && kernelHolds(report, state);
+  const held = faithful && kernelHolds(report, state, facts.isRouted === true);
   return {
     appliedSeq: report.seq,
     digest: report.digest,
@@ -72,18 +75,23 @@ export function needsAnswer(row: ChannelRow, facts: ChannelFacts, nowMs: number)
 }
 
 /** The state that the log says a replica at `seq` has; undefined if the log does not say. */
-function stateAt(seq: number, facts: ChannelFacts): Pick<Head, "digest" | "forwarding"> | undefined {
+function stateAt(seq: number, facts: ChannelFacts): Head | LogEntry | undefined {
   if (seq === facts.head.seq) return facts.head;
   if (seq === 0) return EMPTY_HEAD;
   return facts.applied?.seq === seq ? facts.applied : undefined;
 }
 
-/** A network's kernel is proven by its digest. A host channel has none: that it is applied, without a problem, must do. */
-function kernelHolds(report: ChannelReport, state: Pick<Head, "forwarding">): boolean {
-  if (isNetwork(report.channel)) return report.kernel === state.forwarding;
-  return report.problems.length === 0;
-}
-
-function isNetwork(channel: Channel): boolean {
-  return channelNetwork(channel) !== undefined;
+/**
+ * A kernel is proven by its digest: of a network's members, of those that only route there, or of a router's static routes.
+ * A host channel has none: that it is applied, without a problem, must do.
+ */
+function kernelHolds(
+  report: ChannelReport,
+  { forwarding, routed }: { readonly forwarding: Digest; readonly routed?: Digest | undefined },
+  isRouted: boolean,
+): boolean {
+  if (channelNetwork(report.channel) === undefined && channelRouter(report.channel) === undefined)
+    return report.problems.length === 0;
+  const expected = isRouted ? routed : forwarding;
+  return expected !== undefined && report.kernel === expected;
 }

@@ -5,9 +5,9 @@
 
 import { decodeJson } from "../../shared/message/inbox.ts";
 import { type ChannelReport, Report } from "../../shared/message/report.ts";
-import { type Channel, hostChannel, networkChannel } from "../../shared/model/record.ts";
+import { type Channel, hostChannel, networkChannel, routerChannel } from "../../shared/model/record.ts";
 import { headKey, logKey, parseHead, parseLog } from "../publish/channel-items.ts";
-import { readCarriedNetworks } from "../publish/facts.ts";
+import { readCarried } from "../publish/facts.ts";
 import { batchGet, type Condition, getItem, keyText, putItem } from "../publish/table.ts";
 import { type SyncDeps, sendAnswer } from "../sync/handler.ts";
 import { retryMessage } from "../sync/messages.ts";
@@ -72,7 +72,7 @@ async function takeReport(deps: SyncDeps, host: string, report: Report): Promise
     const channelFacts = facts.channels.get(each.channel);
     if (!channelFacts) continue;
     const previous = facts.rows.get(each.channel);
-    const row = assessChannel(each, channelFacts, received, previous);
+    const row = assessChannel(each, { ...channelFacts, ...expected.get(each.channel) }, received, previous);
     if (isWorthWriting(row, previous)) await writeRow(deps, host, each.channel, row);
     lagging ||= needsAnswer(row, channelFacts, nowMs);
   }
@@ -92,12 +92,16 @@ async function takeReport(deps: SyncDeps, host: string, report: Report): Promise
   }
 }
 
-/** The channels that a host is to hold; none if no log speaks of it. */
-async function expectedChannels(deps: SyncDeps, host: string): Promise<Set<Channel>> {
+/** The channels that a host is to hold, and whether it only routes there; none if no log speaks of it. */
+async function expectedChannels(deps: SyncDeps, host: string): Promise<Map<Channel, { isRouted: boolean }>> {
   const own = hostChannel(host);
-  if (parseHead(await getItem(deps.table, headKey(own))).seq === 0) return new Set();
-  const networks = await readCarriedNetworks(deps.table, host);
-  return new Set([own, ...networks.map(networkChannel)]);
+  if (parseHead(await getItem(deps.table, headKey(own))).seq === 0) return new Map();
+  const { networks, routed, routers } = await readCarried(deps.table, host);
+  const whole = [own, ...networks.map(networkChannel), ...routers.map(routerChannel)];
+  return new Map<Channel, { isRouted: boolean }>([
+    ...whole.map((channel) => [channel, { isRouted: false }] as const),
+    ...routed.map((id) => [networkChannel(id), { isRouted: true }] as const),
+  ]);
 }
 
 type ReportFacts = {

@@ -1,12 +1,12 @@
-// Receipts: how far a change has come, of the publisher's marks and the hosts' reports. A change of an endpoint or network
-// is waited for on the hosts that were members at its step and still are, and, by their own channels, on those that it
+// Receipts: how far a change has come, of the publisher's marks and the hosts' reports. A change of an endpoint, network,
+// router or prefix is waited for on the hosts that held the channel at its step and still do, and, by their own channels, on those that it
 // made leave. Hosts that joined later have it in their snapshot; hosts that are gone are waited for no more.
 
-import { type Channel, channelNetwork, hostChannel, networkChannel } from "../../shared/model/record.ts";
+import { type Channel, channelNetwork, channelRouter, hostChannel, networkChannel } from "../../shared/model/record.ts";
 import type { Convergence, Receipt, Receipts } from "../api/receipts.ts";
 import type { ChangeRecord } from "../domain/change.ts";
 import { headKey, type Mark, parseHead, parseMark, recordKey } from "../publish/channel-items.ts";
-import { readMembers } from "../publish/facts.ts";
+import { readReaders } from "../publish/facts.ts";
 import { batchGet, getItem, keyText, queryAll, type Table } from "../publish/table.ts";
 import { countHosts, type HostCount, reasonNotLive, summarize } from "./liveness.ts";
 import { channelRowKey, hostRowKey, parseChannelRow, parseHostRow } from "./report-items.ts";
@@ -47,7 +47,7 @@ async function receiptOf(table: Table, nowMs: number, change: ChangeRecord): Pro
 async function convergenceOf(table: Table, nowMs: number, network: string): Promise<Convergence> {
   const channel = networkChannel(network);
   // Members first: one that joins after this read has a later seq, and is not asked for an earlier one.
-  const members = await readMembers(table, channel);
+  const members = await readReaders(table, channel);
   const { seq } = parseHead(await getItem(table, headKey(channel)));
   const hosts = await count(
     table,
@@ -63,8 +63,8 @@ async function convergenceOf(table: Table, nowMs: number, network: string): Prom
 /** What a mark asks of which hosts. */
 async function dueOf(table: Table, mark: Mark): Promise<Due[]> {
   const { channel, seq } = mark;
-  if (channelNetwork(channel) === undefined) return dueOfHost(table, mark);
-  const members = await readMembers(table, channel);
+  if (channelNetwork(channel) === undefined && channelRouter(channel) === undefined) return dueOfHost(table, mark);
+  const members = await readReaders(table, channel);
   return [...members].filter(([, { since }]) => since <= seq).map(([host]) => ({ host, channel, seq }));
 }
 

@@ -41,6 +41,8 @@ export const LogEntry = z
     digest: DigestField,
     /** The digest of the forwarding form (forwarding.ts) after this step. */
     forwarding: DigestField,
+    /** The same for hosts that only route to the network; absent where no router does. */
+    routed: DigestField.optional(),
     changes: z.array(RecordChange),
   })
   .transform((entry, context) => ({ ...entry, changes: checkBodies(entry.channel, entry.changes, context) }));

@@ -10,6 +10,7 @@ import { type Agent, startAgent } from "../../edge-agent/agent.ts";
 import { createSpeaker } from "../../edge-agent/bgp/speaker.ts";
 import type { Clock } from "../../edge-agent/clock.ts";
 import { createMemoryKernel, type MemoryKernel } from "../../edge-agent/dataplane/memory-kernel.ts";
+import { createMemoryRouters, type MemoryRouters } from "../../edge-agent/dataplane/memory-routers.ts";
 import { httpSnapshots } from "../../edge-agent/intent/download.ts";
 import { type BrokerConnection, connectBroker, type TlsIdentity } from "../../edge-agent/intent/mqtt.ts";
 import { openReplicaFiles, type ReplicaStore } from "../../edge-agent/intent/replica-files.ts";
@@ -17,6 +18,7 @@ import { createDiary } from "../../edge-agent/log.ts";
 import { createMemoryNetwork } from "../../lab/demo/memory-network.ts";
 import { type LocalRuntime, startLocal } from "../../local/runtime.ts";
 import { parseIp } from "../../shared/address/ip.ts";
+import type { Vni } from "../../shared/address/vni.ts";
 
 /** A loaded machine takes its time; nothing here waits longer than it has to. */
 export const PATIENCE = { timeout: 30_000, interval: 25 };
@@ -38,11 +40,15 @@ export type AgentSettings = {
   /** How far this host's wall clock is off. */
   readonly clockOffMs?: number;
   readonly store?: (store: ReplicaStore) => ReplicaStore;
+  /** Its kernel has VRFs. */
+  readonly vrf?: boolean;
 };
 
 export type AgentWorld = {
   readonly runtime: LocalRuntime;
   readonly kernels: ReadonlyMap<string, MemoryKernel>;
+  /** Of agents that were started with VRFs. */
+  readonly routers: ReadonlyMap<string, MemoryRouters>;
   api(method: string, path: string, body?: object): Promise<{ status: number; body: Record<string, unknown> }>;
   /** As `api`, and fails the test unless the answer is a success. */
   must(method: string, path: string, body?: object): Promise<Record<string, unknown>>;
@@ -66,6 +72,7 @@ export async function openAgentWorld(hosts: readonly string[]): Promise<AgentWor
   const vtepOf = (host: string) => `192.0.2.${hosts.indexOf(host) + 1}`;
   const kernels = new Map(hosts.map((host) => [host, createMemoryKernel({ vtep: address(vtepOf(host)) })]));
   const agents: TestAgent[] = [];
+  const routers = new Map<string, MemoryRouters>();
 
   const api: AgentWorld["api"] = async (method, path, body) => {
     const response = await fetch(`${runtime.apiUrl}/v1${path}`, {
@@ -98,10 +105,11 @@ export async function openAgentWorld(hosts: readonly string[]): Promise<AgentWor
   const world: AgentWorld = {
     runtime,
     kernels,
+    routers,
     api,
     must,
     replicaDir: (host) => join(folder, host, "replica"),
-    async startAgent(host, { identity, clockOffMs = 0, store = (real: ReplicaStore) => real } = {}) {
+    async startAgent(host, { identity, clockOffMs = 0, store = (real: ReplicaStore) => real, vrf } = {}) {
       const own = await identityOf(runtime, host, join(folder, host));
       const lines: string[] = [];
       const clock = realClock(clockOffMs);
@@ -110,10 +118,14 @@ export async function openAgentWorld(hosts: readonly string[]): Promise<AgentWor
       const tap = tapInbox(
         connectBroker({ host, url, identity: { ...own, ...identity } }, { log: diary, clock, random: Math.random }),
       );
+      const l2 = found(kernels, host);
+      const l3 = vrf ? withRouters(l2, address(vtepOf(host))) : undefined;
+      if (l3) routers.set(host, l3.routers);
       const agent = await startAgent({
         host,
         broker: tap.connection,
-        kernel: { ...found(kernels, host), close: async () => undefined },
+        kernel: { ...(l3?.kernel ?? l2), close: async () => undefined },
+        ...(l3 && { routers: l3.routers }),
         replica: store(await openReplicaFiles(world.replicaDir(host))),
         snapshots: httpSnapshots({ allowPlain: true, setTimer: clock.setTimer }),
         speaker: (listener) =>
@@ -157,6 +169,23 @@ export async function openAgentWorld(hosts: readonly string[]): Promise<AgentWor
     },
   };
   return world;
+}
+
+/** The two parts of one kernel: VRFs hear of the bridges that the other part makes. */
+function withRouters(l2: MemoryKernel, vtep: ReturnType<typeof address>) {
+  let bridges: { vni: Vni; name: string; up: boolean }[] = [];
+  const routers = createMemoryRouters({ bridges: () => bridges, vtep });
+  const kernel: MemoryKernel = {
+    ...l2,
+    async apply(...args) {
+      const answer = await l2.apply(...args);
+      const { networks } = await l2.dump();
+      bridges = networks.flatMap(({ vni, bridge }) => (bridge ? [{ vni, name: bridge.name, up: true }] : []));
+      routers.bridgesChanged();
+      return answer;
+    },
+  };
+  return { kernel, routers };
 }
 
 /** The real connection, with an ear at the inbox and a hand in it. */

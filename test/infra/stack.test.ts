@@ -88,7 +88,7 @@ describe("functions", () => {
 describe("permissions", () => {
   const TABLE_ACTIONS = {
     Api: ["BatchGetItem", "ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"],
-    Publish: ["BatchGetItem", "DeleteItem", "GetItem", "PutItem", "Query"],
+    Publish: ["BatchGetItem", "ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "Query"],
     Sync: ["BatchGetItem", "GetItem", "PutItem", "Query"],
     Report: ["BatchGetItem", "GetItem", "PutItem", "Query"],
     Identity: ["GetItem"],
@@ -215,7 +215,7 @@ describe("stream consumer", () => {
     });
   });
 
-  it("stream consumer: the filter passes hosts, networks and endpoints alone", () => {
+  it("stream consumer: the filter passes hosts, networks, endpoints, routers and prefixes alone", () => {
     const found = template.findResources("AWS::Lambda::EventSourceMapping");
     const mappings = Object.entries(found) as [
       string,
@@ -223,7 +223,9 @@ describe("stream consumer", () => {
     ][];
     const mapping = mappings.find(([id]) => id.startsWith("Publish"))?.[1];
     const patterns = mapping?.Properties.FilterCriteria.Filters.map(({ Pattern }) => JSON.parse(Pattern) as unknown);
-    expect(patterns).toEqual([{ dynamodb: { NewImage: { type: { S: ["host", "network", "endpoint"] } } } }]);
+    expect(patterns).toEqual([
+      { dynamodb: { NewImage: { type: { S: ["host", "network", "endpoint", "router", "prefix"] } } } },
+    ]);
   });
 
   it("stream consumer: changes that wait raise an alarm", () => {

@@ -174,7 +174,9 @@ describe("largestStep", () => {
       if (!step) throw new Error("no step");
       const writes = networkStepWrites(step, NOW_MS);
       expect(writes.length).toBeLessThanOrEqual(100);
-      const keys = writes.map((write) => keyText("put" in write ? write.put : write.delete));
+      const keys = writes.map((write) =>
+        keyText("put" in write ? write.put : "delete" in write ? write.delete : write.check),
+      );
       expect(new Set(keys).size, "a transaction may name an item once").toBe(keys.length);
       expect(JSON.stringify(step.entry).length).toBeLessThan(MAX_PAYLOAD_BYTES);
       channels.advance(N1, taken);

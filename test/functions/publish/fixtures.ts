@@ -2,7 +2,7 @@
 
 import { marshall } from "@aws-sdk/util-dynamodb";
 import type { DynamoDBRecord } from "aws-lambda";
-import { Endpoint, Host, Network } from "../../../shared/model/resource.ts";
+import { Endpoint, Host, Network, Router, RouterPrefix } from "../../../shared/model/resource.ts";
 
 export type StoredItem = { pk: string; sk: string; type: string; version: number; [name: string]: unknown };
 
@@ -28,9 +28,13 @@ export function hostItem(id: string, index: number, options: Options & { asns?: 
   return { pk: "HOSTS", sk: id, type: "host", ...host, ...tombstone(options) };
 }
 
-export function networkItem(id: string, vni: number, options: Options & { name?: string } = {}): StoredItem {
+type Routing = { name?: string; router?: string | undefined; gateways?: string[] };
+
+export function networkItem(id: string, vni: number, options: Options & Routing = {}): StoredItem {
   const name = options.name ?? `network ${id}`;
-  const network = Network.parse({ id, tenant: "acme", name, vni, subnets: ["10.0.0.0/8"], ...stored(options) });
+  const { router, gateways } = options;
+  const content = { id, tenant: "acme", name, vni, subnets: ["10.0.0.0/8"], router, gateways };
+  const network = Network.parse({ ...content, ...stored(options) });
   return { pk: "NETWORKS", sk: id, type: "network", ...network, ...tombstone(options) };
 }
 
@@ -49,6 +53,19 @@ export function endpointItem(id: string, options: EndpointOptions): StoredItem {
   const ips = [`10.${ip}.${index >> 8}.${index & 255}`];
   const endpoint = Endpoint.parse({ id, network, host, mac, ips, port: `tap${index}`, mobility, ...stored(options) });
   return { pk: `NET#${network}`, sk: `EP#${id}`, type: "endpoint", ...endpoint, ...tombstone(options) };
+}
+
+export function routerItem(id: string, vni: number, options: Options = {}): StoredItem {
+  const router = Router.parse({ id, tenant: "acme", name: `router ${id}`, vni, ...stored(options) });
+  return { pk: "ROUTERS", sk: id, type: "router", ...router, ...tombstone(options) };
+}
+
+type Route = { router: string; prefix: string; nextHop: string };
+
+export function prefixItem(id: string, options: Options & Route): StoredItem {
+  const { router, prefix, nextHop } = options;
+  const route = RouterPrefix.parse({ id, router, prefix, nextHop, ...stored(options) });
+  return { pk: `RTR#${router}`, sk: `PFX#${id}`, type: "prefix", ...route, ...tombstone(options) };
 }
 
 let sequence = 0;

@@ -37,6 +37,7 @@ export class MemoryChannels {
       const image = parseResource(item.type as "host" | "network" | "endpoint", item);
       if (typeof image === "string") throw new Error(image);
       const { channel, change } = changeOf(image);
+      if (change.kind === "router" || change.kind === "prefix") throw new Error("no router here");
       if (change.kind === "host") hosts.set(change.id, [...(hosts.get(change.id) ?? []), change]);
       else networks.set(channel, [...(networks.get(channel) ?? []), change]);
     }
@@ -69,7 +70,7 @@ export class MemoryChannels {
       const before = all.get(changedKey(change))?.body;
       for (const host of [...placedHosts(before), ...placedHosts(change.body)]) hosts.add(host);
     }
-    const keys = [...changes.map(changedKey), ...[...hosts].map((host) => `vtep/${host}`)];
+    const keys = ["network", ...changes.map(changedKey), ...[...hosts].map((host) => `vtep/${host}`)];
     const sources = new Map<string, HostSource>();
     const lanes = new Map<string, HostLane>();
     const residents = new Map<string, StoredRecord[]>();

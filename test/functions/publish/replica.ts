@@ -3,7 +3,14 @@
 
 import { expect } from "vitest";
 import { type Digest, digestSum, EMPTY_DIGEST, hashRecord } from "../../../shared/message/digest.ts";
-import { endpointLines, floodLine, forwardingDigest } from "../../../shared/message/forwarding.ts";
+import {
+  endpointLines,
+  floodLine,
+  forwardingDigest,
+  gatewayLine,
+  hostRouteLine,
+  prefixLine,
+} from "../../../shared/message/forwarding.ts";
 import {
   decodeInbox,
   type InboxMessage,
@@ -12,7 +19,7 @@ import {
   type OfferMessage,
   type RecordChange,
 } from "../../../shared/message/inbox.ts";
-import type { Channel, EndpointRecord, VtepRecord } from "../../../shared/model/record.ts";
+import type { Channel, EndpointRecord, NetworkRecord, PrefixRecord, VtepRecord } from "../../../shared/model/record.ts";
 
 export type ReplicaChannel = { seq: number; digest: Digest; records: Map<string, RecordChange> };
 
@@ -53,7 +60,7 @@ export class Replica {
         if (message.part < message.parts) return;
         const records = new Map(this.#parts.map((record) => [record.key, record]));
         expect(sumOf(records)).toBe(message.digest);
-        if (message.channel.startsWith("net:")) expect(forwardingOf(records)).toBe(message.forwarding);
+        if (!message.channel.startsWith("host:")) expect(forwardingOf(records)).toBe(message.forwarding);
         this.channels.set(message.channel, { seq: message.seq, digest: message.digest, records });
         return;
       }
@@ -91,7 +98,8 @@ export class Replica {
       else records.set(change.key, change);
     }
     expect(sumOf(records)).toBe(entry.digest);
-    if (entry.channel.startsWith("net:")) expect(forwardingOf(records)).toBe(entry.forwarding);
+    if (!entry.channel.startsWith("host:")) expect(forwardingOf(records)).toBe(entry.forwarding);
+    if (entry.routed !== undefined) expect(routedOf(records)).toBe(entry.routed);
     this.channels.set(entry.channel, { seq: entry.seq, digest: entry.digest, records });
   }
 
@@ -117,10 +125,29 @@ export function sumOf(records: ReadonlyMap<string, RecordChange>): Digest {
   return digestSum([...records.values()].map((record) => hashRecord({ ...record, body: record.body })));
 }
 
-/** The forwarding digest of a network's records, from scratch. */
+/** The digest of what a host holds that only routes to a network, from scratch. */
+export function routedOf(records: ReadonlyMap<string, RecordChange>): Digest {
+  const endpoints = [...records.values()].filter(({ key }) => key.startsWith("endpoint/"));
+  const lines = endpoints.flatMap(({ body }) => {
+    const { host, ips } = body as EndpointRecord;
+    const vtep = records.get(`vtep/${host}`)?.body as VtepRecord;
+    return ips.map((ip) => hostRouteLine(ip, vtep.address));
+  });
+  return forwardingDigest(lines);
+}
+
+/** The forwarding digest of a network's or router's records, from scratch. */
 export function forwardingOf(records: ReadonlyMap<string, RecordChange>): Digest {
   const lines: string[] = [];
   for (const { key, body } of records.values()) {
+    if (key === "network") {
+      const { router, gateways = [] } = body as NetworkRecord;
+      if (router !== undefined) lines.push(...gateways.map(gatewayLine));
+    }
+    if (key.startsWith("prefix/")) {
+      const { prefix, nextHop } = body as PrefixRecord;
+      lines.push(prefixLine(prefix, nextHop));
+    }
     if (key.startsWith("vtep/")) lines.push(floodLine((body as VtepRecord).address));
     if (!key.startsWith("endpoint/")) continue;
     const endpoint = body as EndpointRecord;

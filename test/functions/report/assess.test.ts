@@ -49,6 +49,20 @@ describe("assessChannel", () => {
     });
   });
 
+  test("assess: a host that only routes there -> live by its host routes alone, and not without their sum", () => {
+    const routed = hashText("routed 5");
+    const facts = { head: { ...head, routed }, isRouted: true };
+    expect(assessChannel(report(5, routed), facts, received, undefined).live).toBe(true);
+    expect(assessChannel(report(5), facts, received, undefined).live).toBe(false);
+    expect(assessChannel(report(5), { head, isRouted: true }, received, undefined).live).toBe(false);
+  });
+
+  test("assess: a router's channel -> live by its static routes' digest, not by the lack of problems", () => {
+    const channel = "rtr:r" as const;
+    expect(assessChannel({ ...report(5), channel }, { head }, received, undefined).live).toBe(true);
+    expect(assessChannel({ ...report(5, EMPTY_DIGEST), channel }, { head }, received, undefined).live).toBe(false);
+  });
+
   test("assess: the kernel was not read back -> not live", () => {
     const { kernel: _, ...silent } = report(5);
     expect(assessChannel(silent, { head }, received, undefined)).toMatchObject({ live: false, liveSeq: 0 });
