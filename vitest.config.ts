@@ -9,6 +9,8 @@ export default defineConfig({
           sequence: { groupOrder: 0 },
           include: ["test/**/*.test.ts"],
           exclude: ["test/netns/**", "test/e2e/**", "test/engine/**", "**/node_modules/**"],
+          // Longer than the tests' own deadlines (10 s), which say what they waited for.
+          testTimeout: 30_000,
         },
       },
       {
