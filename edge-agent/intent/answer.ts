@@ -8,6 +8,7 @@ import type { SyncRequest } from "../../shared/message/sync.ts";
 import { PROTOCOL_VERSION } from "../../shared/message/version.ts";
 import { type Channel, hostChannel } from "../../shared/model/record.ts";
 import { carriedChannels, drop } from "./carried.ts";
+import { outliveAnswer } from "./early.ts";
 import type { IntentEffect, IntentState, Owed } from "./intent.ts";
 
 /** Room for all but the list. */
@@ -53,7 +54,8 @@ export function receiveInSync(state: IntentState, message: InSyncMessage): Inten
     state.owed.set(own, { seq: ownSeq });
   }
   cover(state, message.request ?? 0, range);
-  return [...effects, ...settle(state)];
+  const waiting = outliveAnswer(state.early, (channel) => inRange(range, channel));
+  return [...effects, ...settle(state), ...(waiting ? [{ kind: "awaiting" } as const] : [])];
 }
 
 function toOf({ to }: ChannelRange): ChannelRange {

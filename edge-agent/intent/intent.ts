@@ -16,6 +16,7 @@ import type { ChannelRange } from "../../shared/message/range.ts";
 import { type Channel, hostChannel } from "../../shared/model/record.ts";
 import { receiveInSync, settle } from "./answer.ts";
 import { carriedChannels, drop } from "./carried.ts";
+import { type EarlyEntries, keepEarly, takeEarly } from "./early.ts";
 import { applyEntry, type ChannelReplica, fromSnapshot } from "./replica.ts";
 
 /** What the driver is to do after a message. */
@@ -43,8 +44,7 @@ export type IntentState = {
   readonly partial: Map<Channel, PartialSnapshot>;
   /** Channels whose digest did not come out: still used, and asked for anew as a whole. */
   readonly suspect: Set<Channel>;
-  /** Entries that came before what they build on, by channel and their `prev`. */
-  readonly early: Map<Channel, Map<number, LogEntry>>;
+  readonly early: EarlyEntries;
   /** Snapshots on offer that are not here yet. */
   readonly offers: Map<Channel, OfferMessage>;
   /** Channels whose snapshots were announced. */
@@ -60,9 +60,6 @@ export type IntentState = {
 export type Owed = { readonly seq: number; readonly digest?: Digest };
 
 type PartialSnapshot = { readonly seq: number; readonly parts: Map<number, SnapshotMessage> };
-
-/** More entries than that are not kept for later: a snapshot is shorter. */
-const MOST_EARLY_ENTRIES = 1_000;
 
 export function createIntent(host: string, held: readonly ChannelReplica[]): IntentState {
   return {
@@ -118,12 +115,9 @@ function takeEntry(state: IntentState, entry: LogEntry): IntentEffect[] {
   switch (outcome.kind) {
     case "known":
       return [];
-    case "gap": {
-      const early = state.early.get(channel) ?? new Map<number, LogEntry>();
-      if (early.size < MOST_EARLY_ENTRIES) early.set(entry.prev, entry);
-      state.early.set(channel, early);
+    case "gap":
+      keepEarly(state.early, entry);
       return [{ kind: "awaiting" }];
-    }
     case "diverged":
       state.suspect.add(channel);
       state.early.delete(channel);
@@ -133,7 +127,7 @@ function takeEntry(state: IntentState, entry: LogEntry): IntentEffect[] {
       return [
         { kind: "changed", channel, keys: outcome.keys, entry },
         ...afterHostChannel(state, channel),
-        ...takeEarly(state, channel),
+        ...takeWaiting(state, channel),
         ...settle(state),
       ];
     default:
@@ -142,13 +136,8 @@ function takeEntry(state: IntentState, entry: LogEntry): IntentEffect[] {
 }
 
 /** Entries that were waiting for what is held now. */
-function takeEarly(state: IntentState, channel: Channel): IntentEffect[] {
-  const early = state.early.get(channel);
-  const seq = state.channels.get(channel)?.seq ?? 0;
-  if (!early) return [];
-  const next = early.get(seq);
-  for (const [prev, entry] of early) if (entry.seq <= seq || prev === seq) early.delete(prev);
-  if (early.size === 0) state.early.delete(channel);
+function takeWaiting(state: IntentState, channel: Channel): IntentEffect[] {
+  const next = takeEarly(state.early, channel, state.channels.get(channel)?.seq ?? 0);
   return next ? takeEntry(state, next) : [];
 }
 
@@ -211,7 +200,7 @@ function hold(state: IntentState, replica: ChannelReplica): IntentEffect[] {
   return [
     { kind: "changed", channel, keys: "whole" },
     ...afterHostChannel(state, channel),
-    ...takeEarly(state, channel),
+    ...takeWaiting(state, channel),
     ...settle(state),
   ];
 }

@@ -68,6 +68,32 @@ describe("intent", () => {
     expect(missing(state).gaps).toEqual([]);
   });
 
+  it("intent: an entry that no answer of the cloud explains -> asked about once more, then let go", () => {
+    const { cloud, feed, state } = carrying();
+    const stray = { ...cloud.commit("net:blue", [{ key: "endpoint/e2", body: endpointBody(2) }]), prev: 7, seq: 8 };
+    feed(cloud.delta(stray));
+    // The answer that was on its way when the entry came, and the one that was asked for afterwards.
+    const first = cloud.answer(syncRequest(state)).flatMap((message) => feed(message));
+    expect(first.at(-1)).toEqual({ kind: "awaiting" });
+    expect(missing(state).gaps).toEqual(["net:blue"]);
+    const second = cloud.answer(syncRequests(state, 2)[0] as SyncRequest).flatMap((message) => feed(message));
+    expect(second.some(({ kind }) => kind === "awaiting")).toBe(false);
+    expect([state.early.size, missing(state).gaps, seqOf(state)]).toEqual([0, [], 2]);
+  });
+
+  it("intent: more early entries than may be kept -> bounded, and the cloud is asked for what is missing", () => {
+    const { cloud, feed, state } = carrying();
+    const entry = cloud.commit("net:blue", [{ key: "endpoint/e2", body: endpointBody(2) }]);
+    for (let channel = 0; channel < 30; channel++) {
+      for (let prev = 1; prev <= 1_001; prev++) {
+        feed(cloud.delta({ ...entry, channel: `net:n${channel}`, prev, seq: prev + 1 }));
+      }
+    }
+    const sizes = Array.from(state.early.values(), ({ byPrev }) => byPrev.size);
+    expect([Math.max(...sizes), sizes.reduce((sum, size) => sum + size)]).toEqual([1_000, 20_000]);
+    expect(missing(state).gaps).toHaveLength(30);
+  });
+
   it("intent: deleted, then made again from version 1 when its tombstone has run out -> taken, as in the log", () => {
     const { cloud, feed, state } = carrying();
     feed(cloud.delta(cloud.commit("net:blue", [{ key: "endpoint/e1", body: null }])));
