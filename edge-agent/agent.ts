@@ -186,7 +186,7 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
     reconciler,
     setImports: createImports(speaker),
     routesWaiting: createHold(speaker),
-    complete: () => completeness.now,
+    trust: () => ({ inSync: completeness.now, mayRetarget: completeness.mayRetarget }),
     reportChanged: () => reports.changed(),
   };
   // LANES

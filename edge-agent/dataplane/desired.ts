@@ -33,6 +33,17 @@ export type DesiredChange =
     }
   | { readonly vni: Vni; readonly remove: true };
 
+/** How far the desired state can be relied on. */
+export type DesiredTrust = {
+  /** It is complete: what is not in it may be deleted. */
+  readonly inSync: boolean;
+  /**
+   * It is not older than what the kernel was found to hold: entries that an earlier process left may be turned elsewhere.
+   * Absent: true.
+   */
+  readonly mayRetarget?: boolean;
+};
+
 /** True if frames go the same way. */
 export function sameTarget(a: MacTarget | undefined, b: MacTarget | undefined): boolean {
   if (a === b) return true;

@@ -66,6 +66,8 @@ export type Network = {
   problems: readonly Problem[];
   /** A device of others stands in the way: nothing of it is touched. */
   blocked: boolean;
+  /** The kernel held entries of it before this process wrote any. */
+  adopted: boolean;
   /** True once everything was compared with no change since: what is wrong from now on is another hand's doing. */
   settled: boolean;
   /** How what is verified differs from the last report. */
@@ -100,6 +102,7 @@ export function createNetwork(vni: Vni): Network {
     failure: undefined,
     problems: [],
     blocked: false,
+    adopted: false,
     settled: false,
     changed: { whole: true, macs: new Map(), neighbours: new Map(), flood: undefined },
   };
@@ -131,6 +134,33 @@ export function isMacRight(network: Network, row: MacRow): boolean {
  */
 export function isStray(network: Network, row: MacRow): boolean {
   return row.pinned && row.port !== undefined && (row.port === network.vxlan || network.usable.has(row.port));
+}
+
+/**
+ * True if the MAC forwards, and elsewhere than it is wanted: to write it would turn it. Completing half an entry is not
+ * that, nor is another form of the same tunnel, nor mending what another hand turned.
+ */
+export function isRetarget(network: Network, mac: Mac, row: MacRow): boolean {
+  const port = wantedPort(network, row);
+  if (port === undefined || row.port === undefined || !row.pinned || network.repairs.has(`mac ${mac}`)) return false;
+  const { tunnel } = row;
+  const wanted = wantedTunnel(network, row);
+  return row.port !== port || (tunnel !== undefined && wanted !== undefined && !leadsAlike(tunnel, wanted));
+}
+
+/** The same of an IP's neighbour. */
+export function isIpRetarget(network: Network, ip: IpAddress, row: IpRow): boolean {
+  const { want, have, ours } = row;
+  if (want === undefined || have === undefined || !ours || network.repairs.has(`ip ${ip}`)) return false;
+  return want !== have;
+}
+
+function leadsAlike(a: Tunnel, b: Tunnel): boolean {
+  // A plain destination of a segment leads to one of its VTEPs.
+  const alike = a.form === b.form ? a.vteps.length === b.vteps.length : true;
+  return (
+    alike && a.vni === b.vni && (a.vteps.every((v) => b.vteps.includes(v)) || b.vteps.every((v) => a.vteps.includes(v)))
+  );
 }
 
 export function isIpRight(network: Network, row: IpRow): boolean {

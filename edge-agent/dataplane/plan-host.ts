@@ -32,6 +32,8 @@ export type HostContext = {
   /** The MTU of the underlay on the ways of a network; undefined: not known. */
   readonly underlayBytes: (frame: NetworkFrame) => number | undefined;
   readonly mayDelete: boolean;
+  /** A port may be taken from another network's bridge. */
+  readonly mayRetarget: boolean;
 };
 
 /** The order in which kinds are applied, over all networks. */
@@ -56,6 +58,7 @@ export function planHost(claims: readonly HostClaim[], context: HostContext): re
   const ports = planPorts(
     claims.filter((claim) => claim.frame),
     host,
+    context.mayRetarget,
   );
   return claims.map(({ vni, frame }) => {
     const have = devices.get(vni);

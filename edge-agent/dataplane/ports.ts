@@ -14,8 +14,11 @@ export type PortPlan = {
 /** A network and the ports that it wants: those of its frame and those that local endpoints name. */
 export type PortClaim = { readonly vni: Vni; readonly ports: ReadonlySet<string> };
 
-/** Gives each interface to the first network, by VNI, that wants it; `claims` are in that order. */
-export function planPorts(claims: readonly PortClaim[], actual: ActualHost): PortPlan {
+/**
+ * Gives each interface to the first network, by VNI, that wants it; `claims` are in that order. Unless `mayRetarget`, one that
+ * is on another network's bridge stays there.
+ */
+export function planPorts(claims: readonly PortClaim[], actual: ActualHost, mayRetarget: boolean): PortPlan {
   const interfaces = new Map(actual.interfaces.map((each) => [each.name, each]));
   const ours = new Set(actual.networks.flatMap((network) => (network.bridge ? [network.bridge.name] : [])));
   const holders = new Map<string, Vni>();
@@ -29,7 +32,7 @@ export function planPorts(claims: readonly PortClaim[], actual: ActualHost): Por
       const at = interfaces.get(port);
       if (holder !== undefined) found.push({ kind: "port-claimed-twice", vni, port, holder });
       else if (!at) found.push({ kind: "port-missing", vni, port });
-      else if (at.master !== undefined && at.master !== bridgeName(vni) && !ours.has(at.master)) {
+      else if (at.master !== undefined && at.master !== bridgeName(vni) && !(mayRetarget && ours.has(at.master))) {
         found.push({ kind: "port-taken", vni, port, master: at.master });
       } else if (at.addressed && at.master === undefined) {
         found.push({ kind: "port-addressed", vni, port });

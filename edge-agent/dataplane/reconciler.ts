@@ -9,7 +9,7 @@ import type { IpAddress } from "../../shared/address/ip.ts";
 import type { Vni } from "../../shared/address/vni.ts";
 import type { Clock } from "../clock.ts";
 import { createBreath } from "./breath.ts";
-import type { DesiredChange, NetworkFrame } from "./desired.ts";
+import type { DesiredChange, DesiredTrust, NetworkFrame } from "./desired.ts";
 import { createDriftLog, type DriftCount, type DriftRecord } from "./drift.ts";
 import { confirmDrift, confirmDeviceDrift, settleRepairs } from "./drift-check.ts";
 import type { ActualHost, Kernel, KernelEvent, Op } from "./kernel.ts";
@@ -21,7 +21,7 @@ import { viewVerified } from "./read-back.ts";
 import type { DesiredState, NetworkState } from "./state.ts";
 import { createTables, type DesiredInput } from "./tables.ts";
 import type { VerifiedChange, VerifiedNetwork } from "./verified.ts";
-import { createEntryWriter } from "./write-entries.ts";
+import { createEntryWriter, type WriteRights } from "./write-entries.ts";
 
 /** One network after a pass, as the kernel was read back. */
 export type NetworkReport = {
@@ -71,10 +71,10 @@ export type DataplaneReport = {
 };
 
 export type Reconciler = {
-  /** Replaces the desired state; `inSync` says that it is complete, so that what is not in it may be deleted. */
-  setDesired(state: DesiredState, options: { readonly inSync: boolean }): number;
+  /** Replaces the desired state. */
+  setDesired(state: DesiredState, trust: DesiredTrust): number;
   /** Changes the desired state by what is named; costs the change's own size. Otherwise as `setDesired`. */
-  change(changes: readonly DesiredChange[], options: { readonly inSync: boolean }): number;
+  change(changes: readonly DesiredChange[], trust: DesiredTrust): number;
   /** What the kernel was read back to hold; undefined unless the network's devices are there. */
   verified(vni: Vni): VerifiedNetwork | undefined;
   /** What other hands changed: the last of it, and counts. */
@@ -134,7 +134,8 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   const inputs: DesiredInput[] = [];
   const mtus = new Map<string, { readonly bytes: number | undefined; readonly atMs: number }>();
   let begun = false;
-  let inSync = false;
+  let rights: WriteRights = { mayDelete: false, mayRetarget: false };
+  let adopted = false;
   let generation = 0;
   let host: ActualHost | undefined;
   let hostStale = true;
@@ -179,11 +180,11 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   let passing = false;
 
   async function pass(): Promise<PassOutcome> {
-    const about = { generation, mayDelete: inSync };
+    const about = { generation, ...rights };
     passing = true;
     let outcome: PassOutcome;
     try {
-      outcome = await reconcile(about.mayDelete);
+      outcome = await reconcile(about);
     } catch (cause) {
       allStale = true;
       // What was half done is nobody else's doing.
@@ -199,18 +200,19 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     return outcome;
   }
 
-  async function reconcile(mayDelete: boolean): Promise<PassOutcome> {
+  async function reconcile(allowed: WriteRights): Promise<PassOutcome> {
+    const { mayDelete } = allowed;
     const breath = createBreath(clock.nowMs);
     for (let input = inputs.shift(); input; input = inputs.shift()) await tables.fold(input, breath);
     if (allStale) await readAll();
     await readDoubted();
     tables.settleTunnels();
-    const plans = await planAll(mayDelete);
+    const plans = await planAll(allowed);
     for (const network of networks.values()) confirmDrift(network, { drift, atMs: wallMs(), counters });
     const ready = [...networks.values()].filter(
       ({ frame, devices, blocked }) => frame && devices?.bridge && devices.vxlan && !blocked,
     );
-    await entries.write(ready, { mayDelete });
+    await entries.write(ready, allowed);
     if (mayDelete) {
       await applyAll(plans.flatMap((plan) => plan.deletions));
       await entries.sweepTunnels();
@@ -236,14 +238,18 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   }
 
   /** Devices and ports of all networks: planned when any of it may have changed. */
-  async function planAll(mayDelete: boolean): Promise<readonly HostPlan[]> {
+  async function planAll(allowed: WriteRights): Promise<readonly HostPlan[]> {
     const all = [...networks.values()].sort((a, b) => a.vni - b.vni);
     const changed = all.filter((network) => network.dirty.frame);
     if (hostStale) await readHost();
     if (!host) return [];
     const current = host;
     for (const { frame } of all) if (frame && isRouted(current, frame.vtep)) await learnPathMtu(frame);
-    const context = { host: current, underlayBytes: (frame: NetworkFrame) => underlayBytes(current, frame), mayDelete };
+    const context = {
+      host: current,
+      underlayBytes: (frame: NetworkFrame) => underlayBytes(current, frame),
+      ...allowed,
+    };
     const plans = planHost(all.map(claimOf), context);
     const intended = new Set(changed.map((network) => network.vni));
     for (const plan of plans) {
@@ -312,6 +318,8 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       takeHost(state);
       const read = new Set(state.networks.map((network) => network.vni));
       for (const network of state.networks) await tables.load(network, "event", breath);
+      for (const { vni } of adopted ? [] : state.networks) tables.network(vni).adopted = true;
+      adopted = true;
       for (const { vni } of networks.values()) if (!read.has(vni)) await tables.load(nothing(vni), "event", breath);
       tables.doubts.clear();
       allStale = false;
@@ -419,9 +427,9 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     for (const listener of listeners) listener(latest);
   }
 
-  function desiredChanged(input: DesiredInput, complete: boolean): number {
+  function desiredChanged(input: DesiredInput, { inSync, mayRetarget = true }: DesiredTrust): number {
     begun = true;
-    inSync = complete;
+    rights = { mayDelete: inSync, mayRetarget: mayRetarget || inSync };
     inputs.push(input);
     generation++;
     loop.ask();
@@ -429,8 +437,8 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   }
 
   return {
-    setDesired: (state, { inSync: complete }) => desiredChanged(state, complete),
-    change: (changes, { inSync: complete }) => desiredChanged(changes, complete),
+    setDesired: desiredChanged,
+    change: desiredChanged,
     verified: (vni) => {
       tables.settleTunnels();
       const network = networks.get(vni);

@@ -62,12 +62,16 @@ function phaseOf(op: RouterOp): number {
   return op.route.hops.every((hop) => hop.device.startsWith("ovbr")) ? PHASE["add-address"] + 0.5 : PHASE[op.kind];
 }
 
-/** Compares; `mayDelete` says that the desired state is known to be complete. */
-export function diffRouters(
-  desired: DesiredRouters,
-  actual: ActualRouters,
-  options: { readonly mayDelete: boolean },
-): RouterDiff {
+/** What may not be done yet. */
+export type RouterDiffOptions = {
+  /** The desired state is known to be complete. */
+  readonly mayDelete: boolean;
+  /** Routers of which what is there is not turned elsewhere yet: it may be newer than what is desired. */
+  readonly held?: ReadonlySet<Vni>;
+};
+
+/** Compares. */
+export function diffRouters(desired: DesiredRouters, actual: ActualRouters, options: RouterDiffOptions): RouterDiff {
   const wanted = new Map<Vni, RouterState>();
   const twice = new Set<Vni>();
   for (const router of desired.routers) {
@@ -83,8 +87,11 @@ export function diffRouters(
     const problems: RouterProblem[] = twice.has(vni) ? [{ kind: "vni-claimed-twice" }] : [];
     const mayEnslave = host.guarded;
     const plan = router
-      ? diffRouter(router, have, { actual, mayDelete: options.mayDelete, mayEnslave })
-      : { problems: [], ...withhold(removeRouter(vni, have, actual), options.mayDelete) };
+      ? diffRouter(router, have, { actual, ...options, mayEnslave })
+      : {
+          problems: [],
+          ...withhold(removeRouter(vni, have, actual), options.mayDelete ? undefined : isRouterDeletion),
+        };
     return { vni, ...plan, problems: [...problems, ...plan.problems] };
   });
   const ops = [...host.ops, ...routers.flatMap((router) => router.ops)].sort((a, b) => phaseOf(a) - phaseOf(b));
@@ -94,9 +101,9 @@ export function diffRouters(
 function diffRouter(
   router: RouterState,
   have: ActualRouter | undefined,
-  context: { readonly actual: ActualRouters; readonly mayDelete: boolean; readonly mayEnslave: boolean },
+  context: RouterDiffOptions & { readonly actual: ActualRouters; readonly mayEnslave: boolean },
 ): RouterPlan {
-  const { actual, mayDelete, mayEnslave } = context;
+  const { actual, mayDelete, mayEnslave, held } = context;
   const foreign = foreignL3Devices(router, have, actual);
   if (foreign.length > 0) return { ops: [], withheld: [], problems: foreign };
   const unusable = isUnusableL3(router, have);
@@ -104,7 +111,7 @@ function diffRouter(
     // What is in the way goes, and the next pass finds it missing.
     const drop = unusable.map((name): RouterOp => ({ kind: "delete-device", vni: router.vni, name }));
     const problems = unusable.map((device): RouterProblem => ({ kind: "device-unusable", device }));
-    return { ...withhold(drop, mayDelete), problems: mayDelete ? [] : problems };
+    return { ...withhold(drop, mayDelete ? undefined : isRouterDeletion), problems: mayDelete ? [] : problems };
   }
   const ipv6 = ipv6Obstacle(actual, vrfName(router.vni));
   const reachable = ipv6 === "absent" ? withoutIpv6(router) : router;
@@ -114,7 +121,9 @@ function diffRouter(
   const problems: RouterProblem[] = [...devices.problems, ...bridges.problems];
   if (ipv6 && hasIpv6(router)) problems.push({ kind: ipv6 === "absent" ? "no-ipv6" : "ipv6-would-cut-off" });
   problems.push(...exposedBy(actual).map((key): RouterProblem => ({ kind: "host-exposed", key })));
-  return { ...withhold(all, mayDelete), problems };
+  const waits = (op: RouterOp) =>
+    (!mayDelete && isRouterDeletion(op)) || (held?.has(router.vni) && isRetarget(op, have));
+  return { ...withhold(all, waits), problems };
 }
 
 /** Bridges leave before the VRF does, so that their gateways do not answer as the host's own addresses. */
@@ -142,7 +151,26 @@ function withoutIpv6(router: RouterState): RouterState {
   return { ...router, networks, routes: router.routes.filter(({ prefix }) => !prefix.includes(":")) };
 }
 
-function withhold(all: readonly RouterOp[], mayDelete: boolean): Pick<RouterPlan, "ops" | "withheld"> {
-  if (mayDelete) return { ops: all, withheld: [] };
-  return { ops: all.filter((op) => !isRouterDeletion(op)), withheld: all.filter(isRouterDeletion) };
+/** True for what the table has and the op would lead elsewhere. */
+function isRetarget(op: RouterOp, have: ActualRouter | undefined): boolean {
+  switch (op.kind) {
+    case "replace-route":
+      return (have?.routes ?? []).some(
+        (is) => is.ours && is.prefix === op.route.prefix && is.metric === op.route.metric && is.type === op.route.type,
+      );
+    case "replace-l3-neighbour":
+      return (have?.neighbours ?? []).some(({ ip }) => ip === op.ip);
+    case "replace-l3-entry":
+      return (have?.entries ?? []).some(({ mac }) => mac === op.peer.mac);
+    default:
+      return false;
+  }
+}
+
+function withhold(
+  all: readonly RouterOp[],
+  waits: ((op: RouterOp) => boolean | undefined) | undefined,
+): Pick<RouterPlan, "ops" | "withheld"> {
+  if (!waits) return { ops: all, withheld: [] };
+  return { ops: all.filter((op) => !waits(op)), withheld: all.filter((op) => waits(op)) };
 }

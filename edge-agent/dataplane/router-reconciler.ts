@@ -4,6 +4,7 @@
 
 import type { Vni } from "../../shared/address/vni.ts";
 import type { Clock } from "../clock.ts";
+import type { DesiredTrust } from "./desired.ts";
 import { createPassLoop, type PassOutcome } from "./pass-loop.ts";
 import { diffRouters, type RouterDiff } from "./router-diff.ts";
 import type { ActualRouters, RouterKernel, RouterOp, RouterOpFailure } from "./router-kernel.ts";
@@ -45,8 +46,8 @@ export type RoutersReport = {
 };
 
 export type RouterReconciler = {
-  /** Replaces the desired state; `complete` says that what is not in it may be deleted. */
-  setDesired(state: DesiredRouters, options: { readonly complete: boolean }): void;
+  /** Replaces the desired state. */
+  setDesired(state: DesiredRouters, trust: DesiredTrust): void;
   /** Called after every pass; returns the function that ends it. */
   onReport(listener: (report: RoutersReport) => void): () => void;
   latest(): RoutersReport | undefined;
@@ -68,7 +69,9 @@ export function createRouterReconciler(options: {
   const listeners = new Set<(report: RoutersReport) => void>();
   const counters = { applied: 0, refused: 0, drift: 0, overruns: 0 };
   let desired: DesiredRouters | undefined;
-  let complete = false;
+  let trust: DesiredTrust = { inSync: false };
+  /** Routers that the kernel held before this process wrote any. */
+  let adopted: ReadonlySet<Vni> | undefined;
   /** Routers that were as desired after a pass: what was desired of them then. */
   const cleanAs = new Map<Vni, RouterState | undefined>();
   /** The same of what all routers share. */
@@ -103,9 +106,13 @@ export function createRouterReconciler(options: {
   async function pass(): Promise<PassOutcome> {
     const wanted = desired ?? { routers: [] };
     const about = new Map(wanted.routers.map((router) => [router.vni, router]));
-    const mayDelete = complete;
+    const { inSync: mayDelete, mayRetarget = true } = trust;
     let actual = await kernel.dump();
-    let found = diffRouters(wanted, actual, { mayDelete });
+    adopted ??= new Set(actual.routers.map(({ vni }) => vni));
+    // What was right and is not was turned by another hand.
+    const isHeld = (vni: Vni) => !cleanAs.has(vni) || cleanAs.get(vni) !== about.get(vni);
+    const held = new Set(mayRetarget || mayDelete ? [] : [...adopted].filter(isHeld));
+    let found = diffRouters(wanted, actual, { mayDelete, held });
     noteDrift(found, about);
     if (hostCleanAs === wanted) noteDriftOf("routing rules", found.host.ops);
     let failures: readonly RouterOpFailure[] = [];
@@ -113,7 +120,7 @@ export function createRouterReconciler(options: {
       failures = await kernel.apply(found.ops);
       noteApplied(found.ops.length, failures);
       actual = await kernel.dump();
-      found = diffRouters(wanted, actual, { mayDelete });
+      found = diffRouters(wanted, actual, { mayDelete, held });
     }
     publish({ routers: reportRouters(wanted, actual, { found, failures }), host: found.host.ops, error: undefined });
     hostCleanAs = found.host.ops.length === 0 ? wanted : undefined;
@@ -156,7 +163,7 @@ export function createRouterReconciler(options: {
   }
 
   return {
-    setDesired: (state, { complete: whole }) => {
+    setDesired: (state, now) => {
       const before = new Map(desired?.routers.map((router) => [router.vni, router]));
       // What is as it was stays the same object, by which drift is told from what we were asked for.
       const routers = state.routers.map((router) => {
@@ -164,9 +171,10 @@ export function createRouterReconciler(options: {
         return known && JSON.stringify(known) === JSON.stringify(router) ? known : router;
       });
       const same = routers.length === before.size && routers.every((router) => before.get(router.vni) === router);
-      if (desired && same && complete === whole) return;
+      const sameTrust = trust.inSync === now.inSync && trust.mayRetarget === now.mayRetarget;
+      if (desired && same && sameTrust) return;
       desired = { routers };
-      complete = whole;
+      trust = now;
       loop.ask();
     },
     onReport: (listener) => {

@@ -5,14 +5,22 @@ import type { Clock } from "../clock.ts";
 import { createBreath } from "./breath.ts";
 import { diffFlood, diffIp, diffMac, type OpLists } from "./diff-entries.ts";
 import type { Kernel, Op, OpFailure, Tunnel } from "./kernel.ts";
-import { checkIp, checkMac, isIpRight, type Network, wantedFlood } from "./network.ts";
+import { checkIp, checkMac, isIpRetarget, isIpRight, isRetarget, type Network, wantedFlood } from "./network.ts";
 import type { Tables } from "./tables.ts";
 
 export type EntryWriter = {
-  /** Brings the rows of these networks right; deletions wait unless `mayDelete`. */
-  write(networks: readonly Network[], options: { readonly mayDelete: boolean }): Promise<void>;
+  /** Brings the rows of these networks right, as far as it may. */
+  write(networks: readonly Network[], rights: WriteRights): Promise<void>;
   /** Deletes the nexthop groups that no MAC is wanted at any more. */
   sweepTunnels(): Promise<void>;
+};
+
+/** What may be done before intent is known to be whole: anything may be added. */
+export type WriteRights = {
+  /** What nobody wants may go. */
+  readonly mayDelete: boolean;
+  /** What an earlier process left may be turned elsewhere: it may have known better than our copy of intent. */
+  readonly mayRetarget: boolean;
 };
 
 /** Ops that are made and applied at a time. */
@@ -37,7 +45,8 @@ export function createEntryWriter(options: {
   }
 
   /** Applies the writes of one network's dirty rows as they are found; returns its deletions. */
-  async function writeNetwork(network: Network): Promise<Op[]> {
+  async function writeNetwork(network: Network, { mayRetarget }: WriteRights): Promise<Op[]> {
+    const holds = !mayRetarget && network.adopted;
     const breath = createBreath(clock.nowMs);
     const lists: OpLists = { writes: [], deletions: [] };
     const flush = async (least: number): Promise<void> => {
@@ -48,13 +57,14 @@ export function createEntryWriter(options: {
     // Copies: what is written leaves the sets when the kernel tells of it.
     for (const mac of Array.from(network.dirty.macs)) {
       const row = network.macs.get(mac);
-      if (row) diffMac(network, mac, row, lists);
+      if (row && !(holds && isRetarget(network, mac, row))) diffMac(network, mac, row, lists);
       await flush(CHUNK);
       if (breath.due()) await breath.rest();
     }
     for (const ip of Array.from(network.dirty.ips)) {
       const row = network.ips.get(ip);
-      if (row && !isIpRight(network, row)) diffIp(network, ip, row, lists);
+      const held = row && holds && isIpRetarget(network, ip, row);
+      if (row && !held && !isIpRight(network, row)) diffIp(network, ip, row, lists);
       await flush(CHUNK);
       if (breath.due()) await breath.rest();
     }
@@ -83,19 +93,22 @@ export function createEntryWriter(options: {
     network.dirty.flood = wanted.size !== network.flood.size || [...wanted].some((vtep) => !network.flood.has(vtep));
   }
 
-  /** Leaves deletions for later; a row that needs nothing else is no longer dirty. */
-  function withhold(network: Network): void {
+  /** Leaves what may not be done yet for later; a row that needs nothing else is no longer dirty. */
+  function withhold(network: Network, { mayRetarget }: WriteRights): void {
     const { dirty, waiting } = network;
+    const holds = !mayRetarget && network.adopted;
     for (const mac of dirty.macs) {
       const row = network.macs.get(mac);
       const lists: OpLists = { writes: [], deletions: [] };
       if (row) diffMac(network, mac, row, lists);
-      if (lists.writes.length > 0) continue;
+      const held = row !== undefined && holds && isRetarget(network, mac, row);
+      if (lists.writes.length > 0 && !held) continue;
       dirty.macs.delete(mac);
-      if (lists.deletions.length > 0) waiting.macs.add(mac);
+      if (held || lists.deletions.length > 0) waiting.macs.add(mac);
     }
     for (const ip of dirty.ips) {
-      if (network.ips.get(ip)?.want !== undefined) continue;
+      const row = network.ips.get(ip);
+      if (row?.want !== undefined && !(holds && isIpRetarget(network, ip, row))) continue;
       dirty.ips.delete(ip);
       waiting.ips.add(ip);
     }
@@ -139,16 +152,18 @@ export function createEntryWriter(options: {
   }
 
   return {
-    write: async (networks, { mayDelete }) => {
+    write: async (networks, rights) => {
+      const { mayDelete } = rights;
       const later: { readonly network: Network; readonly deletions: readonly Op[] }[] = [];
       for (const network of networks) {
         if (network.dirty.all) await findDirty(network);
-        if (mayDelete) releaseWaiting(network);
+        if (mayDelete || (rights.mayRetarget && network.adopted)) releaseWaiting(network);
+        if (rights.mayRetarget) network.adopted = false;
         const { dirty } = network;
         if (dirty.macs.size + dirty.ips.size === 0 && !dirty.flood) continue;
-        const deletions = await writeNetwork(network);
+        const deletions = await writeNetwork(network, rights);
         if (mayDelete) later.push({ network, deletions });
-        else withhold(network);
+        else withhold(network, rights);
       }
       for (const { network, deletions } of later) {
         await apply(bulkOf(network, deletions));

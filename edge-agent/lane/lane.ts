@@ -11,6 +11,7 @@ import type { PeerKey, RouteChange } from "../bgp/route.ts";
 import type { Speaker } from "../bgp/speaker.ts";
 import type { Clock } from "../clock.ts";
 import type { Kernel } from "../dataplane/kernel.ts";
+import type { DesiredTrust } from "../dataplane/desired.ts";
 import type { DataplaneReport, Reconciler } from "../dataplane/reconciler.ts";
 import type { IntentState } from "../intent/intent.ts";
 import type { IntentChange } from "../intent/session.ts";
@@ -33,10 +34,11 @@ export type LaneContext = {
   /** How many route changes `lane` has still to work off: too many, and the speaker reads no more until there are few. */
   routesWaiting(lane: string, count: number): void;
   /**
-   * True once what the lanes make of their sources is known to be whole: only then may anything be deleted that nobody
-   * asks for (no delete before in-sync). `Lane.complete` tells of a change.
+   * What may be done to the kernel by now: what nobody asks for may be deleted once what the lanes make of their sources is
+   * known to be whole (no delete before in-sync), and what an earlier process left may be turned elsewhere once intent is
+   * known not to be older. `Lane.complete` tells of a change.
    */
-  complete(): boolean;
+  trust(): DesiredTrust;
   /** Something that a report says has changed; a report follows soon. */
   reportChanged(): void;
 };
@@ -70,7 +72,7 @@ export type Lane = {
   endOfRib?(peer: PeerKey, family: FamilyName): void;
   /** Whether the cloud is connected and has confirmed that intent is whole. */
   heard?(current: boolean): void;
-  /** `LaneContext.complete` changed. */
+  /** `LaneContext.trust` changed; `now`: anything may be deleted. */
   complete?(now: boolean): void;
   /** The kernel was read back. */
   verified?(report: DataplaneReport): void;

@@ -132,7 +132,7 @@ export function createNetworksLane(
     for (const id of networks.keys()) if (!carried.has(id)) remove(id);
     for (const id of carried) if (now && !networks.has(id)) create(id, now);
     vnisChanged = true;
-    reconciler.change([], { inSync: context.complete() });
+    reconciler.change([], context.trust());
   }
 
   function create(id: string, record: HostRecord): void {
@@ -157,7 +157,7 @@ export function createNetworksLane(
     holders.delete(vni);
     vnisChanged = importsChanged = true;
     speaker.changeExports(network.takeBack());
-    reconciler.change([{ vni, remove: true }], { inSync: context.complete() });
+    reconciler.change([{ vni, remove: true }], context.trust());
     context.reportChanged();
   }
 
@@ -310,7 +310,7 @@ export function createNetworksLane(
 
   function tell(network: Network, { desired, exports, refused, delta, endpoints }: NetworkStep): void {
     if (exports.length > 0) speaker.changeExports(exports);
-    const generation = desired && reconciler.change([desired], { inSync: context.complete() });
+    const generation = desired && reconciler.change([desired], context.trust());
     sayConflicts(diary, network.id, delta.conflicts);
     sayRefused(diary, network.id, refused);
     proofs.told(network, { delta, endpoints }, generation);
@@ -381,8 +381,8 @@ export function createNetworksLane(
       trust.heard(current, clock.nowMs());
       reconsider();
     },
-    complete(now) {
-      if (begun) reconciler.change([], { inSync: now });
+    complete() {
+      if (begun) reconciler.change([], context.trust());
     },
     verified(now) {
       report = now;

@@ -45,7 +45,7 @@ const REST_FACTOR = 4;
 export function createRoutersLane(
   context: Pick<
     LaneContext,
-    "clock" | "diary" | "intent" | "speaker" | "setImports" | "complete" | "reportChanged" | "pace"
+    "clock" | "diary" | "intent" | "speaker" | "setImports" | "trust" | "reportChanged" | "pace"
   >,
   options: {
     /** Absent only without support. */
@@ -151,7 +151,7 @@ export function createRoutersLane(
       : [];
     context.setImports("routers", new Set(pictures.flatMap(({ imports }) => [...imports])));
     announce();
-    reconciler?.setDesired({ routers: pictures.map(({ state }) => state) }, { complete: context.complete() });
+    reconciler?.setDesired({ routers: pictures.map(({ state }) => state) }, context.trust());
     lastMs = clock.nowMs();
     restMs = (lastMs - startMs) * REST_FACTOR;
     context.reportChanged();

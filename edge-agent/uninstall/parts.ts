@@ -78,7 +78,7 @@ export function routersPart(kernel: RouterKernel & { close(): void }, clock: Tim
             resolve([...routers.map(({ vni }) => `L3 VNI ${vni}`), ...rules, error ?? ""].filter(Boolean));
           }
         });
-        reconciler.setDesired({ routers: [] }, { complete: true });
+        reconciler.setDesired({ routers: [] }, { inSync: true });
       });
       await reconciler.close();
       return left;

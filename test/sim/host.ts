@@ -220,8 +220,6 @@ export function createHost(options: {
     },
     restoreImage() {
       disk = new Map(image);
-      // What the disk says may be older than what the kernel holds: entries may go back to where they were, until sync.
-      options.disturbed(host);
     },
     wipeDisk() {
       disk = new Map();

@@ -124,7 +124,6 @@ export function createTruth(nowMs: () => number, fabric: boolean): Truth {
         const endpoint = endpoints.get(network)?.get(id);
         if (!endpoint || endpoint.version !== known.endpoint) continue;
         if (carried.get(`CH#host:${host.id} REC#network/${network}`) !== known.carried) continue;
-        if (startedFromOlder(host, network, id, known.endpoint)) continue;
         throw new Violation(`${host.id} lost ${endpoint.mac} of ${key}, unchanged since version ${known.endpoint}`);
       }
       seen.set(host.id, now);
@@ -177,17 +176,6 @@ export function createTruth(nowMs: () => number, fabric: boolean): Truth {
     },
   };
   return truth;
-}
-
-/**
- * An agent that was killed before its last step was on disk starts from an older copy than its kernel holds. Until the cloud
- * has answered, it may put an entry back to where that copy has it; what the copy does not know it must leave alone.
- */
-function startedFromOlder(host: SimHost, network: string, endpoint: string, version: number): boolean {
-  const intent = host.agent()?.view().intent;
-  if (!intent || intent.inSync) return false;
-  const record = intent.channels.get(networkChannel(network))?.records.get(`endpoint/${endpoint}`);
-  return record !== undefined && record.version < version;
 }
 
 function macsOf({ bridgeEntries, vxlanEntries, neighbours }: ActualNetwork): Set<Mac> {

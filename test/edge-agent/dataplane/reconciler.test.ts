@@ -366,6 +366,98 @@ describe("reconciler: faults at every operation", () => {
   );
 });
 
+describe("reconciler: what an earlier process left may be newer than our copy of intent", () => {
+  const SECOND = mac("02:00:00:00:00:02");
+  const WITHHELD = { inSync: false, mayRetarget: false };
+  /** As an older copy has it: the one machine still elsewhere, the other still at home, its address another's. */
+  const OLDER: NetworkState = {
+    ...BLUE,
+    local: [{ mac: SECOND, port: "tap1" }],
+    remote: [{ mac: mac("02:00:00:00:00:01"), vtep: ip("192.0.2.3") }],
+    neighbours: [{ ip: ip("10.0.0.2"), mac: mac("02:00:00:00:00:01") }],
+  };
+
+  async function left(networks: readonly NetworkState[]): Promise<MemoryKernel> {
+    const first = open();
+    first.reconciler.setDesired({ networks }, inSync);
+    await first.clock.advance(0);
+    await first.reconciler.close();
+    return first.kernel;
+  }
+
+  it("not known to be as new -> nothing is turned, and that is told; what is missing is added", async () => {
+    const { reconciler, clock, kernel, last } = open(await left([BLUE]));
+    const flood = [...BLUE.flood, ip("192.0.2.3")];
+    const added = { mac: mac("02:00:00:00:00:03"), vtep: ip("192.0.2.3") };
+    reconciler.setDesired({ networks: [{ ...OLDER, flood, remote: [...OLDER.remote, added] }] }, WITHHELD);
+    await clock.advance(60_000);
+    const held = last().networks[0];
+    expect(held?.verified).toEqual({ ...BLUE, flood, remote: [...BLUE.remote, added] });
+    expect(held).toMatchObject({ remaining: 0, withheld: 3, problems: [] });
+    expect(last().counters).toMatchObject({ drift: 0, retries: 0 });
+    const writes = kernel.writes();
+    reconciler.change([], WITHHELD);
+    await clock.advance(0);
+    expect(kernel.writes()).toBe(writes);
+    reconciler.change([], { inSync: false, mayRetarget: true });
+    await clock.advance(0);
+    // The tunnel's half of what came to a port is a deletion, and waits on.
+    expect(last().networks[0]).toMatchObject({ remaining: 0, withheld: 1 });
+    expect(last().networks[0]?.verified).toEqual({ ...OLDER, flood, remote: [...OLDER.remote, added] });
+  });
+
+  it("the copy comes to what the kernel holds -> not one write", async () => {
+    const { reconciler, clock, kernel, last } = open(await left([BLUE]));
+    const writes = kernel.writes();
+    reconciler.setDesired({ networks: [OLDER] }, WITHHELD);
+    await clock.advance(1_000);
+    reconciler.setDesired({ networks: [BLUE] }, WITHHELD);
+    reconciler.change([], inSync);
+    await clock.advance(0);
+    expect(kernel.writes()).toBe(writes);
+    expect(last().networks[0]?.verified).toEqual(BLUE);
+  });
+
+  it("another hand turns an entry meanwhile -> mended at once, for it was right", async () => {
+    const { reconciler, clock, kernel, last } = open(await left([BLUE]));
+    reconciler.setDesired({ networks: [BLUE] }, WITHHELD);
+    await clock.advance(0);
+    const before = { form: "dst", vteps: [ip("192.0.2.2")], vni: undefined } as const;
+    const tunnel = { ...before, vteps: [ip("192.0.2.9")] };
+    kernel.tamper({ kind: "replace-vxlan-entry", vni: vni(100), vxlan: "ovx100", mac: SECOND, tunnel, before });
+    await clock.advance(50);
+    expect(last().networks[0]?.verified).toEqual(BLUE);
+    expect(last().counters).toMatchObject({ drift: 1, repairs: 1 });
+  });
+
+  it("nothing was left of a network -> what this process wrote may be turned at once", async () => {
+    const { reconciler, clock, last } = open(await left([GREEN]));
+    reconciler.setDesired({ networks: [BLUE, GREEN] }, WITHHELD);
+    await clock.advance(0);
+    reconciler.setDesired({ networks: [OLDER, GREEN] }, WITHHELD);
+    await clock.advance(0);
+    expect(last().networks[0]?.verified).toEqual(OLDER);
+  });
+
+  it("a port on another network's bridge -> stays there until it may be taken", async () => {
+    const { reconciler, clock, last } = open(await left([BLUE, GREEN]));
+    const networks = [
+      { ...BLUE, ports: [], local: [] },
+      { ...GREEN, ports: BLUE.ports, local: BLUE.local },
+    ];
+    reconciler.setDesired({ networks }, WITHHELD);
+    await clock.advance(1_000);
+    expect(last().networks.map(({ problems }) => problems)).toEqual([
+      [],
+      [{ kind: "port-taken", vni: 200, port: "tap1", master: "ovbr100" }],
+    ]);
+    expect(last().networks[0]?.verified?.local).toEqual(BLUE.local);
+    reconciler.change([], inSync);
+    await clock.advance(1_000);
+    expect(last().networks.map(({ verified }) => verified)).toEqual(networks);
+  });
+});
+
 describe("reconciler: drift", () => {
   it("what another hand changed -> kept with before and after, counted by network", async () => {
     const { reconciler, clock, kernel } = open();

@@ -33,7 +33,7 @@ const only = (reconciler: RouterReconciler) => reconciler.latest()?.routers[0];
 describe("router reconciler", () => {
   it("a desired state -> all in one pass, read back", async () => {
     const { clock, kernel, reconciler } = rig();
-    reconciler.setDesired({ routers: [core] }, { complete: false });
+    reconciler.setDesired({ routers: [core] }, { inSync: false });
     await clock.advance(0);
     expect(only(reconciler)).toMatchObject({ desired: true, remaining: [], withheld: [], problems: [] });
     expect(only(reconciler)?.verified?.routes.get(TO)).toEqual([{ kind: "vtep", vtep: OTHER }]);
@@ -44,22 +44,49 @@ describe("router reconciler", () => {
 
   it("a started again reconciler, not complete -> adopts what is there without a write", async () => {
     const { clock, kernel, reconciler } = rig();
-    reconciler.setDesired({ routers: [core] }, { complete: true });
+    reconciler.setDesired({ routers: [core] }, { inSync: true });
     await clock.advance(0);
     await reconciler.close();
     const writes = kernel.writes();
     const again = createRouterReconciler({ kernel, clock, log: () => undefined });
-    again.setDesired({ routers: [] }, { complete: false });
-    again.setDesired({ routers: [core] }, { complete: false });
+    again.setDesired({ routers: [] }, { inSync: false });
+    again.setDesired({ routers: [core] }, { inSync: false });
     await clock.advance(0);
     expect(kernel.writes()).toBe(writes);
     expect(only(again)?.verified).toBeDefined();
     await again.close();
   });
 
+  it("a copy of intent older than the tables -> routes and entries are turned once it may, missing ones added", async () => {
+    const { clock, kernel, reconciler } = rig();
+    reconciler.setDesired({ routers: [core] }, { inSync: true });
+    await clock.advance(0);
+    await reconciler.close();
+    const again = createRouterReconciler({ kernel, clock, log: () => undefined });
+    const THIRD = ip("192.0.2.3");
+    const more = prefix("10.9.0.0/16");
+    const older: RouterState = {
+      ...core,
+      peers: [...core.peers, { vtep: THIRD, mac: routerMac(THIRD) }],
+      routes: [
+        { prefix: TO, hops: [{ kind: "vtep", vtep: THIRD }] },
+        { prefix: more, hops: [{ kind: "vtep", vtep: THIRD }] },
+      ],
+    };
+    again.setDesired({ routers: [older] }, { inSync: false, mayRetarget: false });
+    await clock.advance(0);
+    const routes = () => only(again)?.verified?.routes;
+    expect([routes()?.get(TO), routes()?.get(more)]).toEqual([core.routes[0]?.hops, older.routes[1]?.hops]);
+    expect(only(again)?.withheld).toMatchObject([{ kind: "replace-route" }, { kind: "delete-l3-neighbour" }]);
+    again.setDesired({ routers: [older] }, { inSync: false, mayRetarget: true });
+    await clock.advance(0);
+    expect(routes()?.get(TO)).toEqual(older.routes[0]?.hops);
+    await again.close();
+  });
+
   it("a route that another hand deletes -> is back after the settle time, counted and said", async () => {
     const { clock, kernel, reconciler, said } = rig();
-    reconciler.setDesired({ routers: [core] }, { complete: true });
+    reconciler.setDesired({ routers: [core] }, { inSync: true });
     await clock.advance(0);
     const route = (await kernel.dump()).routers[0]?.routes.find((each) => each.prefix === TO);
     if (!route) throw new Error("the route was not made");
@@ -74,7 +101,7 @@ describe("router reconciler", () => {
   it("an op refused -> a problem with the kernel's word, tried again, and gone once it is taken", async () => {
     const { clock, kernel, reconciler } = rig();
     kernel.setFault((op) => (op.kind === "replace-route" && op.route.prefix === TO ? "ENOBUFS" : undefined));
-    reconciler.setDesired({ routers: [core] }, { complete: true });
+    reconciler.setDesired({ routers: [core] }, { inSync: true });
     await clock.advance(0);
     expect(only(reconciler)?.problems).toEqual([
       { kind: "op-failed", failure: expect.objectContaining({ code: "ENOBUFS" }), more: 0 },
@@ -88,7 +115,7 @@ describe("router reconciler", () => {
   it.each(["dump", "apply"] as const)("a kernel that does not answer the %s -> said, and tried again", async (what) => {
     const { clock, kernel, reconciler } = rig();
     kernel.failNext(what);
-    reconciler.setDesired({ routers: [core] }, { complete: true });
+    reconciler.setDesired({ routers: [core] }, { inSync: true });
     await clock.advance(0);
     expect(reconciler.latest()?.error).toContain(`told to fail this ${what}`);
     expect(only(reconciler)?.verified).toBeUndefined();
@@ -100,12 +127,12 @@ describe("router reconciler", () => {
 
   it("no router, here or wanted -> the kernel is read once and then left alone; the first router wakes it", async () => {
     const { clock, kernel, reconciler } = rig();
-    reconciler.setDesired({ routers: [] }, { complete: true });
+    reconciler.setDesired({ routers: [] }, { inSync: true });
     await clock.advance(120_000);
     kernel.overrun();
     await clock.advance(120_000);
     expect(reconciler.latest()?.counters.passes).toBe(1);
-    reconciler.setDesired({ routers: [core] }, { complete: true });
+    reconciler.setDesired({ routers: [core] }, { inSync: true });
     await clock.advance(0);
     expect(only(reconciler)?.verified).toBeDefined();
     await reconciler.close();
@@ -113,7 +140,7 @@ describe("router reconciler", () => {
 
   it("events lost -> compared and counted; without events the slow comparison finds it", async () => {
     const { clock, kernel, reconciler } = rig();
-    reconciler.setDesired({ routers: [core] }, { complete: true });
+    reconciler.setDesired({ routers: [core] }, { inSync: true });
     await clock.advance(0);
     kernel.overrun();
     await clock.advance(50);

@@ -9,14 +9,18 @@ function host(peers: readonly IpAddress[]) {
   const clock = new FakeClock();
   const state = { inSync: false, busy: false };
   const heard: boolean[] = [];
+  const retarget: boolean[] = [];
   const completeness = createCompleteness({
     clock,
     inSync: () => state.inSync,
     peers: () => peers,
     busy: () => state.busy,
-    changed: (now) => void heard.push(now),
+    changed: (now) => {
+      if (now !== (heard.at(-1) ?? false)) heard.push(now);
+      retarget.push(completeness.mayRetarget);
+    },
   });
-  return { clock, state, heard, completeness };
+  return { clock, state, heard, retarget, completeness };
 }
 
 it("completeness: the cloud's answer and End-of-RIB of every ToR -> only then complete", () => {
@@ -53,4 +57,22 @@ it("completeness: a session lost -> not complete until its next table ends; a To
   expect(completeness.now).toBe(true);
   completeness.close();
   expect(clock.pending).toBe(0);
+});
+
+it("completeness: the cloud's answer, worked off -> what is there may be turned, whatever the ToRs have told", () => {
+  const { state, retarget, completeness } = host([tor1]);
+  Object.assign(state, { inSync: true, busy: true });
+  completeness.judge();
+  expect(completeness.mayRetarget).toBe(false);
+  state.busy = false;
+  completeness.judge();
+  expect([completeness.mayRetarget, completeness.now, retarget]).toEqual([true, false, [true]]);
+});
+
+it("completeness: no word of the cloud for 30 s -> what is there may be turned, nothing deleted", () => {
+  const { clock, retarget, completeness } = host([]);
+  clock.advance(29_999, () => undefined);
+  expect(completeness.mayRetarget).toBe(false);
+  clock.advance(1, () => undefined);
+  expect([completeness.mayRetarget, completeness.now, retarget]).toEqual([true, false, [true]]);
 });

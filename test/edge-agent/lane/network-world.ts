@@ -111,7 +111,7 @@ export function networkWorld(options: { readonly host?: string; readonly fabricV
     reconciler: reconciler as Reconciler,
     setImports: (_, targets) => speaker.setImports((carried) => carried.some((target) => targets.has(target))),
     routesWaiting: (_, count) => void (mostWaiting = Math.max(mostWaiting, count)),
-    complete: () => true,
+    trust: () => ({ inSync: true }),
     reportChanged: () => void reports++,
   };
   const lane = createNetworksLane(context, { fabricVteps, mobility });

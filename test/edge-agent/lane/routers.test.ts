@@ -100,7 +100,7 @@ function world(options: { vrf?: boolean; complete?: boolean } = {}) {
         imports.clear();
         for (const target of targets) imports.add(target);
       },
-      complete: () => options.complete ?? true,
+      trust: () => ({ inSync: options.complete ?? true }),
       reportChanged: () => undefined,
     },
     {
