@@ -80,6 +80,8 @@ const EVERY_MS = 30_000;
 const TOLD_AFTER_MS = 1000;
 /** Between two reports passes at least so many times what the last one took, so that a busy host does not mostly report. */
 const REST_FACTOR = 20;
+/** And at most this, ms: on a machine that stands still for a moment the last one says little of the next. */
+const MOST_REST_MS = 5000;
 
 /** Sends reports until closed; `content` is read at the moment of sending. */
 export function startReports(options: {
@@ -123,7 +125,7 @@ export function startReports(options: {
   return {
     changed() {
       if (closed) return;
-      const restMs = sentMs + tookMs * REST_FACTOR - clock.nowMs();
+      const restMs = sentMs + Math.min(tookMs * REST_FACTOR, MOST_REST_MS) - clock.nowMs();
       cancelSoon ??= clock.setTimer(Math.max(AFTER_CHANGE_MS, restMs), report);
     },
     close() {

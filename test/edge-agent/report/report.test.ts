@@ -69,6 +69,18 @@ describe("reports", () => {
     reports.close();
   });
 
+  it("reports: the machine stood still during one -> the next comes within 5 s all the same", () => {
+    const { reports, sentMs, takes, pass } = reporting();
+    takes(3000);
+    reports.changed();
+    pass(20);
+    takes(0);
+    reports.changed();
+    pass(5000);
+    expect(sentMs).toEqual([20, 5020]);
+    reports.close();
+  });
+
   it("reports: a peer is up and not told everything yet -> looked at again within a second", () => {
     const families = peer.families.map((family) => ({ ...family, told: false }));
     const { reports, sentMs, pass } = reporting([{ ...peer, families }]);
