@@ -12,6 +12,18 @@ export type Clock = {
 /** A number in [0, 1). */
 export type Random = () => number;
 
+/** setTimeout takes no longer time: what is longer ends at once. */
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** A timer of any length, in parts where it has to be. */
+export function longTimer(clock: Pick<Clock, "setTimer">, afterMs: number, callback: () => void): () => void {
+  if (afterMs <= LONGEST_TIMER_MS) return clock.setTimer(afterMs, callback);
+  let cancel = clock.setTimer(LONGEST_TIMER_MS, () => {
+    cancel = longTimer(clock, afterMs - LONGEST_TIMER_MS, callback);
+  });
+  return () => cancel();
+}
+
 /** Gathers triggers: `act` runs once, `ms` after the first of a group, and never after `close`. */
 export function debounce(
   clock: Pick<Clock, "setTimer">,

@@ -8,10 +8,12 @@ import { type ImportPolicy, type Rejection, rejection } from "./import-policy.ts
 import type { EvpnRoute, PathInformation, ReceivedRoute, RouteChange } from "./route.ts";
 import { RouteTable, sameContent } from "./route-table.ts";
 
+/** Some generations of a table: from one on, and below another. */
+export type Generations = { readonly from?: number; readonly below?: number };
+
 export class AdjRibIn {
   readonly #source: RouteSource;
   readonly #routes = new RouteTable<HeldRoute>();
-  #generation = 0;
   #staleCount = 0;
   readonly #rejected = new Map<Rejection, number>();
   /** The last two paths that were compared; neighbouring routes ask for the same two again. */
@@ -56,15 +58,37 @@ export class AdjRibIn {
     }
   }
 
+  /** Counts how often everything became stale; a route that is not is of the present one. */
+  get generation(): number {
+    return this.#source.generation;
+  }
+
   /** The session is gone: everything stays, as stale. */
   markStale(): void {
-    this.#generation++;
+    this.#source.generation++;
     this.#staleCount = this.#routes.size;
   }
 
-  /** Removes what was not announced again. */
-  sweepStale(changes: RouteChange[]): void {
-    if (this.#staleCount > 0) this.#removeWhere(({ generation }) => generation !== this.#generation, changes);
+  /** Removes what was not announced again, of generations `from` to `below`; default all. */
+  sweepStale(changes: RouteChange[], { from = 0, below = this.generation }: Generations = {}): void {
+    if (this.#staleCount === 0) return;
+    const now = this.generation;
+    const stale = ({ generation: of }: HeldRoute) => of !== now && of >= from && of < below;
+    this.#removeWhere(stale, changes);
+  }
+
+  /** Attaches LLGR_STALE to what is stale, and removes what must not be kept so long (RFC 9494 4.2). */
+  beginLongLived(changes: RouteChange[]): void {
+    this.#removeWhere((held) => held.stale && (held.path.noLlgr ?? false), changes);
+    const marked = new Map<PathInformation, PathInformation>();
+    for (const held of [...this.#routes.values()]) {
+      if (!held.stale || held.path.llgrStale) continue;
+      const path = marked.get(held.path) ?? { ...held.path, llgrStale: true };
+      marked.set(held.path, path);
+      const next = new HeldRoute(this.#source, held.nlri, path, held.generation);
+      this.#routes.set(held.nlri, next);
+      changes.push(new HeldRouteChange(held, next));
+    }
   }
 
   /** Removes what a changed policy no longer lets in. */
@@ -84,12 +108,12 @@ export class AdjRibIn {
 
   #put(nlri: EvpnRoute, path: PathInformation, changes: RouteChange[]): void {
     const held = this.#routes.get(nlri);
-    if (held && held.generation !== this.#generation) this.#staleCount--;
+    if (held && held.generation !== this.generation) this.#staleCount--;
     if (held && sameContent(held.nlri, nlri) && this.#samePath(held.path, path)) {
-      held.generation = this.#generation;
+      held.generation = this.generation;
       return;
     }
-    const next = new HeldRoute(this.#source, nlri, path, this.#generation);
+    const next = new HeldRoute(this.#source, nlri, path, this.generation);
     this.#routes.set(nlri, next);
     changes.push(new HeldRouteChange(held, next));
   }
@@ -98,7 +122,7 @@ export class AdjRibIn {
     const held = this.#routes.get(nlri);
     if (!held) return;
     this.#routes.delete(nlri);
-    if (held.generation !== this.#generation) this.#staleCount--;
+    if (held.generation !== this.generation) this.#staleCount--;
     changes.push(new HeldRouteChange(held, undefined));
   }
 

@@ -8,24 +8,21 @@ import { FAMILIES, type FamilyName } from "./family.ts";
 import type { DownReason } from "./fsm.ts";
 import type { Negotiated, PeerRestart } from "./negotiation.ts";
 import type { FamilySummary, MaximumRoutes } from "./peer-summary.ts";
-import { isForwardingLost, retention } from "./retention.ts";
+import { forwardingLost, retention } from "./retention.ts";
 import type { Session } from "./session.ts";
-import { StaleRoutes } from "./stale-routes.ts";
+import { StaleRoutes, type StaleTable } from "./stale-routes.ts";
 import { CeaseSubcode, ErrorCode, RefreshSubtype } from "./wire/iana.ts";
 import { encodeMessage } from "./wire/message.ts";
 import { hardReset } from "./wire/notification.ts";
 import { Writer } from "./wire/writer.ts";
 
 /** What the family's Adj-RIB-In can do, whatever its routes are. */
-export type FamilyTable<N> = {
+export type FamilyTable = StaleTable & {
   readonly size: number;
   readonly staleCount: number;
   readonly rejected: ReadonlyMap<string, number>;
   markStale(): void;
-  sweepStale(): void;
-  withdraw(routes: readonly N[]): void;
   clear(): void;
-  keyOf(route: N): string;
 };
 
 export type FamilyOptions = {
@@ -34,6 +31,8 @@ export type FamilyOptions = {
   readonly staleMs: number;
   /** Asked at each UPDATE, since policy may change it. */
   readonly maximum: () => MaximumRoutes | undefined;
+  /** The peer's long-lived stale time counts up to this (RFC 9494 4.2). */
+  readonly maximumLongLivedSec?: number | undefined;
 };
 
 export type FamilyListener = {
@@ -55,30 +54,21 @@ type Up = {
 
 const DEFAULT_WARN_PERCENT = 75;
 
-export class FamilyRibs<N> {
+export class FamilyRibs {
   readonly family: FamilyName;
-  readonly #table: FamilyTable<N>;
+  readonly #table: FamilyTable;
   readonly #options: FamilyOptions;
   readonly #on: FamilyListener;
-  readonly #stale: StaleRoutes<N>;
+  readonly #stale: StaleRoutes;
   #up: Up | undefined;
   #warnedOfRoutes = false;
 
-  constructor(family: FamilyName, table: FamilyTable<N>, options: FamilyOptions, on: FamilyListener) {
+  constructor(family: FamilyName, table: FamilyTable, options: FamilyOptions, on: FamilyListener) {
     this.family = family;
     this.#table = table;
     this.#options = options;
     this.#on = on;
-    this.#stale = new StaleRoutes<N>(options.clock, (route) => table.keyOf(route), {
-      sweep: () => {
-        table.sweepStale();
-        on.changed();
-      },
-      withdraw: (routes) => {
-        table.withdraw(routes);
-        on.changed();
-      },
-    });
+    this.#stale = new StaleRoutes(options.clock, table, () => on.changed());
   }
 
   /** Of the session; undefined without one that agreed on the family. */
@@ -102,16 +92,18 @@ export class FamilyRibs<N> {
   /** The family is agreed on a session that is Established. `before`: what the peer said of restarts on the last one. */
   up(session: Session, agreed: Negotiated, ribOut: RibOut, before: PeerRestart | undefined): void {
     this.#up = { session, agreed, ribOut, refresh: "none" };
+    this.#stale.returned(forwardingLost(this.family, before, agreed.peerRestart));
     // The peer gets its time anew to announce what is stale; End-of-RIB ends it earlier.
-    if (isForwardingLost(this.family, before, agreed.peerRestart)) this.#stale.sweep();
-    else if (this.#table.staleCount > 0) this.#keepForRefresh();
+    if (this.#table.staleCount > 0) this.#keepForRefresh();
   }
 
   /** The session is over, or the new one is without the family: routes are kept for as long as `reason` lets them. */
   down(reason: DownReason, restart: PeerRestart | undefined): void {
     this.#up = undefined;
+    const { staleMs, maximumLongLivedSec } = this.#options;
+    const kept = retention(reason, this.family, restart, { keepMs: staleMs, maximumLongLivedSec });
+    if (kept) this.#stale.lost(kept);
     this.#table.markStale();
-    const kept = retention(reason, this.family, restart, this.#options.staleMs);
     if (kept) this.#stale.keep(kept);
     else this.#stale.sweep();
   }
@@ -128,9 +120,8 @@ export class FamilyRibs<N> {
     this.#table.clear();
   }
 
-  /** After the table took in what an UPDATE announced, with its communities. */
-  learned(announced: readonly N[], communities: readonly number[] | undefined): void {
-    this.#stale.learn(announced, communities);
+  /** After the table took in what an UPDATE announced. */
+  learned(): void {
     const maximum = this.#options.maximum();
     if (maximum) this.#limitRoutes(maximum);
   }

@@ -13,7 +13,12 @@ import {
 } from "./route.ts";
 
 /** The peer that a table of routes is of; its AS number may be known only once there is a session. */
-export type RouteSource = { readonly peer: PeerKey; peerAsn: Asn };
+export type RouteSource = {
+  readonly peer: PeerKey;
+  peerAsn: Asn;
+  /** Of the table now: routes of earlier ones are stale. */
+  generation: number;
+};
 
 /** Its fields are read through what it shares: a spread copies `nlri` alone, `JSON.stringify` shows all. */
 export class HeldRoute implements ReceivedRoute {
@@ -78,9 +83,19 @@ export class HeldRoute implements ReceivedRoute {
   get originatorId() {
     return this.path.originatorId;
   }
+  get llgrStale() {
+    return this.path.llgrStale;
+  }
+  get noLlgr() {
+    return this.path.noLlgr;
+  }
+  get stale() {
+    return this.generation !== this.#source.generation;
+  }
 
   toJSON(): ReceivedRoute {
-    return { ...this.path, ...this.#source, nlri: this.nlri };
+    const { peer, peerAsn, nlri, stale } = this;
+    return { ...this.path, peer, peerAsn, nlri, stale };
   }
 }
 

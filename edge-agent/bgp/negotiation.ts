@@ -3,7 +3,7 @@
 
 import type { Ipv4 } from "../../shared/address/ip.ts";
 import type { Asn } from "../../shared/address/vni.ts";
-import { DEFAULT_FAMILIES, FAMILIES, type FamilyName, familyOf } from "./family.ts";
+import { DEFAULT_FAMILIES, FAMILIES, FAMILY_NAMES, type FamilyName, familyOf } from "./family.ts";
 import { type BgpRole, type Capability, encodeCapability } from "./wire/capability.ts";
 import { Afi, ErrorCode, OpenSubcode } from "./wire/iana.ts";
 import { MAX_EXTENDED_MESSAGE_OCTETS, MAX_MESSAGE_OCTETS } from "./wire/message.ts";
@@ -44,6 +44,8 @@ export type LocalRestart = {
   readonly preserved: boolean;
   /** 0..4095 */
   readonly timeSec: number;
+  /** How long the peer is asked to keep our routes after that, as the last resort (RFC 9494), 0..2^24-1; default 0. */
+  readonly longLivedSec?: number | undefined;
 };
 
 /** What both ends agreed on. */
@@ -81,10 +83,14 @@ export type PeerRestart = {
 /** What the peer said of its restarts, for one family. */
 export type FamilyRestart = {
   readonly family: FamilyName;
+  /** Graceful restart lists it; else the restart time is none (RFC 9494 4.2). */
+  readonly graceful: boolean;
   /** It kept forwarding since the last session. */
   readonly preserved: boolean;
   /** How long its routes are kept after the restart time (RFC 9494), 0 for not at all. */
   readonly longLivedSec: number;
+  /** As `preserved`, of routes that are long-lived by now. */
+  readonly longLivedPreserved: boolean;
 };
 
 /** IPv6 next hops for IPv4 unicast (RFC 8950 section 4). */
@@ -103,8 +109,8 @@ const COUNTERPART: Readonly<Record<BgpRole, BgpRole>> = {
 
 /**
  * Our OPEN. IPv6 next hops of IPv4 routes are offered with that family (RFC 8950 section 4). Graceful restart is offered always, with the N bit: that it is sent at all is what makes peers send End-of-RIB
- * (RFC 4724 section 3), FRR and GoBGP among them. Families are listed where a restart of ours keeps forwarding. Of long-lived
- * graceful restart we are the helper only, hence a time of 0.
+ * (RFC 4724 section 3), FRR and GoBGP among them. Families are listed where a restart of ours keeps forwarding. Long-lived
+ * graceful restart is offered always too (RFC 9494 4.1: with a time of 0 we are the helper only).
  */
 export function localOpen(local: LocalEnd, remoteAs: RemoteAs): OpenMessage {
   const { restart, role, hostName, families: offered = DEFAULT_FAMILIES } = local;
@@ -130,7 +136,11 @@ export function localOpen(local: LocalEnd, remoteAs: RemoteAs): OpenMessage {
       },
       {
         kind: "long-lived-graceful-restart",
-        families: families.map((family) => ({ ...family, preserved: false, staleTimeSec: 0 })),
+        families: families.map((family) => ({
+          ...family,
+          preserved: (restart?.longLivedSec ?? 0) > 0 && (restart?.preserved ?? false),
+          staleTimeSec: restart?.longLivedSec ?? 0,
+        })),
       },
       ...(role && !isInternal(remoteAs, local.asn) ? [{ kind: "role", role } as const] : []),
       ...(hostName === undefined ? [] : [{ kind: "fqdn", host: hostName, domain: "" } as const]),
@@ -189,10 +199,20 @@ function restartOf(capabilities: readonly Capability[]): PeerRestart | undefined
   return {
     timeSec: graceful.restartTimeSec,
     notification: graceful.notification,
-    families: graceful.families.flatMap(({ afi, safi, preserved }) => {
-      const family = familyOf(afi, safi);
-      const lasting = longLived.find((it) => it.afi === afi && it.safi === safi);
-      return family ? [{ family, preserved, longLivedSec: lasting?.staleTimeSec ?? 0 }] : [];
+    families: FAMILY_NAMES.flatMap((family): FamilyRestart[] => {
+      const ofFamily = (it: { readonly afi: number; readonly safi: number }) => familyOf(it.afi, it.safi) === family;
+      const short = graceful.families.find(ofFamily);
+      const long = longLived.find(ofFamily);
+      if (!short && !long?.staleTimeSec) return [];
+      return [
+        {
+          family,
+          graceful: short !== undefined,
+          preserved: short?.preserved ?? false,
+          longLivedSec: long?.staleTimeSec ?? 0,
+          longLivedPreserved: long?.preserved ?? false,
+        },
+      ];
     }),
   };
 }

@@ -1,8 +1,9 @@
 // From the attributes of an UPDATE to what a RIB keeps with each of its routes. Pure; made once per UPDATE.
 
-import type { PathInformation } from "./route.ts";
+import type { LongLived, PathInformation } from "./route.ts";
 import { mergeAs4Path } from "./wire/as-path.ts";
 import type { PathAttributes } from "./wire/attribute-table.ts";
+import { Community } from "./wire/iana.ts";
 
 /** Undefined without an EVPN MP_REACH_NLRI. With several mobility communities the first counts (RFC 7432 15.1). */
 export function pathInformation(attributes: PathAttributes): PathInformation | undefined {
@@ -28,5 +29,15 @@ export function pathInformation(attributes: PathAttributes): PathInformation | u
     localPref: attributes.localPref,
     med: attributes.med,
     originatorId: attributes.originatorId,
+    ...longLived(attributes),
+  };
+}
+
+/** What the communities say of long-lived graceful restart (RFC 9494 sections 4.2 and 4.3). */
+export function longLived({ communities }: Pick<PathAttributes, "communities">): LongLived {
+  if (!communities) return {};
+  return {
+    ...(communities.includes(Community.LLGR_STALE) && { llgrStale: true }),
+    ...(communities.includes(Community.NO_LLGR) && { noLlgr: true }),
   };
 }

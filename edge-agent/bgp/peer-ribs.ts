@@ -5,7 +5,7 @@ import type { IpAddress, Ipv4 } from "../../shared/address/ip.ts";
 import type { Prefix } from "../../shared/address/prefix.ts";
 import type { Asn } from "../../shared/address/vni.ts";
 import type { Clock } from "../clock.ts";
-import { AdjRibIn } from "./adj-rib-in.ts";
+import { AdjRibIn, type Generations } from "./adj-rib-in.ts";
 import { AdjRibOut } from "./adj-rib-out.ts";
 import type { PreparedExport } from "./export.ts";
 import { evpnForm } from "./export-form.ts";
@@ -17,7 +17,7 @@ import type { AcceptTargets, ImportPolicy } from "./import-policy.ts";
 import { isInternal, type LocalEnd, type Negotiated, type PeerRestart } from "./negotiation.ts";
 import { pathInformation } from "./path-information.ts";
 import type { FamilySummary, PeerConfig } from "./peer-summary.ts";
-import { type EvpnRoute, peerKeyOf, type RouteChange, routeKey } from "./route.ts";
+import { peerKeyOf, type RouteChange } from "./route.ts";
 import type { RouteRefresh, Session } from "./session.ts";
 import type { UnicastSource } from "./unicast-rib-in.ts";
 import { UnicastRibs } from "./unicast-ribs.ts";
@@ -58,7 +58,7 @@ export class PeerRibs {
   readonly #shared: RibsShared;
   readonly #on: RibsListener;
   readonly #ribIn: AdjRibIn;
-  readonly #evpn: FamilyRibs<EvpnRoute>;
+  readonly #evpn: FamilyRibs;
   readonly #unicast: readonly UnicastRibs[];
   #ribOut: AdjRibOut<PreparedExport> | undefined;
   #session: Session | undefined;
@@ -79,7 +79,7 @@ export class PeerRibs {
     // Of an external peer it is not known before its OPEN, and before that there are no routes of it either.
     const asn = typeof config.asn === "number" ? config.asn : internal ? local.asn : (0 as Asn);
     this.#far = { asn, routerId: "0.0.0.0" as Ipv4, internal };
-    this.#routeSource = { peer: peerKeyOf(config), peerAsn: asn };
+    this.#routeSource = { peer: peerKeyOf(config), peerAsn: asn, generation: 0 };
     this.#ribIn = new AdjRibIn(this.#routeSource);
     this.#evpn = this.#evpnRibs();
     const unicast = {
@@ -188,7 +188,7 @@ export class PeerRibs {
     const { attributes, announced, withdrawn, unicast, endOfRib } = update;
     if (announced.length + withdrawn.length > 0) {
       this.#ribIn.apply(update, pathInformation(attributes), this.#policy(), this.#changes);
-      this.#evpn.learned(announced, attributes.communities);
+      this.#evpn.learned();
     }
     for (const part of unicast) {
       this.#unicast.find(({ family }) => family === part.family)?.update(part, attributes);
@@ -230,7 +230,7 @@ export class PeerRibs {
   }
 
   /** Of the families that the peer is offered. */
-  #upkeeps(): Omit<FamilyRibs<never>, "learned">[] {
+  #upkeeps(): FamilyRibs[] {
     return [...(this.#offers("evpn") ? [this.#evpn] : []), ...this.#unicast.map(({ upkeep }) => upkeep)];
   }
 
@@ -240,7 +240,7 @@ export class PeerRibs {
     for (const ribs of this.#unicast) ribs.sessionEnded();
   }
 
-  #evpnRibs(): FamilyRibs<EvpnRoute> {
+  #evpnRibs(): FamilyRibs {
     const ribIn = this.#ribIn;
     const { clock, staleMs } = this.#shared;
     const table = {
@@ -251,14 +251,16 @@ export class PeerRibs {
         return ribIn.staleCount;
       },
       rejected: ribIn.rejected,
+      get generation() {
+        return ribIn.generation;
+      },
       markStale: () => ribIn.markStale(),
-      sweepStale: () => ribIn.sweepStale(this.#changes),
-      withdraw: (withdrawn: readonly EvpnRoute[]) =>
-        ribIn.apply({ withdrawn, announced: [] }, undefined, this.#policy(), this.#changes),
+      sweepStale: (generations?: Generations) => ribIn.sweepStale(this.#changes, generations),
+      beginLongLived: () => ribIn.beginLongLived(this.#changes),
       clear: () => ribIn.clear(this.#changes),
-      keyOf: routeKey,
     };
-    const options = { clock, staleMs, maximum: () => this.#config.maximumRoutes };
+    const { maximumRoutes, maximumLongLivedSec } = this.#config;
+    const options = { clock, staleMs, maximum: () => maximumRoutes, maximumLongLivedSec };
     return new FamilyRibs("evpn", table, options, this.#listenerOf("evpn"));
   }
 

@@ -45,6 +45,10 @@ export type PeerConfig = {
   readonly families?: readonly FamilyName[] | undefined;
   /** How many of its routes may be held, in each family, before the session is ended. */
   readonly maximumRoutes?: MaximumRoutes | undefined;
+  /** How long the peer is asked to keep our routes after the restart time, as the last resort (RFC 9494); default 0. */
+  readonly longLivedStaleSec?: number | undefined;
+  /** The peer's own such time counts up to this; default: whatever it says. */
+  readonly maximumLongLivedSec?: number | undefined;
   /** What we are to the peer, told to external peers (RFC 9234), and whether it must tell its own. */
   readonly role?: BgpRole | undefined;
   readonly strictRole?: boolean | undefined;

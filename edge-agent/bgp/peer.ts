@@ -212,7 +212,7 @@ export class Peer {
 
   #localEnd(): LocalEnd {
     const { clock, restart, startedMs, hostName } = this.#shared;
-    const { holdTimeSec = DEFAULT_HOLD_TIME_SEC, role, strictRole, families } = this.config;
+    const { holdTimeSec = DEFAULT_HOLD_TIME_SEC, role, strictRole, families, longLivedStaleSec } = this.config;
     const first = this.#sessions === 0 && clock.nowMs() - startedMs < (restart?.timeSec ?? 0) * 1000;
     return {
       ...this.#local,
@@ -221,7 +221,12 @@ export class Peer {
       role,
       strictRole,
       hostName,
-      restart: restart && { timeSec: restart.timeSec, restarted: first, preserved: restart.preserved || !first },
+      restart: restart && {
+        timeSec: restart.timeSec,
+        longLivedSec: longLivedStaleSec,
+        restarted: first,
+        preserved: restart.preserved || !first,
+      },
     };
   }
 

@@ -10,32 +10,46 @@ import { CeaseSubcode, ErrorCode } from "./wire/iana.ts";
 import type { Notification } from "./wire/notification.ts";
 
 /** `keepMs`, then `longLivedMs` more but for routes with NO_LLGR. */
-export type Retention = { readonly keepMs: number; readonly longLivedMs: number };
+export type Retention = {
+  readonly keepMs: number;
+  readonly longLivedMs: number;
+  /** The peer asked for it: what is stale of a session before goes, unless it is long-lived (RFC 4724 4.2). */
+  readonly asked: boolean;
+};
 
-/**
- * Undefined: the routes go at once. `keepMs` is for peers that did not say how long, or did not list the family; 0 for not
- * at all.
- */
+/** What is kept of peers that did not say how long, or did not list the family (0: nothing), and how long at most. */
+export type RetentionLimits = { readonly keepMs: number; readonly maximumLongLivedSec?: number | undefined };
+
+/** Undefined: the routes go at once. */
 export function retention(
   reason: DownReason,
   family: FamilyName,
   peer: PeerRestart | undefined,
-  keepMs: number,
+  { keepMs, maximumLongLivedSec = Number.POSITIVE_INFINITY }: RetentionLimits,
 ): Retention | undefined {
   if (reason.kind === "stopped") return undefined;
   if (reason.kind !== "connection" && isFinal(reason.notification)) return undefined;
   const covered = restartOf(family, peer);
-  if (peer && covered) return { keepMs: peer.timeSec * 1000, longLivedMs: covered.longLivedSec * 1000 };
-  return keepMs > 0 ? { keepMs, longLivedMs: 0 } : undefined;
+  if (!peer || !covered) return keepMs > 0 ? { keepMs, longLivedMs: 0, asked: false } : undefined;
+  const longLivedMs = Math.min(covered.longLivedSec, maximumLongLivedSec) * 1000;
+  // Of a family that only the long-lived capability lists the restart time is zero (RFC 9494 4.2).
+  return { keepMs: covered.graceful ? peer.timeSec * 1000 : 0, longLivedMs, asked: true };
 }
 
-/** True if a new session shows that the peer forwards no more for what it told on the last (RFC 4724 4.2). */
-export function isForwardingLost(
+/** Of which of its stale routes a new session shows that the peer forwards for them no more. */
+export type ForwardingLost = { readonly restarting: boolean; readonly longLived: boolean };
+
+/** RFC 4724 4.2 for the restart time; RFC 9494 4.2, by the F bit of its own capability, for what is long-lived. */
+export function forwardingLost(
   family: FamilyName,
   before: PeerRestart | undefined,
   now: PeerRestart | undefined,
-): boolean {
-  return restartOf(family, before) !== undefined && restartOf(family, now)?.preserved !== true;
+): ForwardingLost {
+  const [was, is] = [restartOf(family, before), restartOf(family, now)];
+  return {
+    restarting: was !== undefined && !(is?.graceful && is.preserved),
+    longLived: was !== undefined && is?.longLivedPreserved !== true,
+  };
 }
 
 function restartOf(family: FamilyName, peer: PeerRestart | undefined): FamilyRestart | undefined {

@@ -124,6 +124,14 @@ export type PathInformation = {
   readonly localPref?: number | undefined;
   readonly med?: number | undefined;
   readonly originatorId?: Ipv4 | undefined;
+} & LongLived;
+
+/** What the communities of RFC 9494 say of a route. */
+export type LongLived = {
+  /** LLGR_STALE, told by the peer or attached here: any route without it is preferred (section 4.3). */
+  readonly llgrStale?: boolean | undefined;
+  /** NO_LLGR: not to be kept beyond the restart time of a lost peer (section 4.2). */
+  readonly noLlgr?: boolean | undefined;
 };
 
 /** A route in the Adj-RIB-In of `peer`. */
@@ -131,6 +139,8 @@ export type ReceivedRoute = PathInformation & {
   readonly peer: PeerKey;
   readonly peerAsn: Asn;
   readonly nlri: EvpnRoute;
+  /** The session that brought it is gone, or it is being asked for again; as of now, told by no change. Absent: no. */
+  readonly stale?: boolean;
 };
 
 /**

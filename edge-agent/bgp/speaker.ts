@@ -2,7 +2,7 @@
 // hears what they announce. Knows no EVPN policy beyond the predicate over route targets that it is given.
 //
 // RFC 2545, 4271, 4456 (as a client), 4724, 4760, 5492, 6608, 6793, 7313, 7432, 7606, 8365, 8538, 8654, 8950, 9003, 9072,
-// 9234, 9494 (as a helper). It is no reflector and no transit: it never announces what it learned. TCP MD5 (RFC 2385) and GTSM (RFC 5082) are the transport's.
+// 9234, 9494. It is no reflector and no transit: it never announces what it learned. TCP MD5 (RFC 2385) and GTSM (RFC 5082) are the transport's.
 
 import type { IpAddress, Ipv4 } from "../../shared/address/ip.ts";
 import type { Prefix } from "../../shared/address/prefix.ts";

@@ -1,56 +1,92 @@
-// When the stale routes of one peer go: after the restart time (RFC 4724 4.2), and after the long-lived one, at whose start
-// those that carry NO_LLGR go (RFC 9494 4.3). End-of-RIB ends both earlier. Which routes are stale is the Adj-RIB-In's.
+// When the stale routes of one peer go: after the restart time (RFC 4724 4.2), and after the long-lived one (RFC 9494 4.2), at
+// whose start they are marked as such. End-of-RIB ends both earlier. Which routes are stale is the Adj-RIB-In's, which tells
+// them apart by generation: so routes of two lost sessions can be on two clocks.
 
-import type { Clock } from "../clock.ts";
-import type { Retention } from "./retention.ts";
-import { Community } from "./wire/iana.ts";
+import { type Clock, longTimer } from "../clock.ts";
+import type { Generations } from "./adj-rib-in.ts";
+import type { ForwardingLost, Retention } from "./retention.ts";
 
-export class StaleRoutes<N> {
+/** What is done to an Adj-RIB-In. */
+export type StaleTable = {
+  /** Routes of earlier generations are stale. */
+  readonly generation: number;
+  /** Removes stale routes; default all. */
+  sweepStale(generations?: Generations): void;
+  /** What is stale is long-lived from now on. */
+  beginLongLived(): void;
+};
+
+export class StaleRoutes {
   readonly #clock: Clock;
-  readonly #on: { sweep(): void; withdraw(routes: readonly N[]): void };
-  readonly #keyOf: (route: N) => string;
-  /** Routes that must not be long-lived, by key. */
-  readonly #shortLived = new Map<string, N>();
-  #cancel: (() => void) | undefined;
+  readonly #table: StaleTable;
+  readonly #changed: () => void;
+  /** Stale routes of earlier generations are long-lived. */
+  #longLivedBelow = 0;
+  /** A session was lost, and the peer has not said all of it again. */
+  #incomplete = false;
+  #cancelRestart: (() => void) | undefined;
+  readonly #cancelLongLived = new Set<() => void>();
 
-  constructor(clock: Clock, keyOf: (route: N) => string, on: { sweep(): void; withdraw(routes: readonly N[]): void }) {
+  /** `changed` hears of what the table did by time. */
+  constructor(clock: Clock, table: StaleTable, changed: () => void) {
     this.#clock = clock;
-    this.#keyOf = keyOf;
-    this.#on = on;
+    this.#table = table;
+    this.#changed = changed;
   }
 
-  /** Remembers which of the routes, of an UPDATE with these communities, may not outlive the restart time. */
-  learn(announced: readonly N[], communities: readonly number[] | undefined): void {
-    const short = communities?.includes(Community.NO_LLGR) ?? false;
-    if (!short && this.#shortLived.size === 0) return;
-    for (const route of announced) {
-      if (short) this.#shortLived.set(this.#keyOf(route), route);
-      else this.#shortLived.delete(this.#keyOf(route));
-    }
+  /**
+   * A session is lost, of which everything is about to become stale. What is so already, from the session before, goes: the peer
+   * had its chance (RFC 4724 4.2). The long-lived time goes on instead (RFC 9494 4.2).
+   */
+  lost({ asked }: Retention): void {
+    if (asked && this.#incomplete) this.#sweep({ from: this.#longLivedBelow });
+    this.#incomplete = true;
   }
 
-  /** Starts the time anew. */
-  keep({ keepMs, longLivedMs }: Retention): void {
-    this.cancel();
-    this.#cancel = this.#clock.setTimer(keepMs, () => {
-      if (longLivedMs === 0) this.sweep();
-      else this.#keepLongLived(longLivedMs);
-    });
+  /** Starts the restart time anew; what is long-lived already is not concerned. */
+  keep({ keepMs, longLivedMs }: Pick<Retention, "keepMs" | "longLivedMs">): void {
+    this.#cancelRestart?.();
+    this.#cancelRestart = undefined;
+    if (keepMs > 0) this.#cancelRestart = this.#clock.setTimer(keepMs, () => this.#restartTimeOver(longLivedMs));
+    else this.#restartTimeOver(longLivedMs);
+  }
+
+  /** The peer has a session again, and says what it still forwards for. */
+  returned({ restarting, longLived }: ForwardingLost): void {
+    if (restarting) this.#sweep({ from: this.#longLivedBelow });
+    if (longLived) this.#sweep({ below: this.#longLivedBelow });
   }
 
   sweep(): void {
     this.cancel();
-    this.#on.sweep();
+    this.#incomplete = false;
+    this.#sweep({});
   }
 
   cancel(): void {
-    this.#cancel?.();
-    this.#cancel = undefined;
+    this.#cancelRestart?.();
+    this.#cancelRestart = undefined;
+    for (const cancel of this.#cancelLongLived) cancel();
+    this.#cancelLongLived.clear();
   }
 
-  #keepLongLived(longLivedMs: number): void {
-    this.#on.withdraw([...this.#shortLived.values()]);
-    this.#shortLived.clear();
-    this.#cancel = this.#clock.setTimer(longLivedMs, () => this.sweep());
+  #restartTimeOver(longLivedMs: number): void {
+    this.#cancelRestart = undefined;
+    if (longLivedMs === 0) return this.#sweep({ from: this.#longLivedBelow });
+    const below = this.#table.generation;
+    this.#longLivedBelow = below;
+    this.#table.beginLongLived();
+    this.#changed();
+    // Neither stopped nor set anew by another session; only by its End-of-RIB.
+    const cancel = longTimer(this.#clock, longLivedMs, () => {
+      this.#cancelLongLived.delete(cancel);
+      this.#sweep({ below });
+    });
+    this.#cancelLongLived.add(cancel);
+  }
+
+  #sweep(generations: Generations): void {
+    this.#table.sweepStale(generations);
+    this.#changed();
   }
 }

@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from "node:util";
 import { isLinkLocal, type Ipv4 } from "../../shared/address/ip.ts";
 import type { Prefix } from "../../shared/address/prefix.ts";
 import type { Asn } from "../../shared/address/vni.ts";
+import type { Generations } from "./adj-rib-in.ts";
 import type { UnicastFamily } from "./family.ts";
 import type { PeerKey } from "./route.ts";
 import type { ReceivedUnicast, UnicastPath, UnicastPolicy, UnicastRefusal } from "./unicast-route.ts";
@@ -48,6 +49,11 @@ export class UnicastRibIn {
 
   get size(): number {
     return this.#routes.size;
+  }
+
+  /** Counts how often everything became stale. */
+  get generation(): number {
+    return this.#generation;
   }
 
   get staleCount(): number {
@@ -100,8 +106,20 @@ export class UnicastRibIn {
     if (this.#routes.size > 0) this.#changed = true;
   }
 
-  sweepStale(): void {
-    for (const prefix of this.#held(({ generation }) => generation !== this.#generation)) this.#remove(prefix);
+  /** Removes what was not announced again, of generations `from` to `below`; default all. */
+  sweepStale({ from = 0, below = this.#generation }: Generations = {}): void {
+    const stale = ({ generation: of }: Held) => of !== this.#generation && of >= from && of < below;
+    for (const prefix of this.#held(stale)) this.#remove(prefix);
+  }
+
+  /** Attaches LLGR_STALE to what is stale, and removes what must not be kept so long (RFC 9494 4.2). */
+  beginLongLived(): void {
+    for (const [prefix, held] of this.#routes) {
+      if (held.generation === this.#generation) continue;
+      if (held.path.noLlgr) this.#remove(prefix);
+      else this.#routes.set(prefix, { ...held, path: { ...held.path, llgrStale: true } });
+      this.#changed = true;
+    }
   }
 
   /** Removes what a changed policy no longer lets in. */

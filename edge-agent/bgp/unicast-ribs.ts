@@ -4,6 +4,7 @@
 import type { IpAddress } from "../../shared/address/ip.ts";
 import type { Prefix } from "../../shared/address/prefix.ts";
 import type { Clock } from "../clock.ts";
+import type { Generations } from "./adj-rib-in.ts";
 import { AdjRibOut } from "./adj-rib-out.ts";
 import type { ExportContext } from "./export.ts";
 import { nextHopSelf, type PreparedPrefix, preparePrefix, unicastForm } from "./export-form.ts";
@@ -26,7 +27,7 @@ export type UnicastShared = {
 
 export class UnicastRibs {
   readonly family: UnicastFamily;
-  readonly upkeep: FamilyRibs<Prefix>;
+  readonly upkeep: FamilyRibs;
   readonly #shared: UnicastShared;
   readonly #ribIn: UnicastRibIn;
   /** Undefined without a session, or where our end of it is no next hop for the family. */
@@ -37,7 +38,7 @@ export class UnicastRibs {
   /** Stale routes of a peer that promised nothing are not kept: what would go on forwarding may be a dead router. */
   constructor(family: UnicastFamily, config: PeerConfig, shared: UnicastShared, on: FamilyListener) {
     const ribIn = new UnicastRibIn(family);
-    const { clock, policy, source } = shared;
+    const { clock, policy } = shared;
     const table = {
       get size() {
         return ribIn.size;
@@ -46,16 +47,18 @@ export class UnicastRibs {
         return ribIn.staleCount;
       },
       rejected: ribIn.rejected,
+      get generation() {
+        return ribIn.generation;
+      },
       markStale: () => ribIn.markStale(),
-      sweepStale: () => ribIn.sweepStale(),
-      withdraw: (withdrawn: readonly Prefix[]) =>
-        ribIn.apply({ withdrawn, announced: [] }, undefined, source(), policy()),
+      sweepStale: (generations?: Generations) => ribIn.sweepStale(generations),
+      beginLongLived: () => ribIn.beginLongLived(),
       clear: () => ribIn.clear(),
-      keyOf: (prefix: Prefix) => prefix,
     };
     const maximum = () => policy().maximumRoutes ?? config.maximumRoutes;
     this.family = family;
-    this.upkeep = new FamilyRibs(family, table, { clock, staleMs: 0, maximum }, on);
+    const options = { clock, staleMs: 0, maximum, maximumLongLivedSec: config.maximumLongLivedSec };
+    this.upkeep = new FamilyRibs(family, table, options, on);
     this.#shared = shared;
     this.#ribIn = ribIn;
   }
@@ -101,7 +104,7 @@ export class UnicastRibs {
   update(part: UnicastPart, attributes: PathAttributes): void {
     const path = part.nextHop && unicastPath(attributes, part.nextHop);
     this.#ribIn.apply(part, path, this.#shared.source(), this.#shared.policy());
-    this.upkeep.learned(part.announced, attributes.communities);
+    this.upkeep.learned();
   }
 
   /** Drops what policy no longer lets in, and announces what it says now. */

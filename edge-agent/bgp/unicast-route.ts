@@ -5,7 +5,8 @@ import type { Ipv4 } from "../../shared/address/ip.ts";
 import type { Prefix } from "../../shared/address/prefix.ts";
 import type { Asn } from "../../shared/address/vni.ts";
 import type { UnicastFamily } from "./family.ts";
-import type { PeerKey } from "./route.ts";
+import { longLived } from "./path-information.ts";
+import type { LongLived, PeerKey } from "./route.ts";
 import type { AsPathSegment } from "./wire/as-path.ts";
 import { mergeAs4Path } from "./wire/as-path.ts";
 import type { PathAttributes } from "./wire/attribute-table.ts";
@@ -26,7 +27,7 @@ export type UnicastPath = {
   readonly clusterListLength: number;
   /** Only to Customer (RFC 9234 section 5): the AS that limits where the route may go. */
   readonly onlyToCustomer?: number | undefined;
-};
+} & LongLived;
 
 /** A route in the Adj-RIB-In of `peer`. */
 export type ReceivedUnicast = UnicastPath & {
@@ -77,6 +78,7 @@ export function unicastPath(attributes: PathAttributes, nextHop: UnicastNextHop)
     originatorId: attributes.originatorId,
     clusterListLength: clusterList.length,
     onlyToCustomer: attributes.onlyToCustomer,
+    ...longLived(attributes),
   };
 }
 

@@ -1,5 +1,6 @@
-// The fabric's path to each MAC of a network: of all its MAC/IP routes the one that counts. RFC 7432 15 (sticky, then the
-// highest sequence, then the lowest VTEP), 9.2.2 and 8.4 (segments), 10.1 (gateways do not move). Chosen anew from the
+// The fabric's path to each MAC of a network: of all its MAC/IP routes the one that counts. RFC 9494 4.3 (what is long-lived
+// stale last of all), RFC 7432 15 (sticky, then the highest sequence, then the lowest VTEP), 9.2.2 and 8.4 (segments), 10.1
+// (gateways do not move). Chosen anew from the
 // routes that are held, so a withdrawn route leaves nothing behind. Pure.
 
 import { compareIps, type IpAddress, isIpv4 } from "../../shared/address/ip.ts";
@@ -20,6 +21,8 @@ export type FabricPath = {
   /** Announced as sticky (RFC 7432 15.2), or as a default gateway's: it does not move. */
   readonly fixed: boolean;
   readonly gateway: boolean;
+  /** Long-lived stale (RFC 9494 4.3): its speaker has been away for long, and anything else is preferred. */
+  readonly lastResort: boolean;
   /** The VNI in the route, which is the VTEP's own for the network; 0: not said. */
   readonly label: Label;
   readonly ips: readonly IpAddress[];
@@ -129,6 +132,7 @@ function pathOf(
     mobility: route.mobility?.sequence ?? 0,
     fixed: route.defaultGateway || (route.mobility?.sticky ?? false),
     gateway: route.defaultGateway,
+    lastResort: route.llgrStale ?? false,
     label: vni,
     ips: ip ? [ip] : NO_IPS,
     immutableIps: ip && route.arpNd?.immutable ? [ip] : NO_IPS,
@@ -140,6 +144,7 @@ function pathOf(
 
 /** Negative if `a` is better; zero for the same place, of which each IP has a route of its own. */
 function comparePaths(a: Growing, b: Growing): number {
+  if (a.lastResort !== b.lastResort) return a.lastResort ? 1 : -1;
   if (a.pinned !== b.pinned) return a.pinned ? -1 : 1;
   if (a.fixed !== b.fixed) return a.fixed ? -1 : 1;
   if (a.mobility !== b.mobility) return b.mobility - a.mobility;

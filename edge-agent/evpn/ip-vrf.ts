@@ -132,19 +132,26 @@ function fabricRoutes(routes: readonly ReceivedRoute[], ownVtep: IpAddress) {
     if (routerMac && (known === undefined || routerMac < known)) macs.set(nextHop, routerMac);
   }
   const hosts = new Map<IpAddress, readonly IpHop[]>();
-  for (const [ip, candidates] of byHost) {
+  for (const [ip, all] of byHost) {
+    const candidates = withoutLastResorts(all);
     const newest = Math.max(...candidates.map((route) => route.mobility?.sequence ?? 0));
     const [best] = bestPaths(candidates.filter((route) => (route.mobility?.sequence ?? 0) === newest));
     if (best && isUnicastIp(ip)) hosts.set(ip, [{ kind: "vtep", vtep: best.nextHop }]);
   }
   const prefixes = new Map<Prefix, readonly PrefixPath[]>();
   for (const [prefix, candidates] of byPrefix) {
-    const paths = bestPaths(candidates).flatMap(({ nlri, nextHop }): PrefixPath[] =>
+    const paths = bestPaths(withoutLastResorts(candidates)).flatMap(({ nlri, nextHop }): PrefixPath[] =>
       nlri.type === "ip-prefix" ? [{ vtep: nextHop, gateway: isZero(nlri.gateway) ? undefined : nlri.gateway }] : [],
     );
     prefixes.set(prefix, paths);
   }
   return { hosts, prefixes, macs };
+}
+
+/** What is long-lived stale counts where there is nothing else (RFC 9494 4.3). */
+function withoutLastResorts(candidates: readonly ReceivedRoute[]): readonly ReceivedRoute[] {
+  const others = candidates.filter(({ llgrStale }) => !llgrStale);
+  return others.length > 0 ? others : candidates;
 }
 
 /**

@@ -42,6 +42,8 @@ export type MacEntry = {
   readonly gateway?: boolean;
   /** Moved too often (RFC 7432 15.1): the fabric is not followed for it any more. */
   readonly frozen?: boolean;
+  /** The fabric's path is long-lived stale (RFC 9494): it was told by a speaker that has been away for long. */
+  readonly lastResort?: boolean;
 };
 
 /** What this host does about a conflict. */
@@ -184,11 +186,11 @@ function fabricEntry(
   path: FabricPath,
   { mac, ips, vni }: { mac: Mac; ips: readonly IpAddress[]; vni: Vni | undefined },
 ): MacEntry {
-  const { vtep, segment, mobility, fixed, gateway, immutableIps, label } = path;
+  const { vtep, segment, mobility, fixed, gateway, lastResort, immutableIps, label } = path;
   const foreign = vni !== undefined && label !== 0 && label !== vni;
   const entry: MacEntry = { mac, source: "fabric", vtep, ips, mobility, confirmed: false };
   // Nearly all are like this, and a fabric may have a hundred thousand: spreading nothing into each costs more than the rest.
-  if (!segment && !fixed && !foreign && immutableIps.length === 0) return entry;
+  if (!segment && !fixed && !foreign && !lastResort && immutableIps.length === 0) return entry;
   return {
     ...entry,
     ...(segment && { segment }),
@@ -196,6 +198,7 @@ function fabricEntry(
     ...(immutableIps.length > 0 && { immutableIps }),
     ...(fixed && { fixed }),
     ...(gateway && { gateway }),
+    ...(lastResort && { lastResort }),
   };
 }
 
@@ -215,7 +218,8 @@ function conflictOf(entry: MacEntry, path: FabricPath, ownVtep: IpAddress, trust
 }
 
 function responseTo(entry: MacEntry, path: FabricPath, ownVtep: IpAddress, trust: IntentTrust): ConflictResponse {
-  if (path.fixed) return "keep";
+  // What is declared is preferred to a last resort (RFC 9494 4.3): there is nothing to outbid, and nothing to follow.
+  if (path.fixed || path.lastResort) return "keep";
   if (entry.frozen) return "frozen";
   if (trust === "old") return path.mobility > entry.mobility ? "follow" : "keep";
   if (entry.source !== "local" || trust !== "current" || path.mobility >= MAX_SEQUENCE) return "keep";

@@ -353,6 +353,7 @@ function isSameEntry(a: MacEntry, b: MacEntry): boolean {
     a.fixed === b.fixed &&
     a.gateway === b.gateway &&
     a.frozen === b.frozen &&
+    a.lastResort === b.lastResort &&
     isSameList(a.ips, b.ips) &&
     isSameList(a.immutableIps, b.immutableIps) &&
     a.segment?.esi === b.segment?.esi &&

@@ -2,7 +2,7 @@
 // the answer, and confirms it, whereupon the cloud makes the old one useless. Until the new one has worked, nothing is lost
 // by a crash: the old pair is on disk and still good.
 
-import type { Clock, Random } from "../clock.ts";
+import { type Clock, LONGEST_TIMER_MS, type Random } from "../clock.ts";
 import type { Log } from "../log.ts";
 import { PROTOCOL_VERSION } from "../../shared/message/version.ts";
 import type { Identity, IdentityFiles } from "./identity-files.ts";
@@ -12,8 +12,6 @@ const RENEW_AT = 2 / 3;
 const SPREAD = 1 / 20;
 /** An unanswered request is made again after so long, with jitter. */
 const ASK_AGAIN_MS = 10 * 60_000;
-/** setTimeout takes no longer time. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export type Renewal = {
   /** The connection is there: a certificate that is new is confirmed. */

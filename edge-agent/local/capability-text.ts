@@ -30,7 +30,9 @@ export function describeCapability(capability: Capability): string {
       return [`Graceful Restart: ${restartTimeSec} s`, ...flags, kept || "no families: helper only"].join(", ");
     }
     case "long-lived-graceful-restart": {
-      const kept = capability.families.map((it) => `${familyName(it)} ${it.staleTimeSec} s`).join(", ");
+      const kept = capability.families
+        .map((it) => `${familyName(it)} ${it.staleTimeSec} s${it.preserved ? " (preserved)" : ""}`)
+        .join(", ");
       return `Long-lived Graceful Restart: ${kept || "no families"}`;
     }
     case "extended-next-hop": {

@@ -58,12 +58,14 @@ export function describeCommunities(route: ReceivedRoute | ExportedRoute): strin
   ].join(" ");
 }
 
-function receivedCommunities({ defaultGateway, arpNd, esiLabel }: ReceivedRoute): string[] {
+function receivedCommunities({ defaultGateway, arpNd, esiLabel, llgrStale, noLlgr }: ReceivedRoute): string[] {
   return [
     ...(defaultGateway ? ["Default Gateway"] : []),
     ...(arpNd?.router ? ["ND:Router Flag"] : []),
     ...(arpNd?.override ? ["ND:Override Flag"] : []),
     ...(arpNd?.immutable ? ["ND:Immutable Flag"] : []),
+    ...(llgrStale ? ["llgr-stale"] : []),
+    ...(noLlgr ? ["no-llgr"] : []),
     ...(esiLabel ? [`ESI-label:${esiLabel.singleActive ? "single-active" : "all-active"}`] : []),
   ];
 }

@@ -83,11 +83,12 @@ export function showEndpoints(view: AgentView, [only]: readonly string[]): Shown
 }
 
 /** What else is true of an entry. */
-function notesOf({ segment, fixed, gateway, frozen }: MacEntry): string {
+function notesOf({ segment, fixed, gateway, frozen, lastResort }: MacEntry): string {
   const backups = segment?.backups ?? [];
   return [
     ...(gateway ? ["gateway"] : fixed ? ["sticky"] : []),
     ...(frozen ? ["frozen"] : []),
+    ...(lastResort ? ["long-lived stale"] : []),
     ...(segment ? [`${segment.mode} segment`] : []),
     ...(backups.length > 0 ? [`backup ${backups.join(",")}`] : []),
   ].join(", ");

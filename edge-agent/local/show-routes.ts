@@ -20,7 +20,7 @@ type Path = {
 };
 
 const LEGEND = [
-  "Status codes: * valid, > in use, i - internal",
+  "Status codes: S stale, * valid, > in use, i - internal",
   "Origin codes: i - IGP, e - EGP, ? - incomplete",
   "EVPN type-1 prefix: [1]:[EthTag]:[ESI]",
   "EVPN type-2 prefix: [2]:[EthTag]:[MAClen]:[MAC]:[IPlen]:[IP]",
@@ -130,7 +130,7 @@ function pathLines(path: Path): string[] {
   const { nlri, nextHop, best, internal } = path;
   const blank = " ".repeat(20);
   return [
-    ` *${best ? ">" : " "}${internal ? "i" : " "}${describePrefix(nlri)}`,
+    `${isReceived(path.route) && path.route.stale ? "S" : " "}*${best ? ">" : " "}${internal ? "i" : " "}${describePrefix(nlri)}`,
     `${blank}${nextHop.padEnd(19)} ${attributeColumns(path)}`,
     `${blank}${describeCommunities(path.route)}`,
   ];
@@ -169,6 +169,7 @@ function pathDetail(path: Path, view: AgentView): string[] {
     ...(localPref === undefined ? [] : [`localpref ${localPref}`]),
     "valid",
     path.internal ? "internal" : "external",
+    ...(route.stale ? ["stale"] : []),
     ...(best ? ["best"] : []),
   ];
   const from = view.peers.find((it) => it.peer === peer)?.peerRouterId ?? "session down";

@@ -98,6 +98,9 @@ export const NewVniPool = z.strictObject({
 /** The AS of a BGP neighbour. */
 const RemoteAs = z.union([AsnField, z.enum(["external", "internal"])]);
 
+/** 24 bits (RFC 9494 3.1). */
+const LongLivedSec = z.number().int().min(0).max(0xffffff);
+
 /** A BGP neighbour of a host: a ToR. Its TCP MD5 key is no part of it: keys are files on the host. */
 export const BgpPeer = z
   .strictObject({
@@ -127,6 +130,12 @@ export const BgpPeer = z
     families: BgpFamilies.optional(),
     /** In each family. */
     maximumRoutes: MaximumRoutes.optional(),
+    /**
+     * Long-lived graceful restart (RFC 9494): how long the peer is asked to keep this host's routes, as the last resort, after
+     * the restart time (default 0, not at all); and how much of what the peer asks for its own is granted (default all).
+     */
+    longLivedStaleSec: LongLivedSec.optional(),
+    maximumLongLivedSec: LongLivedSec.optional(),
     /** What this host is to the peer (RFC 9234), told to external peers; and whether the peer must tell its own. */
     role: z.enum(["provider", "rs", "rs-client", "customer", "peer"]).optional(),
     strictRole: z.boolean().optional(),

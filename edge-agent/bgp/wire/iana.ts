@@ -86,7 +86,7 @@ export const RefreshSubtype = { REQUEST: 0, BEGIN: 1, END: 2 } as const;
 export const RefreshSubcode = { INVALID_MESSAGE_LENGTH: 1 } as const;
 
 /** BGP Well-known Communities that matter here (RFC 9494). */
-export const Community = { NO_LLGR: 0xffff0007 } as const;
+export const Community = { LLGR_STALE: 0xffff0006, NO_LLGR: 0xffff0007 } as const;
 
 /** Address Family Numbers and Subsequent Address Family Identifiers. */
 export const Afi = { IPV4: 1, IPV6: 2, L2VPN: 25 } as const;

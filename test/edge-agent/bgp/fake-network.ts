@@ -13,7 +13,8 @@ export class FakeClock implements Clock {
   readonly nowMs = (): number => this.#now;
   readonly wallMs = (): number => 1_700_000_000_000 + this.#now;
   readonly setTimer = (afterMs: number, callback: () => void): (() => void) => {
-    const timer = { atMs: this.#now + afterMs, callback };
+    // As setTimeout would do with a longer time.
+    const timer = { atMs: this.#now + (afterMs > 2 ** 31 - 1 ? 1 : afterMs), callback };
     this.#timers.push(timer);
     return () => {
       this.#timers = this.#timers.filter((it) => it !== timer);

@@ -30,6 +30,7 @@ import {
 
 const key = (n: number): string => routeKey(macRoute(n));
 const EVPN = { afi: 25, safi: 70 } as const;
+const LLGR_STALE = 0xffff0006;
 const NO_LLGR = 0xffff0007;
 
 function graceful(
@@ -312,6 +313,110 @@ describe("graceful restart of the peer (RFC 4724 4.2, RFC 8538)", () => {
   });
 });
 
+describe("long-lived graceful restart of the peer (RFC 9494)", () => {
+  const SHORT = graceful({ restartTimeSec: 10 }, 1000);
+  const lost = (capabilities: readonly Capability[] = SHORT, options: ConstructorParameters<typeof Scene>[0] = {}) => {
+    const { scene, end } = up(options, capabilities);
+    end.send(announcement([macRoute(1), macRoute(2)]), END_OF_RIB);
+    scene.network.peer = "refuses";
+    end.drop();
+    return scene;
+  };
+  const back = (scene: Scene, capabilities: readonly Capability[] = SHORT): FarEnd => {
+    scene.network.peer = "answers";
+    scene.advance(2000);
+    return scene.establish({ capabilities });
+  };
+  const lastResorts = (scene: Scene) =>
+    scene.speaker.ribIn().flatMap(({ nlri, llgrStale }) => (llgrStale ? [routeKey(nlri)] : []));
+
+  it("the restart time ends -> the routes are told anew as long-lived stale, and were not before (4.2, 4.3)", () => {
+    const told: (boolean | undefined)[] = [];
+    const scene = lost(SHORT, { onRoutes: (changes) => told.push(...changes.map(({ after }) => after?.llgrStale)) });
+    expect(lastResorts(scene)).toEqual([]);
+    expect(scene.speaker.ribIn().map(({ stale }) => stale)).toEqual([true, true]);
+    told.length = 0;
+    scene.advance(10_000);
+    expect(told).toEqual([true, true]);
+    expect(lastResorts(scene)).toEqual([key(1), key(2)]);
+  });
+
+  it("announced again as before -> like any other route again, and told so", () => {
+    const scene = lost();
+    scene.advance(10_000);
+    back(scene).send(announcement([macRoute(1)]));
+    expect(lastResorts(scene)).toEqual([key(2)]);
+    expect(scene.speaker.ribIn().map(({ stale }) => stale)).toEqual([false, true]);
+  });
+
+  it("announced with LLGR_STALE, as a reflector passes it on -> the last resort while its session is up (4.3)", () => {
+    const { scene, end } = up();
+    end.send(announcement([macRoute(1)], { communities: [LLGR_STALE] }), announcement([macRoute(2)]));
+    expect(lastResorts(scene)).toEqual([key(1)]);
+  });
+
+  it("a session comes back and is lost again before End-of-RIB -> the long time goes on, not anew (4.2)", () => {
+    const scene = lost();
+    scene.advance(10_000);
+    scene.advance(500_000);
+    const end = back(scene);
+    end.send(announcement([macRoute(1)]));
+    scene.network.peer = "refuses";
+    end.drop();
+    scene.advance(9_999);
+    expect(scene.held).toEqual([key(1), key(2)]);
+    expect(lastResorts(scene)).toEqual([key(2)]);
+    scene.advance(500_000 - 2000 - 9_999);
+    expect(scene.held).toEqual([key(1)]);
+    scene.advance(1_010_000);
+    expect(scene.held).toEqual([]);
+  });
+
+  it("a session comes back and is lost again within the restart time -> what was stale already goes (RFC 4724 4.2)", () => {
+    const scene = lost();
+    const end = back(scene);
+    end.send(announcement([macRoute(1)]));
+    end.drop();
+    expect(scene.held).toEqual([key(1)]);
+  });
+
+  it.each([
+    ["with the F bit of the long-lived capability", SHORT, 2],
+    [
+      "with that of graceful restart alone",
+      SHORT.map((it) =>
+        it.kind === "long-lived-graceful-restart"
+          ? { ...it, families: [{ ...EVPN, preserved: false, staleTimeSec: 1000 }] }
+          : it,
+      ),
+      0,
+    ],
+    ["without the long-lived capability", SHORT.filter(({ kind }) => kind !== "long-lived-graceful-restart"), 0],
+  ])("it comes back after its restart time %s -> its forwarding state is trusted, or not (4.2)", (_, now, held) => {
+    const scene = lost();
+    scene.advance(20_000);
+    back(scene, now);
+    expect(scene.held).toHaveLength(held);
+  });
+
+  it("a family that only the long-lived capability lists -> its restart time is zero (4.2)", () => {
+    const scene = lost(graceful({ families: [] }, 1000));
+    expect(lastResorts(scene)).toHaveLength(2);
+    scene.advance(999_999);
+    expect(scene.held).toHaveLength(2);
+    scene.advance(1);
+    expect(scene.held).toEqual([]);
+  });
+
+  it("our own maximum -> no longer than that, whatever the peer asks for (4.2)", () => {
+    const scene = lost(SHORT, { peer: { maximumLongLivedSec: 30 } });
+    scene.advance(39_999);
+    expect(scene.held).toHaveLength(2);
+    scene.advance(1);
+    expect(scene.held).toEqual([]);
+  });
+});
+
 describe("graceful restart of our own (RFC 4724 4.1)", () => {
   const restartOf = (end: FarEnd): Capability | undefined => {
     const open = decodeMessage(end.raw[0] ?? new Uint8Array());
@@ -333,6 +438,20 @@ describe("graceful restart of our own (RFC 4724 4.1)", () => {
     end.drop();
     scene.advance(2000);
     expect(restartOf(scene.network.last)).toMatchObject({ families: [{ preserved: true }] });
+  });
+
+  it.each([
+    ["configured", { longLivedStaleSec: 86_400 }, { preserved: true, staleTimeSec: 86_400 }],
+    ["not configured: a helper only", {}, { preserved: false, staleTimeSec: 0 }],
+  ])("long-lived, %s -> its capability says so, beside graceful restart (RFC 9494 3.1)", (_, peer, said) => {
+    const { end } = up({ peer, restart: { timeSec: 120, preserved: true } });
+    const open = decodeMessage(end.raw[0] ?? new Uint8Array());
+    if ("error" in open || open.type !== "OPEN") throw new Error("no OPEN");
+    expect(open.open.capabilities).toContainEqual({
+      kind: "long-lived-graceful-restart",
+      families: [{ ...EVPN, ...said }],
+    });
+    expect(restartOf(end)).toBeDefined();
   });
 
   it("no session within the restart time -> no R any more", () => {

@@ -156,7 +156,11 @@ describe("negotiation", () => {
       peerRestart: {
         timeSec: 60,
         notification: true,
-        families: [{ family: "evpn", preserved: true, longLivedSec: 3600 }],
+        families: [
+          { family: "evpn", graceful: true, preserved: true, longLivedSec: 3600, longLivedPreserved: true },
+          // In the long-lived capability alone: a restart time of zero (RFC 9494 4.2).
+          { family: "ipv4-unicast", graceful: false, preserved: false, longLivedSec: 1 },
+        ],
       },
       peerHostName: "tor1.example.net",
     });

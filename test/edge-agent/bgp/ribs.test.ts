@@ -81,7 +81,7 @@ describe("adj-rib-in", () => {
     });
     fc.assert(
       fc.property(fc.array(act, { maxLength: 60 }), (acts) => {
-        const rib = new AdjRibIn({ peer: PEER, peerAsn: 65000 as Asn });
+        const rib = new AdjRibIn({ peer: PEER, peerAsn: 65000 as Asn, generation: 0 });
         const model = new Map<string, { med: number; stale: boolean }>();
         const told = new Map<string, number | undefined>();
         for (const { what, route, med } of acts) {

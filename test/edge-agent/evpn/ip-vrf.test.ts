@@ -167,6 +167,16 @@ describe("IP-VRF: the fabric's paths", () => {
     expect(hopsOf(build({ fabric }), to)).toEqual(expected.map(byVtep));
   });
 
+  it("long-lived stale -> only where there is no other, of hosts and of prefixes (RFC 9494 4.3)", () => {
+    const prefixes = [prefixRoute(to, LOW, { llgrStale: true, localPref: 200 }), prefixRoute(to, HIGH)];
+    expect(hopsOf(build({ fabric: prefixes }), to)).toEqual([byVtep(HIGH)]);
+    expect(hopsOf(build({ fabric: prefixes.slice(0, 1) }), to)).toEqual([byVtep(LOW)]);
+    const stale = { ...hostRoute(1, "10.1.0.99", LOW, { sequence: 2 }), llgrStale: true };
+    const hosts = [stale, hostRoute(1, "10.1.0.99", HIGH, { sequence: 1 })];
+    expect(hopsOf(build({ fabric: hosts }), "10.1.0.99/32")).toEqual([byVtep(HIGH)]);
+    expect(hopsOf(build({ fabric: [stale] }), "10.1.0.99/32")).toEqual([byVtep(LOW)]);
+  });
+
   it("a host that moved -> where the sequence is highest (RFC 7432 15)", () => {
     const fabric = [hostRoute(1, "10.1.0.99", LOW, { sequence: 1 }), hostRoute(1, "10.1.0.99", HIGH, { sequence: 2 })];
     expect(hopsOf(build({ fabric }), "10.1.0.99/32")).toEqual([byVtep(HIGH)]);

@@ -94,6 +94,32 @@ describe("mac table", () => {
     expect(table([], [moved, sticky]).entries[0]?.vtep).toBe(h3);
   });
 
+  it("mac table: a path that is long-lived stale -> only where there is no other, whatever it says (RFC 9494 4.3)", () => {
+    const stale = route(3, h2, { mobility: { sequence: 9, sticky: true }, llgrStale: true });
+    const live = route(3, h3, { mobility: { sequence: 7, sticky: false } });
+    for (const fabric of [
+      [stale, live],
+      [live, stale],
+    ])
+      expect(table([], fabric).entries[0]).toMatchObject({ vtep: h3, mobility: 7 });
+    expect(table([], [stale]).entries[0]).toMatchObject({ vtep: h2, lastResort: true });
+  });
+
+  it("mac table: a long-lived stale path against a declared endpoint -> kept where it is, never outbid or followed", () => {
+    const stale = route(1, h2, { mobility: { sequence: 9, sticky: false }, llgrStale: true });
+    for (const trust of ["current", "old"] as const) {
+      const { entries, conflicts } = buildMacTable({
+        ownVtep: own,
+        declared: [declared(1, own)],
+        members: [],
+        fabric: [stale],
+        trust,
+      });
+      expect(entries).toMatchObject([{ source: "local", mobility: 0 }]);
+      expect(conflicts).toMatchObject([{ response: "keep" }]);
+    }
+  });
+
   it("mac table: MAC-only and MAC+IP routes of one place -> one entry with the IPs", () => {
     const { entries } = table([], [route(3, tor), route(3, tor, {}, "10.0.0.3"), route(3, tor, {}, "2001:db8::3")]);
     expect(entries).toMatchObject([{ vtep: tor, ips: ["10.0.0.3", "2001:db8::3"] }]);

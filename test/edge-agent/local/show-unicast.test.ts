@@ -19,7 +19,7 @@ const OLD = "10.0.0.9/32" as Prefix;
 function underlay(): AgentView["underlay"] {
   const routes = [
     received(TOR1, { med: 0 }),
-    received(TOR2, { stale: true }),
+    received(TOR2, { stale: true, llgrStale: true }),
     received(TOR1, { prefix: "10.0.0.3/32" as Prefix }),
     received(TOR2, { prefix: "10.0.0.3/32" as Prefix }),
     received("203.0.113.1" as IpAddress, {

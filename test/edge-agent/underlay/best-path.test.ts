@@ -23,7 +23,8 @@ const best = (...routes: ReceivedUnicast[]) => decision(routes).paths[0]?.route;
 describe("best path (RFC 4271 9.1.2)", () => {
   // Of each pair the first wins, though every later step prefers the second: TOR1 has the lower identifier and address.
   it.each<[string, Partial<ReceivedUnicast>, Partial<ReceivedUnicast>]>([
-    ["a live path over a stale one (RFC 4724)", { asPathLength: 5 }, { stale: true }],
+    ["any path over one that is long-lived stale (RFC 9494 4.3)", { asPathLength: 5 }, { llgrStale: true }],
+    ["a stale path counts like a live one (RFC 4724 4.2)", { stale: true }, { asPathLength: 5 }],
     ["the higher LOCAL_PREF", { internal: true, localPref: 200, asPathLength: 5 }, { internal: true, localPref: 100 }],
     ["LOCAL_PREF 150 of iBGP over the default of eBGP", { internal: true, localPref: 150 }, {}],
     ["the shorter AS_PATH", { asPathLength: 1, origin: "incomplete" }, { asPathLength: 2 }],
@@ -118,10 +119,11 @@ describe("multipath", () => {
     expect(hops.map(({ via }) => via)).toEqual(["192.0.2.1", "192.0.2.2", "192.0.2.3"]);
   });
 
-  it("worse or stale paths -> not used beside the best", () => {
+  it("worse or long-lived stale paths -> not used beside the best; stale ones are (RFC 4724 4.2)", () => {
     const longer = received(TOR2, { asPathLength: 2 });
-    const stale = received(TOR2, { stale: true });
-    for (const other of [longer, stale]) expect(decision([received(TOR1), other], ECMP).hops).toHaveLength(1);
+    const longLived = received(TOR2, { stale: true, llgrStale: true });
+    for (const other of [longer, longLived]) expect(decision([received(TOR1), other], ECMP).hops).toHaveLength(1);
+    expect(decision([received(TOR1), received(TOR2, { stale: true })], ECMP).hops).toHaveLength(2);
   });
 
   it("two peers with one next hop -> one way", () => {
