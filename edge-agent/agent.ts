@@ -38,6 +38,7 @@ import { createNetworksLane } from "./lane/networks.ts";
 import { createPace } from "./lane/pace.ts";
 import { createPeersLane, fabricPeers, hostRecord } from "./lane/peers.ts";
 import { createPortFinder } from "./lane/port-finder.ts";
+import type { RaisedSequences } from "./lane/raised-sequences.ts";
 import { createRoutersLane, type RoutersLane } from "./lane/routers.ts";
 import { createUnderlayLane, type UnderlayView } from "./lane/underlay.ts";
 import type { Diary } from "./log.ts";
@@ -57,6 +58,8 @@ export type AgentPorts = {
   readonly routers?: RouterKernel | undefined;
   /** The part of the kernel that has the underlay's routes; absent: none are installed. */
   readonly routes?: RouteKernel | undefined;
+  /** Mobility sequences kept over restarts; absent: they are not. */
+  readonly raised?: RaisedSequences | undefined;
   readonly replica: ReplicaStore;
   /** Where offered snapshots are fetched. */
   readonly snapshots: SnapshotSource;
@@ -204,6 +207,7 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
     fabricVteps: ports.fabricVteps,
     routing: (network) => routers.routing(network),
     placed: finder?.resolve,
+    raised: ports.raised,
   });
   const underlay = createUnderlayLane(context, { kernel: ports.routes, compareEveryMs: ports.compareEveryMs });
   // Guards before networks: a port waits for its own before it is attached. Policy of unicast routes before peers.

@@ -20,6 +20,7 @@ import { openReplicaFiles } from "./intent/replica-files.ts";
 import { answerLocal } from "./local/answer.ts";
 import { serveSocket } from "./local/socket.ts";
 import { createDiary, type Diary } from "./log.ts";
+import { openRaisedSequences } from "./lane/raised-sequences.ts";
 import { createNetlinkHostPorts } from "./netlink/host-ports.ts";
 import { createNetlinkKernel } from "./netlink/kernel.ts";
 import { openNetlinkRouters } from "./netlink/routers.ts";
@@ -83,6 +84,7 @@ export async function runAgent(configPath: string): Promise<void> {
       hostPorts: await createNetlinkHostPorts({ log: (text: string) => diary.warn("netlink", text) }),
     },
     replica,
+    raised: openRaisedSequences(join(config.stateDir, "raised-sequences.json"), diary),
     snapshots: httpSnapshots({ allowPlain: config.allowPlainSnapshots, setTimer: clock.setTimer }),
     speaker: (listener, { preserved }) => {
       const speaker = createSpeaker(

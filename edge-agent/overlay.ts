@@ -5,7 +5,7 @@
 import { type IpAddress, type Ipv4, isIpv4 } from "../shared/address/ip.ts";
 import type { Mac } from "../shared/address/mac.ts";
 import type { RouteDistinguisher } from "../shared/address/rd.ts";
-import type { RouteTarget } from "../shared/address/rt.ts";
+import type { ImportTarget } from "../shared/address/rt.ts";
 import type { EndpointRecord, HostRecord, VtepRecord } from "../shared/model/record.ts";
 import type { HostBgp } from "../shared/model/resource.ts";
 import type { ExportedRoute, ReceivedRoute } from "./bgp/route.ts";
@@ -39,7 +39,7 @@ export type OverlayNetwork = {
   readonly tenant: string;
   /** Undefined without a BGP identifier to make it of. */
   readonly rd: RouteDistinguisher | undefined;
-  readonly imports: ReadonlySet<RouteTarget>;
+  readonly imports: ReadonlySet<ImportTarget>;
   readonly table: MacTable;
   readonly state: NetworkState;
 };
@@ -53,7 +53,7 @@ export type Overlay = {
   readonly exports: readonly ExportedRoute[];
   readonly refusedExports: readonly RefusedExport[];
   /** The union of all networks' import route targets: a route with none of them never reaches a table. */
-  readonly imports: ReadonlySet<RouteTarget>;
+  readonly imports: ReadonlySet<ImportTarget>;
 };
 
 /** The BGP identifier (RFC 6286): as configured, else the VTEP address if that is IPv4. */
@@ -106,7 +106,7 @@ export type NetworkSettings = {
   readonly frame: Pick<NetworkState, "vni" | "owner" | "vtep" | "mtuBytes">;
   /** Undefined without a BGP identifier to make it of. */
   readonly rd: RouteDistinguisher | undefined;
-  readonly imports: ReadonlySet<RouteTarget>;
+  readonly imports: ReadonlySet<ImportTarget>;
   /** Undefined where there is no BGP. */
   readonly originator: Originator | undefined;
 };
@@ -116,9 +116,10 @@ export function settingsOf(
   { id, definition, vteps }: Pick<NetworkIntent, "id" | "definition" | "vteps">,
   rd: RouteDistinguisher | undefined,
 ): NetworkSettings {
-  const { vni, tenant, mtuBytes, routeTargets } = definition;
+  const { vni, tenant, mtuBytes, routeTargets, importAnyAs } = definition;
   const { vtep, bgp } = host;
-  const membership = { vni, routeTargets, asns: Array.from(vteps.values()).flatMap(({ asns }) => asns) };
+  const asns = Array.from(vteps.values()).flatMap((each) => each.asns);
+  const membership = { vni, routeTargets, importAnyAs, asns };
   return {
     frame: { vni, owner: ownerMark(id, tenant), vtep, mtuBytes },
     rd,

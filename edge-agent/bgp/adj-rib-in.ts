@@ -81,7 +81,7 @@ export class AdjRibIn {
   beginLongLived(changes: RouteChange[]): void {
     this.#removeWhere((held) => held.stale && (held.path.noLlgr ?? false), changes);
     const marked = new Map<PathInformation, PathInformation>();
-    for (const held of [...this.#routes.values()]) {
+    for (const held of this.#routes.values()) {
       if (!held.stale || held.path.llgrStale) continue;
       const path = marked.get(held.path) ?? { ...held.path, llgrStale: true };
       marked.set(held.path, path);

@@ -8,7 +8,7 @@
 
 import { compareIps, type IpAddress, isUnicastIp } from "../../shared/address/ip.ts";
 import type { Mac } from "../../shared/address/mac.ts";
-import type { RouteTarget } from "../../shared/address/rt.ts";
+import { type ImportTarget, importsAny } from "../../shared/address/rt.ts";
 import type { Vni } from "../../shared/address/vni.ts";
 import type { ImetRoute, ReceivedRoute } from "../bgp/route.ts";
 import { type FabricPath, fabricPaths, isReachableVtep, type Place, speaksVxlan } from "./fabric-path.ts";
@@ -169,8 +169,8 @@ export function macOutcome(
 const NOTHING: MacOutcome = { entry: undefined, conflict: undefined, moved: undefined };
 
 /** The routes of a network: those that carry one of its import route targets. */
-export function routesOf(routes: Iterable<ReceivedRoute>, targets: ReadonlySet<RouteTarget>): ReceivedRoute[] {
-  return Array.from(routes).filter((route) => route.routeTargets.some((target) => targets.has(target)));
+export function routesOf(routes: Iterable<ReceivedRoute>, targets: ReadonlySet<ImportTarget>): ReceivedRoute[] {
+  return Array.from(routes).filter((route) => importsAny(targets, route.routeTargets));
 }
 
 function declaredEntry(endpoint: Declared, path: FabricPath | undefined, decisions: MobilityDecisions): MacEntry {

@@ -1,9 +1,9 @@
 // Which routes belong to which network: route targets and route distinguishers of each MAC-VRF (RFC 7432 7.9, 7.10,
-// RFC 8365 5.1.2). Imports are always a list of route targets; VNIs repeat across sites, so there is no wildcard.
+// RFC 8365 5.1.2). VNIs repeat across sites, so a wildcard over ASes is imported only where it was asked for.
 
 import type { Ipv4 } from "../../shared/address/ip.ts";
 import type { RouteDistinguisher } from "../../shared/address/rd.ts";
-import { autoRouteTarget, type RouteTarget } from "../../shared/address/rt.ts";
+import { anyAsTarget, autoRouteTarget, type ImportTarget, type RouteTarget } from "../../shared/address/rt.ts";
 import type { Asn, Vni } from "../../shared/address/vni.ts";
 import type { HostBgp } from "../../shared/model/resource.ts";
 
@@ -13,6 +13,8 @@ type Membership = {
   readonly routeTargets?:
     | { readonly import: readonly RouteTarget[]; readonly export: readonly RouteTarget[] }
     | undefined;
+  /** Import `*:VNI` too. */
+  readonly importAnyAs?: boolean | undefined;
   /** The ASNs of the member hosts and their ToRs. */
   readonly asns: Iterable<Asn>;
 };
@@ -23,11 +25,15 @@ const AUTO_VXLAN = 1 << 28;
 /**
  * The route targets a network imports: those given, else for each ASN a member or its ToR has, `ASN:VNI` and the form of
  * RFC 8365 5.1.2.1, which a ToR may be told to use. No VNI has that bit, so the two cannot be mistaken for each other.
+ * Besides them, where it was asked for, both forms of any AS.
  */
-export function importTargets(network: Membership, bgp: HostBgp): ReadonlySet<RouteTarget> {
-  if (network.routeTargets) return new Set(network.routeTargets.import);
+export function importTargets(network: Membership, bgp: HostBgp): ReadonlySet<ImportTarget> {
+  const { vni, importAnyAs } = network;
+  const anyAs = importAnyAs ? [anyAsTarget(vni), anyAsTarget(rfc8365Number(vni))] : [];
+  if (network.routeTargets) return new Set([...network.routeTargets.import, ...anyAs]);
   const asns = new Set([...network.asns, bgp.asn, ...peerAsns(bgp)]);
-  return new Set([...asns].flatMap((asn) => [autoRouteTarget(asn, network.vni), rfc8365RouteTarget(asn, network.vni)]));
+  const own = [...asns].flatMap((asn) => [autoRouteTarget(asn, vni), rfc8365RouteTarget(asn, vni)]);
+  return new Set([...own, ...anyAs]);
 }
 
 /** The AS numbers of peers that are known beforehand; of one that is only "external" they are not. */
@@ -37,7 +43,11 @@ function peerAsns({ peers }: HostBgp): Asn[] {
 
 /** `65001:268435556` for VNI 100; of a 4-octet ASN the low 16 bits, as FRR derives it. */
 function rfc8365RouteTarget(asn: Asn, vni: Vni): RouteTarget {
-  return `${asn & 0xffff}:${AUTO_VXLAN | vni}` as RouteTarget;
+  return `${asn & 0xffff}:${rfc8365Number(vni)}` as RouteTarget;
+}
+
+function rfc8365Number(vni: Vni): number {
+  return AUTO_VXLAN | vni;
 }
 
 /** The route targets a network exports: those given, else `ASN:VNI` with this host's ASN. */

@@ -6,7 +6,7 @@ import type { IpAddress } from "../../shared/address/ip.ts";
 import type { Mac } from "../../shared/address/mac.ts";
 import { type DuplicateLimits, type MacHistory, type MacSighting, releaseAtMs, stepMac } from "./duplicate-mac.ts";
 import type { Place } from "./fabric-path.ts";
-import { type Conflict, type MacOutcome, type MobilityDecisions, NO_DECISIONS } from "./mac-table.ts";
+import { type Conflict, type MacEntry, type MacOutcome, type MobilityDecisions, NO_DECISIONS } from "./mac-table.ts";
 
 /**
  * A claim must stand so long before it is answered: the host that an endpoint moved to announces it in the moment in
@@ -15,12 +15,15 @@ import { type Conflict, type MacOutcome, type MobilityDecisions, NO_DECISIONS } 
 const CLAIM_STANDS_MS = 1000;
 
 export type MobilityEvent = {
-  readonly kind: "duplicate-mac" | "duplicate-mac-released" | "mac-taken-back";
+  readonly kind: "duplicate-mac" | "duplicate-mac-released" | "mac-taken-back" | "sequence-restored";
   readonly network: string;
   readonly mac: Mac;
   readonly place: Place;
   readonly sequence: number;
 };
+
+/** An endpoint of this host that is announced with a higher sequence than intent says. */
+export type RaisedMac = { readonly network: string; readonly mac: Mac; readonly sequence: number };
 
 /** A MAC that has moved of late, or is frozen. */
 export type MovedMac = {
@@ -48,6 +51,10 @@ export type MobilityWatch = {
   takeDue(nowMs: number): ReadonlyMap<string, readonly Mac[]>;
   /** The MACs with moves within the window, and the frozen ones. */
   moved(nowMs: number): MovedMac[];
+  /** Those raised, and those that a process before raised and that were not seen declared anywhere yet. */
+  raised(): RaisedMac[];
+  /** True if `raised` has changed since the last call. */
+  takeRaisedChanged(): boolean;
 };
 
 type Claim = { readonly sinceMs: number; readonly conflict: Conflict };
@@ -55,6 +62,8 @@ type NetworkMemory = {
   readonly histories: Map<Mac, MacHistory>;
   readonly claims: Map<Mac, Claim>;
   readonly raised: Map<Mac, number>;
+  /** Raised by a process before; each waits to be seen declared here. */
+  readonly remembered: Map<Mac, number>;
   readonly frozen: Map<Mac, Place>;
   /** What time alone will change, with when. */
   readonly due: Map<Mac, number>;
@@ -62,8 +71,10 @@ type NetworkMemory = {
 
 const NO_EVENTS: MobilityEvent[] = [];
 
-export function createMobilityWatch(limits: DuplicateLimits): MobilityWatch {
+/** `before`: what a process before raised. */
+export function createMobilityWatch(limits: DuplicateLimits, before: readonly RaisedMac[] = []): MobilityWatch {
   const networks = new Map<string, NetworkMemory>();
+  let raisedChanged = false;
   /** Not after any time in `due`. */
   let earliestMs = Number.POSITIVE_INFINITY;
 
@@ -74,6 +85,7 @@ export function createMobilityWatch(limits: DuplicateLimits): MobilityWatch {
       histories: new Map(),
       claims: new Map(),
       raised: new Map(),
+      remembered: new Map(),
       frozen: new Map(),
       due: new Map(),
     };
@@ -103,6 +115,19 @@ export function createMobilityWatch(limits: DuplicateLimits): MobilityWatch {
     return last === undefined ? undefined : last + limits.withinMs;
   }
 
+  /** What a process before raised counts from when the endpoint is here again; true if it does from now on. */
+  function restore({ raised, remembered }: NetworkMemory, mac: Mac, entry: MacEntry | undefined): boolean {
+    const sequence = remembered.get(mac);
+    if (sequence === undefined || (entry?.source !== "local" && entry?.source !== "intent")) return false;
+    remembered.delete(mac);
+    raisedChanged = true;
+    if (entry.source !== "local" || sequence <= entry.mobility) return false;
+    raised.set(mac, sequence);
+    return true;
+  }
+
+  for (const { network, mac, sequence } of before) memoryOf(network).remembered.set(mac, sequence);
+
   return {
     decisions: (network) => networks.get(network) ?? NO_DECISIONS,
 
@@ -111,6 +136,10 @@ export function createMobilityWatch(limits: DuplicateLimits): MobilityWatch {
       if (!moved && !claim && !isRemembered(networks.get(network), mac)) return NO_EVENTS;
       const memory = memoryOf(network);
       const events: MobilityEvent[] = [];
+      if (restore(memory, mac, entry)) {
+        const sequence = memory.raised.get(mac) ?? 0;
+        return [{ kind: "sequence-restored", network, mac, place: ownVtep, sequence }];
+      }
       const see = (place: Place, sequence: number) => {
         const change = step(memory, mac, { type: "seen", place, sequence }, nowMs);
         if (!change) return;
@@ -130,6 +159,7 @@ export function createMobilityWatch(limits: DuplicateLimits): MobilityWatch {
         if (response === "raise" && !memory.frozen.has(mac) && nowMs - sinceMs >= CLAIM_STANDS_MS) {
           const sequence = fabricMobility + 1;
           memory.raised.set(mac, sequence);
+          raisedChanged = true;
           memory.claims.delete(mac);
           events.push({ kind: "mac-taken-back", network, mac, place: ownVtep, sequence });
           see(ownVtep, sequence);
@@ -146,7 +176,7 @@ export function createMobilityWatch(limits: DuplicateLimits): MobilityWatch {
         if (history && history.movesAtMs.length === 0 && history.frozenAtMs === undefined) memory.histories.delete(mac);
       }
       // A sequence was raised for an endpoint declared here: it means nothing once the endpoint is elsewhere or gone.
-      if (entry?.source !== "local") memory.raised.delete(mac);
+      if (entry?.source !== "local" && memory.raised.delete(mac)) raisedChanged = true;
       const dueMs = dueOf(memory, mac);
       if (dueMs === undefined) memory.due.delete(mac);
       else {
@@ -156,7 +186,11 @@ export function createMobilityWatch(limits: DuplicateLimits): MobilityWatch {
       return events;
     },
 
-    forget: (network) => void networks.delete(network),
+    forget(network) {
+      const memory = networks.get(network);
+      if (memory && memory.raised.size + memory.remembered.size > 0) raisedChanged = true;
+      networks.delete(network);
+    },
 
     clear(mac) {
       const released: string[] = [];
@@ -197,6 +231,17 @@ export function createMobilityWatch(limits: DuplicateLimits): MobilityWatch {
         }),
       );
     },
+
+    raised: () =>
+      Array.from(networks).flatMap(([network, { raised, remembered }]) =>
+        Array.from([...remembered, ...raised], ([mac, sequence]) => ({ network, mac, sequence })),
+      ),
+
+    takeRaisedChanged() {
+      const changed = raisedChanged;
+      raisedChanged = false;
+      return changed;
+    },
   };
 }
 
@@ -206,5 +251,7 @@ function isClaim({ declaredVtep, response }: Conflict, ownVtep: IpAddress): bool
 }
 
 function isRemembered(memory: NetworkMemory | undefined, mac: Mac): boolean {
-  return memory !== undefined && (memory.histories.has(mac) || memory.claims.has(mac) || memory.raised.has(mac));
+  if (memory === undefined) return false;
+  const { histories, claims, raised, remembered } = memory;
+  return histories.has(mac) || claims.has(mac) || raised.has(mac) || remembered.has(mac);
 }

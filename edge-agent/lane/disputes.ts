@@ -39,6 +39,9 @@ export function sayMobility(log: Log, { kind, network, mac, place, sequence }: M
     case "duplicate-mac-released":
       log.info(kind, `${network}: ${mac} is followed again after its time of freeze`);
       break;
+    case "sequence-restored":
+      log.info(kind, `${network}: ${mac} is announced with sequence ${sequence}, as before the restart`);
+      break;
     case "mac-taken-back":
       log.warn(kind, `${network}: ${mac} is declared here; announced again with sequence ${sequence}`);
       break;

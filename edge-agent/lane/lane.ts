@@ -2,7 +2,7 @@
 // security, reports. It hears what changes, does its work in slices (pace.ts), and touches no other lane. agent.ts makes
 // them all and passes on the events; a new concern is a new file here and one line there.
 
-import type { RouteTarget } from "../../shared/address/rt.ts";
+import type { ImportTarget } from "../../shared/address/rt.ts";
 import type { Digest } from "../../shared/message/digest.ts";
 import type { LineProof, SeenProof } from "../../shared/message/report.ts";
 import type { Channel } from "../../shared/model/record.ts";
@@ -30,7 +30,7 @@ export type LaneContext = {
   readonly speaker: Speaker;
   readonly reconciler: Reconciler;
   /** The route targets that `lane` wants imported, instead of those it wanted before; the speaker gets the union. */
-  setImports(lane: string, targets: ReadonlySet<RouteTarget>): void;
+  setImports(lane: string, targets: ReadonlySet<ImportTarget>): void;
   /** How many route changes `lane` has still to work off: too many, and the speaker reads no more until there are few. */
   routesWaiting(lane: string, count: number): void;
   /**

@@ -4,7 +4,7 @@
 import type { IpAddress } from "../../shared/address/ip.ts";
 import type { Mac } from "../../shared/address/mac.ts";
 import type { RouteDistinguisher } from "../../shared/address/rd.ts";
-import type { RouteTarget } from "../../shared/address/rt.ts";
+import type { ImportTarget } from "../../shared/address/rt.ts";
 import type { Vni } from "../../shared/address/vni.ts";
 import type { HostRecord, RecordBody } from "../../shared/model/record.ts";
 import { type ExportChange, type ExportedRoute, routeKey } from "../bgp/route.ts";
@@ -55,7 +55,7 @@ export type NetworkStep = {
   readonly endpoints: readonly Mac[];
 };
 
-const NO_TARGETS: ReadonlySet<RouteTarget> = new Set();
+const NO_TARGETS: ReadonlySet<ImportTarget> = new Set();
 
 export class Network {
   readonly records: NetworkRecords;
@@ -98,7 +98,7 @@ export class Network {
     return this.#settings;
   }
 
-  get imports(): ReadonlySet<RouteTarget> {
+  get imports(): ReadonlySet<ImportTarget> {
     return this.#settings?.imports ?? NO_TARGETS;
   }
 

@@ -22,7 +22,7 @@ import type { DataplaneReport, NetworkReport } from "../dataplane/reconciler.ts"
 import { DUPLICATE_LIMITS } from "../evpn/duplicate-mac.ts";
 import type { IntentTrust } from "../evpn/mac-table.ts";
 import { routeDistinguishers } from "../evpn/mac-vrf.ts";
-import { createMobilityWatch, type MobilityWatch, type MovedMac } from "../evpn/mobility.ts";
+import { createMobilityWatch, type MobilityWatch, type MovedMac, type RaisedMac } from "../evpn/mobility.ts";
 import { nextHopList } from "../evpn/policy.ts";
 import { l2Networks } from "../intent/view.ts";
 import { type Overlay, routerIdOf } from "../overlay.ts";
@@ -32,6 +32,7 @@ import { createNetworkProofs } from "./network-proofs.ts";
 import { Network, type NetworkStep, type Routing } from "./network.ts";
 import { overlayOf } from "./overlay-view.ts";
 import { hostRecord, withLearnedAsns } from "./peers.ts";
+import type { RaisedSequences } from "./raised-sequences.ts";
 import { RouteSorter } from "./route-sorter.ts";
 import { createTrust } from "./trust.ts";
 
@@ -56,6 +57,8 @@ export function createNetworksLane(
     readonly fabricVteps?: readonly Prefix[] | undefined;
     /** What a router of this host adds to a network; absent: there are no routers. */
     readonly routing?: (network: string) => Routing | undefined;
+    /** The sequences that this host raised, kept over restarts; absent: they are forgotten with the process. */
+    readonly raised?: RaisedSequences | undefined;
     readonly mobility?: MobilityWatch;
     /** A record with the port that was found for it, where it names none; absent: all are named. */
     readonly placed?:
@@ -64,7 +67,8 @@ export function createNetworksLane(
   },
 ): NetworksLane {
   const { host, clock, diary, intent, speaker, reconciler, pace } = context;
-  const { fabricVteps, routing, placed, mobility = createMobilityWatch(DUPLICATE_LIMITS) } = options;
+  const { fabricVteps, routing, placed, raised } = options;
+  const { mobility = createMobilityWatch(DUPLICATE_LIMITS, raised?.known) } = options;
   const trust = createTrust(clock.nowMs());
   const sorter = new RouteSorter(fabricVteps && nextHopList(fabricVteps));
   const turn = pace.add(work);
@@ -305,7 +309,14 @@ export function createNetworksLane(
       BATCH,
     );
     if (network.dirty) dirty.add(network);
+    // Before the ToRs hear of them: what they hear may outlive this process.
+    if (mobility.takeRaisedChanged()) raised?.keep(mobility.raised().filter(isStillOurs));
     if (step) tell(network, step);
+  }
+
+  /** Until intent is whole nobody knows that an endpoint is gone. */
+  function isStillOurs({ network, mac }: RaisedMac): boolean {
+    return !intent.inSync || (networks.get(network)?.records.isLocal(mac) ?? false);
   }
 
   function tell(network: Network, { desired, exports, refused, delta, endpoints }: NetworkStep): void {

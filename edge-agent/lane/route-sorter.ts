@@ -1,7 +1,7 @@
 // Which network a route of the fabric belongs to: those that import one of its route targets. Takes changes one by one, and
 // sorts everything anew when import targets have changed. No clock, no I/O.
 
-import type { RouteTarget } from "../../shared/address/rt.ts";
+import { anyAsOf, type ImportTarget, type RouteTarget } from "../../shared/address/rt.ts";
 import type { ReceivedRoute, RouteChange } from "../bgp/route.ts";
 import { leadsWhereAllowed, type NextHopList } from "../evpn/policy.ts";
 import type { Network } from "./network.ts";
@@ -10,7 +10,7 @@ const NONE: readonly Network[] = [];
 
 export class RouteSorter {
   readonly #mayUse: NextHopList | undefined;
-  readonly #importers = new Map<RouteTarget, Network[]>();
+  readonly #importers = new Map<ImportTarget, Network[]>();
   /** The last answer: the routes of one UPDATE share their targets. */
   #last: { readonly targets: readonly RouteTarget[]; readonly networks: readonly Network[] } | undefined;
 
@@ -20,7 +20,7 @@ export class RouteSorter {
   }
 
   /** All targets that are imported. */
-  get targets(): Iterable<RouteTarget> {
+  get targets(): Iterable<ImportTarget> {
     return this.#importers.keys();
   }
 
@@ -80,7 +80,11 @@ export class RouteSorter {
     const { routeTargets } = route;
     if (this.#last?.targets === routeTargets) return this.#last.networks;
     const networks = new Set<Network>();
-    for (const target of routeTargets) for (const each of this.#importers.get(target) ?? NONE) networks.add(each);
+    for (const target of routeTargets) {
+      const anyAs = anyAsOf(target);
+      for (const each of this.#importers.get(target) ?? NONE) networks.add(each);
+      for (const each of (anyAs && this.#importers.get(anyAs)) ?? NONE) networks.add(each);
+    }
     this.#last = { targets: routeTargets, networks: [...networks] };
     return this.#last.networks;
   }

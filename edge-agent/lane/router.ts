@@ -4,7 +4,7 @@
 import type { Mac } from "../../shared/address/mac.ts";
 import type { Prefix } from "../../shared/address/prefix.ts";
 import type { RouteDistinguisher } from "../../shared/address/rd.ts";
-import type { RouteTarget } from "../../shared/address/rt.ts";
+import type { ImportTarget } from "../../shared/address/rt.ts";
 import type { HostRecord } from "../../shared/model/record.ts";
 import type { IpAddress } from "../../shared/address/ip.ts";
 import type { ExportedRoute, ReceivedRoute } from "../bgp/route.ts";
@@ -19,7 +19,7 @@ import type { RouterIntent } from "./router-intent.ts";
 /** A router as a whole. */
 export type RouterPicture = {
   readonly intent: RouterIntent;
-  readonly imports: ReadonlySet<RouteTarget>;
+  readonly imports: ReadonlySet<ImportTarget>;
   readonly table: IpVrfTable;
   readonly state: RouterState;
   readonly announced: readonly { readonly route: ExportedRoute; readonly reason: ExportRefusal | undefined }[];
@@ -38,7 +38,7 @@ export function routingOf(intent: RouterIntent, { record }: Pick<RouterHost, "re
 }
 
 /** The route targets that the router imports; none without BGP. */
-export function routerImports(intent: RouterIntent, { record }: Pick<RouterHost, "record">): ReadonlySet<RouteTarget> {
+export function routerImports(intent: RouterIntent, { record }: Pick<RouterHost, "record">): ReadonlySet<ImportTarget> {
   return record.bgp ? importTargets(membership(intent), record.bgp) : new Set();
 }
 

@@ -3,6 +3,7 @@
 // that leaves most of the time to others. What a router adds to its networks is known before their lane works on them.
 
 import type { Prefix } from "../../shared/address/prefix.ts";
+import { importsAny } from "../../shared/address/rt.ts";
 import { EMPTY_DIGEST } from "../../shared/message/digest.ts";
 import { type Channel, channelNetwork, channelRouter, hostChannel } from "../../shared/model/record.ts";
 import { type ReceivedRoute, type RouteChange, routeKey } from "../bgp/route.ts";
@@ -145,7 +146,7 @@ export function createRoutersLane(
           return pictureRouter(
             router,
             part,
-            routes.filter((route) => route.routeTargets.some((rt) => imports.has(rt))),
+            routes.filter((route) => importsAny(imports, route.routeTargets)),
           );
         })
       : [];

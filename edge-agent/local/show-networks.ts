@@ -13,6 +13,8 @@ type NetworkRow = {
   remote: number;
   fabric: number;
   vteps: number;
+  /** Route targets; `*:VNI` stands for any AS. */
+  imports: string[];
   state: string;
   problems: string[];
 };
@@ -20,7 +22,7 @@ type NetworkRow = {
 /** One row per network that this host carries. */
 export function networkRows(view: AgentView): NetworkRow[] {
   const reports = new Map(view.dataplane?.networks.map((network) => [network.vni, network]));
-  return view.overlay.networks.map(({ id, tenant, table: macs, state }) => {
+  return view.overlay.networks.map(({ id, tenant, table: macs, state, imports }) => {
     const report = reports.get(state.vni);
     const problems = report?.problems.map(describeProblem) ?? [];
     const clean = report?.verified && report.remaining === 0 && problems.length === 0;
@@ -33,6 +35,7 @@ export function networkRows(view: AgentView): NetworkRow[] {
       remote: count("intent"),
       fabric: count("fabric"),
       vteps: macs.flood.length,
+      imports: [...imports],
       state: clean ? "live" : problems.length > 0 ? "degraded" : "applying",
       problems,
     };
@@ -52,7 +55,19 @@ export function showNetworks(view: AgentView, [only]: readonly string[]): Shown 
     ...rows.map((row) => [row.network, row.tenant, row.vni, row.local, row.remote, row.fabric, row.vteps, row.state]),
   ]);
   const problems = rows.flatMap((row) => row.problems.map((problem) => `${row.network}: ${problem}`));
-  return { data: rows, text: [lines, ...problems].join("\n") };
+  const targets = only === undefined ? rows.flatMap(describeAnyAs) : rows.flatMap(describeTargets);
+  return { data: rows, text: [lines, ...targets, ...problems].join("\n") };
+}
+
+function describeTargets(row: NetworkRow): string[] {
+  return [`${row.network}: imports route targets ${row.imports.join(", ") || "none"}`, ...describeAnyAs(row)];
+}
+
+/** A wildcard is worth a line in every view of the network: another site's routes may match. */
+function describeAnyAs({ network, vni, imports }: NetworkRow): string[] {
+  return imports.some((target) => target.startsWith("*"))
+    ? [`${network}: imports VNI ${vni} of any AS (*:${vni}), as asked for by importAnyAs`]
+    : [];
 }
 
 /** `show endpoint [MAC|IP|ID]`. */

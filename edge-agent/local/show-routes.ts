@@ -1,6 +1,7 @@
 // The views of EVPN routes, in the form of FRR's `show bgp l2vpn evpn route`: bracketed prefixes grouped by route
 // distinguisher, with status codes, and each path of one route in full. This host's own routes are among them.
 
+import { importsAny } from "../../shared/address/rt.ts";
 import type { AgentView } from "../agent.ts";
 import type { EvpnRoute, ExportedRoute, ReceivedRoute } from "../bgp/route.ts";
 import type { OverlayNetwork } from "../overlay.ts";
@@ -83,7 +84,7 @@ function pathsOf(view: AgentView): Path[] {
     }),
   );
   const received = view.fabric.map((route): Path => {
-    const networks = view.overlay.networks.filter(({ imports }) => route.routeTargets.some((rt) => imports.has(rt)));
+    const networks = view.overlay.networks.filter(({ imports }) => importsAny(imports, route.routeTargets));
     return {
       nlri: route.nlri,
       nextHop: route.nextHop,

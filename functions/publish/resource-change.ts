@@ -128,14 +128,14 @@ function hostBody(host: Host): HostRecord {
 }
 
 function networkBody(network: Network): NetworkRecord {
-  const { tenant, name, vni, subnets, mtuBytes, routeTargets, router, gateways, learning, stormPacketsPerSec } =
-    network;
+  const { tenant, name, vni, subnets, mtuBytes, routeTargets, importAnyAs } = network;
+  const { router, gateways, learning, stormPacketsPerSec } = network;
   return {
     tenant,
     name,
     vni,
     subnets,
-    ...given({ mtuBytes, routeTargets, router, gateways, learning, stormPacketsPerSec }),
+    ...given({ mtuBytes, routeTargets, importAnyAs, router, gateways, learning, stormPacketsPerSec }),
   };
 }
 

@@ -11,6 +11,28 @@ export function parseRouteTarget(text: string): RouteTarget | undefined {
   return parseAdminNumber(text) as RouteTarget | undefined;
 }
 
+/** `*:100`: the route targets with that number of any AS, for import alone. */
+export type AnyAsTarget = Brand<string, "AnyAsTarget">;
+export type ImportTarget = RouteTarget | AnyAsTarget;
+
+export function anyAsTarget(number: number): AnyAsTarget {
+  return `*:${number}` as AnyAsTarget;
+}
+
+/** What of any AS has the number of `target`; undefined for one of an IPv4 address, which is of no AS. */
+export function anyAsOf(target: RouteTarget): AnyAsTarget | undefined {
+  const colon = target.indexOf(":");
+  return target.includes(".") ? undefined : (`*${target.slice(colon)}` as AnyAsTarget);
+}
+
+/** True if a route that carries these targets is imported. */
+export function importsAny(imports: ReadonlySet<ImportTarget>, carried: readonly RouteTarget[]): boolean {
+  return carried.some((target) => {
+    const anyAs = anyAsOf(target);
+    return imports.has(target) || (anyAs !== undefined && imports.has(anyAs));
+  });
+}
+
 /**
  * The automatic route target `ASN:VNI` as FRR, Cumulus and NX-OS derive it: type 0, so a 4-octet ASN gives its low
  * 16 bits. (RFC 8365 5.1.2.1 sets bit 28 of the number too; no ToR imports that unless told to.)

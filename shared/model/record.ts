@@ -31,6 +31,7 @@ export const NetworkRecord = z.object({
   routeTargets: RouteTargets.strip().optional(),
   router: Slug.optional(),
   gateways: z.array(IpField).optional(),
+  importAnyAs: z.boolean().optional(),
   learning: z.boolean().optional(),
   stormPacketsPerSec: z.number().int().min(1).optional(),
 });

@@ -205,6 +205,11 @@ export const NewNetwork = z.strictObject({
   mtuBytes: MtuBytes.optional(),
   /** Default: `ASN:VNI` of the ASNs of the member hosts and their ToRs. */
   routeTargets: RouteTargets.optional(),
+  /**
+   * Import `*:VNI` too: routes with this VNI in a route target of any AS. Only where VNIs are the same network in every site
+   * that the ToRs connect: elsewhere another site's network leaks in. Default: no.
+   */
+  importAnyAs: z.boolean().optional(),
   /** The router that routes between this network and the router's others; needs `gateways`. */
   router: Slug.optional(),
   /** The anycast gateway's address in each routed subnet, the same on every host (RFC 9135 4.1). */
@@ -302,6 +307,7 @@ export const NetworkPatch = z.strictObject({
   routeTargets: RouteTargets.nullable().optional(),
   router: Slug.nullable().optional(),
   gateways: NewNetwork.shape.gateways.unwrap().nullable().optional(),
+  importAnyAs: z.boolean().nullable().optional(),
   learning: z.boolean().nullable().optional(),
   stormPacketsPerSec: NewNetwork.shape.stormPacketsPerSec.unwrap().nullable().optional(),
   ...NotedPatch,

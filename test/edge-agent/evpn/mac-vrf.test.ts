@@ -6,7 +6,7 @@ import { originateMac, originateMembership } from "../../../edge-agent/evpn/orig
 import type { IpAddress, Ipv4 } from "../../../shared/address/ip.ts";
 import type { Mac } from "../../../shared/address/mac.ts";
 import { parseRouteDistinguisher, type RouteDistinguisher } from "../../../shared/address/rd.ts";
-import { parseRouteTarget, type RouteTarget } from "../../../shared/address/rt.ts";
+import { importsAny, parseRouteTarget, type RouteTarget } from "../../../shared/address/rt.ts";
 import type { Asn, Vni } from "../../../shared/address/vni.ts";
 import type { HostBgp } from "../../../shared/model/resource.ts";
 
@@ -28,6 +28,33 @@ describe("route targets", () => {
     expect([...importTargets(network, large)]).toEqual(["59906:16777215", "59906:285212671"]);
     expect(exportTargets(network, large)).toEqual(["59906:16777215"]);
     for (const target of importTargets(network, large)) expect(parseRouteTarget(target)).toBe(target);
+  });
+
+  it("route targets: any AS is asked for -> its VNI in both forms besides, given ones or not; never by default", () => {
+    const anyAs = ["*:100", `*:${2 ** 28 + 100}`];
+    const network = { vni: 100 as Vni, asns: [], importAnyAs: true };
+    expect([...importTargets(network, bgp)].filter((target) => target.startsWith("*"))).toEqual(anyAs);
+    const given = { import: ["1:1" as RouteTarget], export: ["2:2" as RouteTarget] };
+    expect([...importTargets({ ...network, routeTargets: given }, bgp)]).toEqual(["1:1", ...anyAs]);
+    for (const importAnyAs of [false, undefined]) {
+      expect([...importTargets({ ...network, importAnyAs }, bgp)].join()).not.toContain("*");
+    }
+    expect(exportTargets(network, bgp)).toEqual(["65021:100"]);
+  });
+
+  it.each([
+    ["65009:100", true],
+    ["4200000001:100", true],
+    ["65009L:100", true],
+    [`65009:${2 ** 28 + 100}`, true],
+    ["65009:101", false],
+    ["65009:1100", false],
+    ["192.0.2.7:100", false],
+  ])("route targets: %s of another AS -> not imported by default; with any AS: %s", (text, imported) => {
+    const target = parseRouteTarget(text) as RouteTarget;
+    const network = { vni: 100 as Vni, asns: [] };
+    expect(importsAny(importTargets(network, bgp), [target])).toBe(false);
+    expect(importsAny(importTargets({ ...network, importAnyAs: true }, bgp), [target])).toBe(imported);
   });
 
   it("route targets: given -> those and no others", () => {

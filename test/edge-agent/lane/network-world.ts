@@ -14,12 +14,14 @@ import { createIntent, type IntentState } from "../../../edge-agent/intent/inten
 import type { HostIntent } from "../../../edge-agent/intent/view.ts";
 import type { LaneContext } from "../../../edge-agent/lane/lane.ts";
 import { createNetworksLane } from "../../../edge-agent/lane/networks.ts";
+import type { RaisedSequences } from "../../../edge-agent/lane/raised-sequences.ts";
 import { createPace } from "../../../edge-agent/lane/pace.ts";
 import { createDiary } from "../../../edge-agent/log.ts";
 import type { Overlay } from "../../../edge-agent/overlay.ts";
 import type { IpAddress } from "../../../shared/address/ip.ts";
 import type { Mac } from "../../../shared/address/mac.ts";
 import type { Prefix } from "../../../shared/address/prefix.ts";
+import { importsAny } from "../../../shared/address/rt.ts";
 import type { Vni } from "../../../shared/address/vni.ts";
 import { EMPTY_DIGEST } from "../../../shared/message/digest.ts";
 import { type Channel, hostChannel, networkChannel, type RecordBody } from "../../../shared/model/record.ts";
@@ -32,12 +34,18 @@ export type Told = {
   readonly neighbours: Map<IpAddress, Mac>;
 };
 
-export function networkWorld(options: { readonly host?: string; readonly fabricVteps?: readonly Prefix[] } = {}) {
-  const { host = "h1", fabricVteps } = options;
+export function networkWorld(
+  options: {
+    readonly host?: string;
+    readonly fabricVteps?: readonly Prefix[];
+    readonly raised?: RaisedSequences | undefined;
+  } = {},
+) {
+  const { host = "h1", fabricVteps, raised } = options;
   const clock = new FakeClock();
   const diary = createDiary(clock.wallMs, () => undefined);
   const intent = createIntent(host, []);
-  const mobility = createMobilityWatch(DUPLICATE_LIMITS);
+  const mobility = createMobilityWatch(DUPLICATE_LIMITS, raised?.known);
   const pace = createPace(clock, () => undefined);
   const told = new Map<Vni, Told>();
   const exported = new Map<string, ExportedRoute>();
@@ -109,12 +117,12 @@ export function networkWorld(options: { readonly host?: string; readonly fabricV
     intent,
     speaker: speaker as Speaker,
     reconciler: reconciler as Reconciler,
-    setImports: (_, targets) => speaker.setImports((carried) => carried.some((target) => targets.has(target))),
+    setImports: (_, targets) => speaker.setImports((carried) => importsAny(targets, carried)),
     routesWaiting: (_, count) => void (mostWaiting = Math.max(mostWaiting, count)),
     trust: () => ({ inSync: true }),
     reportChanged: () => void reports++,
   };
-  const lane = createNetworksLane(context, { fabricVteps, mobility });
+  const lane = createNetworksLane(context, { fabricVteps, mobility, raised });
   const rest = () => clock.advance(0, () => undefined);
 
   const world = {

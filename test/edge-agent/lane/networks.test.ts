@@ -2,6 +2,8 @@ import { describe, expect, it } from "vitest";
 import { DUPLICATE_LIMITS } from "../../../edge-agent/evpn/duplicate-mac.ts";
 import type { HostIntent } from "../../../edge-agent/intent/view.ts";
 import { kernelDigest } from "../../../edge-agent/report/kernel-digest.ts";
+import type { RaisedMac } from "../../../edge-agent/evpn/mobility.ts";
+import type { RaisedSequences } from "../../../edge-agent/lane/raised-sequences.ts";
 import { INTENT_OLD_AFTER_MS } from "../../../edge-agent/lane/trust.ts";
 import type { PeerKey } from "../../../edge-agent/bgp/route.ts";
 import type { PeerSummary } from "../../../edge-agent/bgp/speaker.ts";
@@ -30,7 +32,7 @@ const intent: HostIntent = {
 };
 
 /** A host with one network and one endpoint of its own. */
-function host(options: { fabricVteps?: readonly Prefix[]; cloud?: boolean } = {}) {
+function host(options: { fabricVteps?: readonly Prefix[]; cloud?: boolean; raised?: RaisedSequences } = {}) {
   const world = networkWorld(options);
   world.heard(options.cloud ?? true);
   world.declares(intent);
@@ -77,6 +79,48 @@ describe("networks lane", () => {
     expect(sequences()).toEqual([0, 4]);
     expect(state()?.local).toEqual([{ mac: macOf(1), port: "tap1" }]);
     expect(warnings()).toEqual(["conflict", "mac-taken-back"]);
+  });
+
+  it("networks lane: raised, then the agent restarts -> announced with the raised sequence from the first on", () => {
+    let kept: readonly RaisedMac[] = [];
+    const raised = () => ({ known: kept, keep: (all: readonly RaisedMac[]) => void (kept = all) });
+    const before = host({ raised: raised() });
+    before.sees(macRoute(1, HIGH, { sequence: 3 }));
+    before.wait(1000);
+    expect(kept).toEqual([{ network: "blue", mac: macOf(1), sequence: 4 }]);
+
+    const after = host({ raised: raised() });
+    expect(after.sequences()).toEqual([0, 4]);
+    // The claim that it answered is of no more avail than before.
+    after.sees(macRoute(1, HIGH, { sequence: 3 }));
+    after.wait(5000);
+    expect(after.sequences()).toEqual([0, 4]);
+    expect(kept).toEqual([{ network: "blue", mac: macOf(1), sequence: 4 }]);
+  });
+
+  it("networks lane: raised, restarted, and the endpoint was moved away meanwhile -> announced by nobody here, forgotten", () => {
+    let kept: readonly RaisedMac[] = [{ network: "blue", mac: macOf(1), sequence: 4 }];
+    const raised = { known: kept, keep: (all: readonly RaisedMac[]) => void (kept = all) };
+    const world = networkWorld({ raised });
+    world.heard(true);
+    const vteps = new Map([...blue.vteps, ["h2", { site: "ams", address: LOW, asns: [asn] }] as const]);
+    const endpoints = blue.endpoints.map(({ id, record }) => ({ id, record: { ...record, host: "h2", mobility: 1 } }));
+    world.declares({ ...intent, networks: [{ ...blue, vteps, endpoints }] });
+    expect([...world.exported.values()].map(({ nlri }) => nlri.type)).toEqual(["imet"]);
+    expect(world.mobility.raised()).toEqual([]);
+  });
+
+  it("networks lane: another AS's route target with the same VNI -> not used; where any AS is asked for -> used", () => {
+    const { sees, rest, state, declares } = host();
+    sees(macRoute(2, HIGH, { routeTargets: ["65009:100" as RouteTarget] }));
+    expect(state()?.remote).toEqual([]);
+    const anyAs = (importAnyAs: boolean) => ({ ...blue, definition: { ...blue.definition, importAnyAs } });
+    declares({ ...intent, networks: [anyAs(true)] });
+    rest();
+    expect(state()?.remote).toEqual([{ mac: macOf(2), vtep: HIGH }]);
+    declares({ ...intent, networks: [anyAs(false)] });
+    rest();
+    expect(state()?.remote).toEqual([]);
   });
 
   it("networks lane: a peer of just any AS -> the targets of its AS are imported once its session told it", () => {

@@ -12,7 +12,7 @@ import { createIntent } from "../../../edge-agent/intent/intent.ts";
 import { createPace } from "../../../edge-agent/lane/pace.ts";
 import { createRoutersLane } from "../../../edge-agent/lane/routers.ts";
 import { createDiary } from "../../../edge-agent/log.ts";
-import type { RouteTarget } from "../../../shared/address/rt.ts";
+import type { ImportTarget, RouteTarget } from "../../../shared/address/rt.ts";
 import { EMPTY_DIGEST } from "../../../shared/message/digest.ts";
 import { forwardingDigest, gatewayLine, hostRouteLine, prefixLine } from "../../../shared/message/forwarding.ts";
 import type { Channel, RecordBody } from "../../../shared/model/record.ts";
@@ -76,7 +76,7 @@ function world(options: { vrf?: boolean; complete?: boolean } = {}) {
   const diary = createDiary(clock.wallMs, (line) => void warned.push(line));
   const intent = createIntent("h1", []);
   const exported = new Map<string, ExportedRoute>();
-  const imports = new Set<RouteTarget>();
+  const imports = new Set<ImportTarget>();
   const rerouted: string[] = [];
   const bridges = [{ vni: BLUE, name: bridgeName(BLUE), up: true }];
   const kernel = createMemoryRouters({ bridges: () => bridges, vtep: VTEP });
