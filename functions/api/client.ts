@@ -129,6 +129,8 @@ export function createClient({ baseUrl, fetch = globalThis.fetch, headers = {} }
   }
 
   return {
+    /** Any operation by its path, for programs that are made of tables; the caller says what it answers. */
+    request: call,
     tenants: collection<Tenant, typeof NewTenant, typeof TenantChange, { usage: Usage }>("/v1/tenants"),
     sites: collection<Site, typeof NewSite, typeof SiteChange>("/v1/sites"),
     hosts: {

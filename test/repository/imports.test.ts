@@ -7,7 +7,15 @@ import { describe, expect, it } from "vitest";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 /** The product's folders; the fewest files each must show, so that a broken search cannot pass. */
-const TREES: Record<string, number> = { shared: 15, functions: 30, "edge-agent": 50, infra: 5, local: 10, lab: 8 };
+const TREES: Record<string, number> = {
+  shared: 15,
+  functions: 30,
+  "edge-agent": 50,
+  infra: 5,
+  local: 10,
+  lab: 8,
+  cli: 15,
+};
 
 type Import = { file: string; target: string };
 
@@ -56,6 +64,7 @@ const MAY_IMPORT: readonly (readonly [string, readonly string[], string])[] = [
   ["edge-agent/", ["shared/", "edge-agent/"], "functions and the agent meet in shared only"],
   ["infra/", ["shared/"], "infra deploys files; it imports no function"],
   ["local/", ["shared/", "infra/"], "local runs the synthesised template, not the functions' source"],
+  ["cli/", ["shared/", "functions/api/client.ts"], "the command line speaks to the API and to nothing behind it"],
   ["lab/", ["shared/", "local/", "edge-agent/", "functions/", "infra/"], "the lab may use everything"],
 ];
 
@@ -65,7 +74,7 @@ const ADAPTERS: readonly (readonly [RegExp, RegExp])[] = [
   [/^netlink$/, /^edge-agent\/netlink\//],
   [/^koffi$/, /^edge-agent\/(netlink\/|bgp\/transport)/],
   [/^node:(net|tls|dgram)$/, /^(edge-agent\/bgp\/transport|edge-agent\/local\/socket|local\/|lab\/)/],
-  [/^node:child_process$/, /^(edge-agent\/nftables\/nft\.|local\/|lab\/|infra\/)/],
+  [/^node:child_process$/, /^(edge-agent\/nftables\/nft\.|local\/|lab\/|infra\/|cli\/main)/],
   [/^@aws-sdk\/client-/, /^(functions\/|local\/)/],
   [/^aws-cdk-lib/, /^infra\//],
   [/^constructs$/, /^infra\//],
