@@ -5,12 +5,17 @@ import type { IntentEffect, IntentState } from "./intent.ts";
 
 /** The channels of the networks and routers that the host channel names. */
 export function carriedChannels(state: IntentState): ReadonlySet<Channel> {
+  return new Set(carriedSteps(state).keys());
+}
+
+/** The same, with the version of the record that names each: it grows when the host leaves and joins again. */
+export function carriedSteps(state: IntentState): ReadonlyMap<Channel, number> {
   const own = hostChannel(state.host);
-  const carried = new Set<Channel>();
-  for (const key of state.channels.get(own)?.records.keys() ?? []) {
+  const carried = new Map<Channel, number>();
+  for (const [key, { version }] of state.channels.get(own)?.records ?? []) {
     const parsed = parseRecordKey(own, key);
-    if (parsed?.kind === "carried-network") carried.add(networkChannel(parsed.network));
-    if (parsed?.kind === "carried-router") carried.add(routerChannel(parsed.router));
+    if (parsed?.kind === "carried-network") carried.set(networkChannel(parsed.network), version);
+    if (parsed?.kind === "carried-router") carried.set(routerChannel(parsed.router), version);
   }
   return carried;
 }

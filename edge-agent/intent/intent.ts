@@ -15,7 +15,7 @@ import type {
 import type { ChannelRange } from "../../shared/message/range.ts";
 import { type Channel, hostChannel } from "../../shared/model/record.ts";
 import { receiveInSync, settle } from "./answer.ts";
-import { carriedChannels, drop } from "./carried.ts";
+import { carriedChannels, carriedSteps, drop } from "./carried.ts";
 import { type EarlyEntries, keepEarly, takeEarly } from "./early.ts";
 import { applyEntry, type ChannelReplica, fromSnapshot } from "./replica.ts";
 
@@ -30,7 +30,11 @@ export type IntentEffect =
     }
   | { readonly kind: "dropped"; readonly channel: Channel }
   /** Ask the cloud; the reason is for the log and the counters. */
-  | { readonly kind: "sync"; readonly reason: "diverged" | "incomplete" | "foreign"; readonly detail: string }
+  | {
+      readonly kind: "sync";
+      readonly reason: "diverged" | "incomplete" | "foreign" | "rejoined";
+      readonly detail: string;
+    }
   /** Something is missing that is probably on its way: look again (`missing`) before asking. */
   | { readonly kind: "awaiting" }
   | { readonly kind: "fetch"; readonly offer: OfferMessage }
@@ -76,8 +80,35 @@ export function createIntent(host: string, held: readonly ChannelReplica[]): Int
   };
 }
 
-/** Takes one decoded message. A message for another host changes nothing and is reported. */
+/**
+ * Takes one decoded message. A message for another host changes nothing and is reported. What the host is to leave is
+ * looked at when all of the message is taken: where it leaves a network and joins it again, it never lets go of it.
+ */
 export function receive(state: IntentState, message: InboxMessage): IntentEffect[] {
+  const own = hostChannel(state.host);
+  return speaksOf(message, own) ? watchingHost(state, () => take(state, message)) : take(state, message);
+}
+
+function watchingHost(state: IntentState, act: () => IntentEffect[]): IntentEffect[] {
+  const own = hostChannel(state.host);
+  const before = carriedSteps(state);
+  const effects = act();
+  const moved = effects.some((effect) => effect.kind === "changed" && effect.channel === own);
+  return moved ? [...effects, ...afterHostChannel(state, before)] : effects;
+}
+
+function speaksOf(message: InboxMessage, channel: Channel): boolean {
+  switch (message.kind) {
+    case "delta":
+      return message.entries.some((entry) => entry.channel === channel);
+    case "bundle":
+      return message.messages.some((each) => speaksOf(each, channel));
+    default:
+      return "channel" in message && message.channel === channel;
+  }
+}
+
+function take(state: IntentState, message: InboxMessage): IntentEffect[] {
   if (message.host !== state.host) {
     return [{ kind: "sync", reason: "foreign", detail: `a message for ${message.host} arrived` }];
   }
@@ -95,7 +126,7 @@ export function receive(state: IntentState, message: InboxMessage): IntentEffect
     case "retry":
       return [{ kind: "retry", afterMs: message.afterMs, reason: message.reason }];
     case "bundle":
-      return message.messages.flatMap((each) => receive(state, each));
+      return message.messages.flatMap((each) => take(state, each));
     default:
       return assertNever(message);
   }
@@ -124,12 +155,7 @@ function takeEntry(state: IntentState, entry: LogEntry): IntentEffect[] {
       return [{ kind: "sync", reason: "diverged", detail: `${channel} at ${entry.seq}` }];
     case "applied":
       state.channels.set(channel, outcome.replica);
-      return [
-        { kind: "changed", channel, keys: outcome.keys, entry },
-        ...afterHostChannel(state, channel),
-        ...takeWaiting(state, channel),
-        ...settle(state),
-      ];
+      return [{ kind: "changed", channel, keys: outcome.keys, entry }, ...takeWaiting(state, channel), ...settle(state)];
     default:
       return assertNever(outcome);
   }
@@ -177,7 +203,10 @@ function receiveOffer(state: IntentState, offer: OfferMessage): IntentEffect[] {
 export function receiveFetched(state: IntentState, offer: OfferMessage, replica: ChannelReplica): IntentEffect[] {
   if (state.offers.get(offer.channel) !== offer) return [];
   state.offers.delete(offer.channel);
-  return isHeld(state, offer) ? settle(state) : hold(state, replica);
+  if (isHeld(state, offer)) return settle(state);
+  return offer.channel === hostChannel(state.host)
+    ? watchingHost(state, () => hold(state, replica))
+    : hold(state, replica);
 }
 
 /** An offer that led to nothing: the cloud has to be asked again. */
@@ -197,22 +226,23 @@ function hold(state: IntentState, replica: ChannelReplica): IntentEffect[] {
   state.channels.set(channel, replica);
   state.suspect.delete(channel);
   state.coming.delete(channel);
-  return [
-    { kind: "changed", channel, keys: "whole" },
-    ...afterHostChannel(state, channel),
-    ...takeWaiting(state, channel),
-    ...settle(state),
-  ];
+  return [{ kind: "changed", channel, keys: "whole" }, ...takeWaiting(state, channel), ...settle(state)];
 }
 
-/** The host channel says which networks and routers this host carries: leaves the others, asks for those it lacks. */
-function afterHostChannel(state: IntentState, channel: Channel): IntentEffect[] {
+/**
+ * The host channel says which networks and routers this host carries: leaves the others, asks for those it lacks. One that
+ * it left and joined again, `before` and now, it keeps; but it was told nothing of it in between, so it asks.
+ */
+function afterHostChannel(state: IntentState, before: ReadonlyMap<Channel, number>): IntentEffect[] {
   const own = hostChannel(state.host);
-  if (channel !== own) return [];
-  const carried = carriedChannels(state);
+  const carried = carriedSteps(state);
   const known = new Set([...state.channels.keys(), ...state.offers.keys(), ...state.early.keys()]);
   const effects = [...known].flatMap((held) => (held === own || carried.has(held) ? [] : drop(state, held)));
-  if ([...carried].some((each) => !state.channels.has(each))) effects.push({ kind: "awaiting" });
+  if ([...carried.keys()].some((each) => !state.channels.has(each))) effects.push({ kind: "awaiting" });
+  const rejoined = [...carried].filter(([each, step]) => state.channels.has(each) && step > (before.get(each) ?? step));
+  if (rejoined.length > 0) {
+    effects.push({ kind: "sync", reason: "rejoined", detail: rejoined.map(([each]) => each).join(" ") });
+  }
   return effects;
 }
 

@@ -164,7 +164,8 @@ export async function openIntent(options: {
           writer.changed(effect.channel);
           break;
         case "sync":
-          log.warn(`sync-${effect.reason}`, effect.detail);
+          if (effect.reason === "rejoined") log.info("sync-rejoined", effect.detail);
+          else log.warn(`sync-${effect.reason}`, effect.detail);
           ask();
           break;
         case "awaiting":

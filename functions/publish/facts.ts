@@ -92,18 +92,23 @@ export type Carried = {
   readonly networks: readonly string[];
   readonly routed: readonly string[];
   readonly routers: readonly string[];
+  /** The step of the host's own channel that named each record, by its key: `network/<n>`, `router/<r>`. */
+  readonly steps: ReadonlyMap<string, number>;
 };
 
 export async function readCarried(table: Table, host: string): Promise<Carried> {
   const carried = { networks: [] as string[], routed: [] as string[], routers: [] as string[] };
+  const steps = new Map<string, number>();
   for (const item of await queryAll(table, channelPk(hostChannel(host)), { prefix: "REC#" })) {
-    const [kind, id = ""] = (item["key"] as string).split("/");
+    const key = item["key"] as string;
+    const [kind, id = ""] = key.split("/");
+    steps.set(key, item["seq"] as number);
     if (kind === "router") carried.routers.push(id);
     if (kind !== "network") continue;
     const { routed } = item["body"] as CarriedNetworkRecord;
     (routed ? carried.routed : carried.networks).push(id);
   }
-  return carried;
+  return { ...carried, steps };
 }
 
 /** The hosts that hold a channel of a network or router, with the entry that made each one: members, and other readers. */

@@ -18,6 +18,8 @@ export type ChannelFacts = {
   readonly head: Head;
   /** Of a network: the host has no endpoint there, and is proven by what it routes. */
   readonly isRouted?: boolean;
+  /** The host has not heard yet that it carries the channel: what it holds is of an earlier time, and it will let go of it. */
+  readonly isStale?: boolean;
   /** The entry that the host is at, if it is not the head and the log still has it. */
   readonly applied?: LogEntry;
   /** When the first entry that the host lacks was committed, ms since the epoch; undefined if it is no longer known. */
@@ -36,7 +38,7 @@ export function assessChannel(
 ): ChannelRow {
   const state = stateAt(report.seq, facts);
   const faithful = state !== undefined && state.digest === report.digest;
-  const held = faithful && kernelHolds(report, state, facts.isRouted === true);
+  const held = faithful && facts.isStale !== true && kernelHolds(report, state, facts.isRouted === true);
   return {
     appliedSeq: report.seq,
     digest: report.digest,

@@ -67,12 +67,14 @@ async function takeReport(deps: SyncDeps, host: string, report: Report): Promise
   const nowMs = deps.now();
   const received: Received = { startedAtMs: report.agent.startedAtMs, number: report.number, nowMs };
   const facts = await readFacts(deps, host, own);
+  const ownSeq = byChannel.get(hostChannel(host))?.seq ?? ownSeqOf(facts.rows.get(hostChannel(host)), received);
   let lagging = false;
   for (const each of own) {
     const channelFacts = facts.channels.get(each.channel);
     if (!channelFacts) continue;
     const previous = facts.rows.get(each.channel);
-    const row = assessChannel(each, { ...channelFacts, ...expected.get(each.channel) }, received, previous);
+    const { isRouted = false, step = 0 } = expected.get(each.channel) ?? {};
+    const row = assessChannel(each, { ...channelFacts, isRouted, isStale: ownSeq < step }, received, previous);
     if (isWorthWriting(row, previous)) await writeRow(deps, host, each.channel, row);
     lagging ||= needsAnswer(row, channelFacts, nowMs);
   }
@@ -92,15 +94,29 @@ async function takeReport(deps: SyncDeps, host: string, report: Report): Promise
   }
 }
 
+/** In a part of a report that does not name the host's own channel, another part of the same process may have said. */
+function ownSeqOf(row: ChannelRow | undefined, { startedAtMs }: Received): number {
+  return row?.startedAtMs === startedAtMs ? row.appliedSeq : 0;
+}
+
+type Expected = {
+  readonly isRouted: boolean /** The step of the host's own channel that named it. */;
+  readonly step: number;
+};
+
 /** The channels that a host is to hold, and whether it only routes there; none if no log speaks of it. */
-async function expectedChannels(deps: SyncDeps, host: string): Promise<Map<Channel, { isRouted: boolean }>> {
+async function expectedChannels(deps: SyncDeps, host: string): Promise<Map<Channel, Expected>> {
   const own = hostChannel(host);
   if (parseHead(await getItem(deps.table, headKey(own))).seq === 0) return new Map();
-  const { networks, routed, routers } = await readCarried(deps.table, host);
-  const whole = [own, ...networks.map(networkChannel), ...routers.map(routerChannel)];
-  return new Map<Channel, { isRouted: boolean }>([
-    ...whole.map((channel) => [channel, { isRouted: false }] as const),
-    ...routed.map((id) => [networkChannel(id), { isRouted: true }] as const),
+  const { networks, routed, routers, steps } = await readCarried(deps.table, host);
+  const step = (key: string) => steps.get(key) ?? 0;
+  const network = (isRouted: boolean) => (id: string) =>
+    [networkChannel(id), { isRouted, step: step(`network/${id}`) }] as const;
+  return new Map<Channel, Expected>([
+    [own, { isRouted: false, step: 0 }],
+    ...networks.map(network(false)),
+    ...routed.map(network(true)),
+    ...routers.map((id) => [routerChannel(id), { isRouted: false, step: step(`router/${id}`) }] as const),
   ]);
 }
 
@@ -115,6 +131,7 @@ async function readFacts(deps: SyncDeps, host: string, reports: readonly Channel
   const own = hostChannel(host);
   const first = await batchGet(deps.table, [
     headKey(own),
+    channelRowKey(own, host),
     ...reports.flatMap(({ channel }) => [headKey(channel), channelRowKey(channel, host)]),
   ]);
   const headOf = (channel: Channel) => parseHead(first.get(keyText(headKey(channel))));
@@ -129,6 +146,8 @@ async function readFacts(deps: SyncDeps, host: string, reports: readonly Channel
   };
   const channels = new Map<Channel, ChannelFacts>();
   const rows = new Map<Channel, ChannelRow>();
+  const ownRow = parseChannelRow(first.get(keyText(channelRowKey(own, host))));
+  if (ownRow) rows.set(own, ownRow);
   for (const { channel, seq } of reports) {
     const applied = logged(channel, seq)?.entry;
     const lackingSinceMs = logged(channel, seq + 1)?.atMs;

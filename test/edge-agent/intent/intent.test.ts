@@ -127,6 +127,37 @@ describe("intent", () => {
     expect(missing(state).channels).toEqual(["net:red", "net:green"]);
   });
 
+  it("intent: left and joined again in one message -> the network is never let go of, and asked for", () => {
+    const { cloud, feed, state } = carrying();
+    const left = cloud.commit("host:h1", [{ key: "network/blue", body: null }]);
+    const joined = cloud.commit("host:h1", [{ key: "network/blue", body: {} }]);
+    const effects = feed({ v: 1, host: "h1", kind: "delta", entries: [left, joined] });
+    expect(effects.map(({ kind }) => kind)).toEqual(["changed", "changed", "sync"]);
+    expect(effects.at(-1)).toMatchObject({ reason: "rejoined", detail: "net:blue" });
+    expect(seqOf(state)).toBe(1);
+  });
+
+  it("intent: left and joined again in the wrong order, or in a bundle -> the network is never let go of", () => {
+    for (const inBundle of [true, false]) {
+      const { cloud, feed, state } = carrying();
+      const left = cloud.delta(cloud.commit("host:h1", [{ key: "network/blue", body: null }]));
+      const joined = cloud.delta(cloud.commit("host:h1", [{ key: "network/blue", body: {} }]));
+      const effects = inBundle
+        ? feed({ v: 2, host: "h1", kind: "bundle", messages: [left, joined] as never })
+        : feed(joined, left);
+      expect(effects.filter(({ kind }) => kind === "dropped")).toEqual([]);
+      expect(seqOf(state)).toBe(1);
+    }
+  });
+
+  it("intent: left in one message, joined again in the next -> dropped in between", () => {
+    const { cloud, feed, state } = carrying();
+    const left = cloud.delta(cloud.commit("host:h1", [{ key: "network/blue", body: null }]));
+    expect(feed(left)).toContainEqual({ kind: "dropped", channel: "net:blue" });
+    feed(cloud.delta(cloud.commit("host:h1", [{ key: "network/blue", body: {} }])));
+    expect(missing(state).channels).toEqual(["net:blue"]);
+  });
+
   it("intent: a leave from before the host was made again -> nothing is dropped", () => {
     const { cloud, feed, state } = carrying();
     feed(cloud.delta(cloud.commit("host:h1", [{ key: "host", body: { ...hostBody, site: "s2" } }])));

@@ -88,7 +88,7 @@ describe("replica files", () => {
     expect(wholes).toBeGreaterThan(1);
     expect(wholes).toBeLessThan(8);
     expect((await reload()).replicas.map(stateOf)).toEqual([stateOf(replica)]);
-  });
+  }, 60_000);
 
   it("replica files: entries that do not follow what is on disk -> written whole", async () => {
     const { replica, step } = history(2);

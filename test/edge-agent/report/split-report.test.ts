@@ -3,7 +3,7 @@ import { splitReport } from "../../../edge-agent/report/split-report.ts";
 import { EMPTY_DIGEST } from "../../../shared/message/digest.ts";
 import { decodeJson, MAX_PAYLOAD_BYTES } from "../../../shared/message/inbox.ts";
 import { Report } from "../../../shared/message/report.ts";
-import { networkChannel } from "../../../shared/model/record.ts";
+import { hostChannel, networkChannel } from "../../../shared/model/record.ts";
 
 function report(channels: number): Report {
   return {
@@ -32,14 +32,17 @@ describe("split report", () => {
     expect(splitReport(report(10)).map(parse)).toEqual([report(10)]);
   });
 
-  it("split report: 5,000 channels -> parts that fit, numbered, each channel once, the events once", () => {
-    const texts = splitReport(report(5_000));
+  it("split report: 5,000 channels -> parts that fit, numbered, each channel once and the host's own in all", () => {
+    const own = { channel: hostChannel("h1"), seq: 9, digest: EMPTY_DIGEST, problems: [] };
+    const whole = report(5_000);
+    const texts = splitReport({ ...whole, channels: [...whole.channels, own] });
     expect(texts.length).toBeGreaterThan(4);
     for (const text of texts) expect(Buffer.byteLength(text)).toBeLessThanOrEqual(MAX_PAYLOAD_BYTES);
     const parts = texts.map(parse);
     expect(parts.map(({ number }) => number)).toEqual(parts.map((_, at) => 7 + at));
     expect(parts.every(({ partial }) => partial)).toBe(true);
-    expect(parts.flatMap(({ channels }) => channels)).toEqual(report(5_000).channels);
+    expect(parts.every(({ channels }) => channels[0]?.channel === "host:h1")).toBe(true);
+    expect(parts.flatMap(({ channels }) => channels.slice(1))).toEqual(whole.channels);
     expect(parts.flatMap(({ events }) => events)).toHaveLength(1);
   });
 });

@@ -57,6 +57,14 @@ describe("assessChannel", () => {
     expect(assessChannel(report(5), { head, isRouted: true }, received, undefined).live).toBe(false);
   });
 
+  test("assess: held from before the host joined anew -> not live, however right the kernel is", () => {
+    expect(assessChannel(report(5), { head, isStale: true }, received, undefined)).toMatchObject({
+      live: false,
+      liveSeq: 0,
+      faithful: true,
+    });
+  });
+
   test("assess: a router's channel -> live by its static routes' digest, not by the lack of problems", () => {
     const channel = "rtr:r" as const;
     expect(assessChannel({ ...report(5), channel }, { head }, received, undefined).live).toBe(true);

@@ -50,10 +50,34 @@ describe("partial report", () => {
   test("report in parts: out of order -> a row for each channel, and the host is not sent what other parts name", async () => {
     const { world, part, live } = await worldOfTwoNetworks();
     world.nowMs += 60_000;
-    await world.report("h1", part(8, ["net:n2"]));
+    await world.report("h1", part(8, ["host:h1", "net:n2"]));
     await world.report("h1", part(7, ["host:h1", "net:n1"]));
     expect([await live("n1"), await live("n2")]).toEqual([true, true]);
     expect(world.messages).toEqual([]);
+  });
+
+  test("report in parts: without the host's own channel -> live only once that process has told how far it is", async () => {
+    const { world, part, live } = await worldOfTwoNetworks();
+    await world.report("h1", part(7, ["net:n2"]));
+    expect(await live("n2")).toBe(false);
+    await world.report("h1", part(8, ["host:h1"]));
+    await world.report("h1", part(9, ["net:n2"]));
+    expect(await live("n2")).toBe(true);
+  });
+
+  test("report: of a network from before the host left and joined it again -> not live until it has heard of that", async () => {
+    const { world, part, live } = await worldOfTwoNetworks();
+    const stale = part(7, ["host:h1"]).channels;
+    const { partial: _, ...report } = part(7, ["host:h1", "net:n1"]);
+    const at = { network: "n1", host: "h1", index: 1 };
+    await world.publish(endpointItem("e1", { ...at, change: "c-3", version: 2, deleted: true }));
+    await world.publish(endpointItem("e2", { ...at, index: 2, change: "c-4" }));
+    const now = part(8, ["host:h1", "net:n1"]).channels;
+    const net = now.filter(({ channel }) => channel === "net:n1");
+    await world.report("h1", { ...report, number: 8, channels: [...stale, ...net] });
+    expect(await live("n1")).toBe(false);
+    await world.report("h1", { ...report, number: 9, channels: now });
+    expect(await live("n1")).toBe(true);
   });
 
   test("report in parts: one shows that the host is behind -> it is told to ask, for its parts say nothing of the rest", async () => {
