@@ -88,8 +88,13 @@ export function addOperation<P extends Shape, Q extends Shape, B extends z.ZodTy
   operation: Operation<P, Q, B>,
 ): void {
   app.openAPIRegistry.registerPath(documentEntry(operation));
+  // Made once: zod compiles a schema at its first use.
+  const schemas: InputSchemas<P, Q> = {
+    params: z.object(operation.params ?? ({} as P)),
+    query: z.strictObject(operation.query ?? ({} as Q)),
+  };
   app.on(operation.method.toUpperCase(), [honoPath(operation.path)], async (context) => {
-    const input = await readInput(context, operation);
+    const input = await readInput(context, operation, schemas);
     if ("problem" in input) {
       await auditRefusal(services, { context, operation, problem: input.problem, input: undefined });
       return answerProblem(context, input.problem);
@@ -180,18 +185,24 @@ function kept(text: string): string {
 
 type Read<P extends Shape, Q extends Shape, B extends z.ZodType> = { input: Input<P, Q, B> } | { problem: Problem };
 
+type InputSchemas<P extends Shape, Q extends Shape> = {
+  readonly params: z.ZodObject<P>;
+  readonly query: z.ZodObject<Q>;
+};
+
 async function readInput<P extends Shape, Q extends Shape, B extends z.ZodType>(
   context: Context,
-  { params, query, body, path, method }: Operation<P, Q, B>,
+  { body, path, method }: Operation<P, Q, B>,
+  schemas: InputSchemas<P, Q>,
 ): Promise<Read<P, Q, B>> {
   const names = pathParameters(path);
   const given = Object.fromEntries(names.map((name) => [name, ownParameter(context, path, name)]));
-  const parsedParams = z.object(params ?? {}).safeParse(given);
+  const parsedParams = schemas.params.safeParse(given);
   // An id that cannot be is the id of nothing.
   if (!parsedParams.success) return { problem: nothingHere(context) };
   const twice = Object.entries(context.req.queries()).find(([, values]) => values.length > 1);
   if (twice) return { problem: fieldsProblem([{ field: twice[0].slice(0, 100), reason: "is given twice" }]) };
-  const parsedQuery = z.strictObject(query ?? {}).safeParse(context.req.query());
+  const parsedQuery = schemas.query.safeParse(context.req.query());
   const errors: FieldError[] = parsedQuery.success ? [] : fieldErrors(parsedQuery.error.issues);
   if (errors.length > 0) return { problem: fieldsProblem(errors) };
   const terms = readTerms(context.req.raw.headers, method);
