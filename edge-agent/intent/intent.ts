@@ -155,7 +155,11 @@ function takeEntry(state: IntentState, entry: LogEntry): IntentEffect[] {
       return [{ kind: "sync", reason: "diverged", detail: `${channel} at ${entry.seq}` }];
     case "applied":
       state.channels.set(channel, outcome.replica);
-      return [{ kind: "changed", channel, keys: outcome.keys, entry }, ...takeWaiting(state, channel), ...settle(state)];
+      return [
+        { kind: "changed", channel, keys: outcome.keys, entry },
+        ...takeWaiting(state, channel),
+        ...settle(state),
+      ];
     default:
       return assertNever(outcome);
   }

@@ -97,7 +97,7 @@ export function createCloud(options: {
   });
 
   async function call(command: unknown): Promise<unknown> {
-    await clockwork.sleep(clockwork.between(1, 8));
+    await clockwork.sleep(clockwork.between(1, 12));
     const { throttle, conflict, lostAnswer, crash } = weather();
     if (happening(clockwork, "function dies", crash)) {
       if (clockwork.chance(0.5)) await engine.client.send(command as GetItemCommand).catch(() => undefined);
@@ -113,7 +113,8 @@ export function createCloud(options: {
       );
     }
     const answer: unknown = await engine.client.send(command as GetItemCommand);
-    await clockwork.sleep(clockwork.between(1, 4));
+    // The way back, now and then: mostly the next call's way there does for both.
+    if (clockwork.chance(0.2)) await clockwork.sleep(clockwork.between(1, 4));
     // The SDK asks again by itself when a connection breaks; what it cannot mend looks like throttling to its caller.
     if (happening(clockwork, "answer lost", lostAnswer)) {
       throw new ProvisionedThroughputExceededException({ $metadata: {}, message: "no answer" });

@@ -44,15 +44,16 @@ export const CALM: Weather = {
   diskRefuses: 0,
 };
 
+/** Higher, and nothing would go forward in a storm: a step of a channel takes a dozen calls of the store. */
 const WORST: Weather = {
   drop: 0.3,
   duplicate: 0.3,
   corrupt: 0.1,
   delay: 0.4,
-  throttle: 0.2,
-  conflict: 0.2,
-  lostAnswer: 0.1,
-  crash: 0.05,
+  throttle: 0.1,
+  conflict: 0.15,
+  lostAnswer: 0.06,
+  crash: 0.03,
   redeliver: 0.3,
   split: 0.3,
   twoConsumers: 0.3,

@@ -71,7 +71,15 @@ export function equal(a: AttributeValue | undefined, b: AttributeValue | undefin
   if (!a || !b) return false;
   if (a.N !== undefined && b.N !== undefined) return Number(a.N) === Number(b.N);
   if (a.S !== undefined || b.S !== undefined) return a.S === b.S;
+  if (a.M !== undefined && b.M !== undefined) return sameMap(a.M, b.M);
+  if (a.L !== undefined && b.L !== undefined)
+    return a.L.length === b.L.length && a.L.every((one, n) => equal(one, b.L[n]));
   return canonical(a) === canonical(b);
+}
+
+function sameMap(a: WireItem, b: WireItem): boolean {
+  const names = Object.keys(a);
+  return names.length === Object.keys(b).length && names.every((name) => equal(a[name], b[name]));
 }
 
 function evaluate(condition: Condition, item: WireItem, given: Placeholders): boolean {
