@@ -12,6 +12,7 @@ import type { ExportedRoute, ReceivedRoute } from "./bgp/route.ts";
 import type { MacTarget } from "./dataplane/desired.ts";
 import {
   type DesiredState,
+  type LocalEntry,
   type NeighbourEntry,
   type NetworkState,
   ownerMark,
@@ -29,7 +30,7 @@ import {
 } from "./evpn/mac-table.ts";
 import { exportTargets, importTargets, routeDistinguishers } from "./evpn/mac-vrf.ts";
 import { chooseNeighbour } from "./evpn/mac-vrf-table.ts";
-import { type Originator, originateMac, originateMembership } from "./evpn/originate.ts";
+import { isOwn, type Originator, originateMac, originateMembership } from "./evpn/originate.ts";
 import { type ExportRefusal, exportRefusal, leadsWhereAllowed, type NextHopList } from "./evpn/policy.ts";
 import type { HostIntent, NetworkIntent } from "./intent/view.ts";
 
@@ -145,10 +146,21 @@ export function declaredOf(
   return vtep && { id, mac, ips, mobility, vtep };
 }
 
-/** Where frames to an entry's MAC go. */
-export function targetOf({ port, vtep, vni, segment }: MacEntry): MacTarget {
+/**
+ * Where frames to an entry's MAC go; undefined: the bridge found that out by itself. On a network that learns, what only the
+ * fabric knows goes where it is heard.
+ */
+export function targetOf(entry: MacEntry, learning: boolean): MacTarget | undefined {
+  const { source, port, vtep, vni, segment } = entry;
+  if (source === "learned") return undefined;
   if (port !== undefined) return { kind: "local", port };
-  return { kind: "remote", vteps: segment?.vteps ?? [vtep], ...(vni !== undefined && { vni }) };
+  const yields = learning && source === "fabric" && !entry.fixed && !entry.frozen && entry.endpoint === undefined;
+  return {
+    kind: "remote",
+    vteps: segment?.vteps ?? [vtep],
+    ...(vni !== undefined && { vni }),
+    ...(yields && { yields: true as const }),
+  };
 }
 
 /** A route as it would be announced, and why it may not be. */
@@ -160,13 +172,13 @@ export function announceMembership(originator: Originator): Announcement {
   return { route, reason: exportRefusal(route, { ...originator, macs: new Set() }) };
 }
 
-/** The routes of one entry; `macs` are those of the endpoints declared here. */
+/** The routes of one entry; `macs` are those that may be announced. */
 export function announceMac(
   originator: Originator,
   entry: MacEntry,
   macs: Pick<ReadonlySet<Mac>, "has">,
 ): readonly Announcement[] {
-  if (entry.source !== "local") return NOTHING;
+  if (!isOwn(entry)) return NOTHING;
   const { vtep, rd } = originator;
   return originateMac(originator, entry).map((route) => ({ route, reason: exportRefusal(route, { vtep, rd, macs }) }));
 }
@@ -195,7 +207,7 @@ function buildNetwork(
     ...frame,
     // Of an endpoint that the fabric is followed for, too: it may come back.
     ports: Array.from(new Set(declared.flatMap(({ port }) => port ?? [])), (name) => ({ name })),
-    local: table.entries.flatMap(({ mac, port }) => (port === undefined ? [] : [{ mac, port }])),
+    local: table.entries.flatMap(localOf),
     remote: table.entries.flatMap((entry) => (entry.port === undefined ? [remoteOf(entry)] : [])),
     flood: table.flood.map((member) => member.vtep),
     neighbours: neighboursOf(table),
@@ -208,7 +220,12 @@ function buildNetwork(
   return { network: { id, tenant: definition.tenant, rd: settings.rd, imports, table, state }, announcements };
 }
 
-/** The entry in the form of a whole state. */
+/** The entry in the form of a whole state, if it is to be on a port here. What was learned is the bridge's own. */
+export function localOf({ mac, source, port }: MacEntry): LocalEntry[] {
+  return source === "local" && port !== undefined ? [{ mac, port }] : [];
+}
+
+/** The same of one that is elsewhere. */
 export function remoteOf({ mac, vtep, segment, vni }: MacEntry): RemoteEntry {
   const several = segment && segment.vteps.length > 1 ? { vteps: segment.vteps } : {};
   return { mac, vtep, ...several, ...(vni !== undefined && { vni }) };

@@ -18,6 +18,8 @@ export type MacTarget =
       readonly vteps: readonly IpAddress[];
       /** The VNI that the other side knows the network by; absent: the network's own. */
       readonly vni?: Vni;
+      /** A machine that nobody declared, on a network that learns: a frame of it on a port here moves it to the port. */
+      readonly yields?: true;
     };
 
 /**
@@ -52,6 +54,7 @@ export function sameTarget(a: MacTarget | undefined, b: MacTarget | undefined): 
   return (
     b.kind === "remote" &&
     a.vni === b.vni &&
+    a.yields === b.yields &&
     a.vteps.length === b.vteps.length &&
     a.vteps.every((v) => b.vteps.includes(v))
   );

@@ -15,7 +15,7 @@ import type {
   RouterSupport,
   RoutingRule,
 } from "./router-kernel.ts";
-import { type Gateway, routerTable, vrfName, vrfOfTable } from "./router-state.ts";
+import { type Gateway, type RouterPeer, routerTable, vrfName, vrfOfTable } from "./router-state.ts";
 import { GLOBAL_SYSCTLS, sysctlsOf } from "./router-sysctl.ts";
 import { VXLAN_PORT, vxlanName } from "./state.ts";
 
@@ -32,7 +32,7 @@ type Device = {
   learning: boolean;
   master: string | undefined;
   readonly neighbours: Map<IpAddress, Mac>;
-  readonly entries: Map<Mac, IpAddress>;
+  readonly entries: Map<Mac, RouterPeer>;
 };
 
 /** The port, and the hands of everybody else on the machine. */
@@ -202,7 +202,7 @@ export function createMemoryRouters(options: {
         devices.get(op.device)?.neighbours.delete(op.ip);
         return undefined;
       case "replace-l3-entry":
-        return withDevice(op.device, (device) => device.entries.set(op.peer.mac, op.peer.vtep));
+        return withDevice(op.device, (device) => device.entries.set(op.peer.mac, op.peer));
       case "delete-l3-entry":
         devices.get(op.device)?.entries.delete(op.peer.mac);
         return undefined;
@@ -248,7 +248,7 @@ export function createMemoryRouters(options: {
           vxlan: vxlan && vxlanOf(vxlan),
           routes: [...(tables.get(routerTable(vni))?.values() ?? [])],
           neighbours: Array.from(vxlan?.neighbours ?? [], ([ip, mac]) => ({ ip, mac })),
-          entries: Array.from(vxlan?.entries ?? [], ([mac, vtep]) => ({ mac, vtep })),
+          entries: [...(vxlan?.entries.values() ?? [])],
         };
       }),
       bridges,

@@ -15,6 +15,9 @@ import { describeFlood, describeNeighbour, describeRow } from "./describe.ts";
 import type { Problem } from "./problem.ts";
 import { vxlanName } from "./state.ts";
 
+/** More learned MACs of a network are not kept: a machine may make up as many as it likes. */
+const MOST_LEARNED = 4096;
+
 /** One MAC: where it is wanted, and the two halves that the kernel has of it. */
 export type MacRow = {
   want: Place | undefined;
@@ -38,6 +41,12 @@ export type Network = {
   readonly ips: Map<IpAddress, IpRow>;
   readonly flood: Set<IpAddress>;
   devices: ActualDevices | undefined;
+  /** MACs that the bridge learned on ports of this host, and the port of each. */
+  readonly learned: Map<Mac, string>;
+  /** Of these, which came, moved or went since the last report. */
+  readonly learnedChanges: Set<Mac>;
+  /** Rows that a frame moved to a port here, as they allow. */
+  readonly yielded: Set<MacRow>;
   /** Ports that are up. */
   upPorts: ReadonlySet<string>;
   /** Ports that MACs are wanted on, and how many. */
@@ -90,6 +99,9 @@ export function createNetwork(vni: Vni): Network {
     ips: new Map(),
     flood: new Set(),
     devices: undefined,
+    learned: new Map(),
+    learnedChanges: new Set(),
+    yielded: new Set(),
     upPorts: new Set(),
     localPorts: new Map(),
     usable: new Set(),
@@ -111,7 +123,7 @@ export function createNetwork(vni: Vni): Network {
 /** The port that the bridge should send the MAC to. */
 export function wantedPort(network: Network, row: MacRow): string | undefined {
   const place = row.want;
-  if (!place || !network.frame) return undefined;
+  if (!place || !network.frame || (network.yielded.size > 0 && network.yielded.has(row))) return undefined;
   if (place.target.kind === "local") return network.usable.has(place.target.port) ? place.target.port : undefined;
   return place.tunnel && network.vxlan;
 }
@@ -184,16 +196,32 @@ export function setBridgeHalf(
   const { port, pinned } = half;
   let row = network.macs.get(mac);
   if (!row) {
-    // What is learned and not declared concerns nobody here.
+    setLearned(network, mac, pinned ? undefined : port);
+    // What is learned and not declared is nobody's wish.
     if (port === undefined || !pinned) return;
     row = emptyRow();
     network.macs.set(mac, row);
   }
   if (row.port === port && row.pinned === pinned) return;
+  const learnedOn = pinned || port === network.vxlan ? undefined : port;
+  setLearned(network, mac, learnedOn);
+  const { want } = row;
+  if (learnedOn !== undefined && want?.target.kind === "remote" && want.target.yields) network.yielded.add(row);
+  else network.yielded.delete(row);
   noteMac(network, mac, row, foundBy);
   row.port = port;
   row.pinned = pinned;
   checkMac(network, mac, row);
+}
+
+/** Notes where the bridge learned a MAC; undefined: it forgot it, or it is there by declaration. */
+export function setLearned(network: Network, mac: Mac, port: string | undefined): void {
+  const { learned, learnedChanges } = network;
+  if (learned.get(mac) === port) return;
+  if (port === undefined) learned.delete(mac);
+  else if (learned.size < MOST_LEARNED || learned.has(mac)) learned.set(mac, port);
+  else return;
+  learnedChanges.add(mac);
 }
 
 /** Sets the vxlan device's half of a MAC. */
@@ -266,6 +294,8 @@ export function wantMac(network: Network, mac: Mac, place: Place | undefined): v
   countPort(network, row.want, -1);
   countPort(network, place, 1);
   row.want = place;
+  // Who decided this knew of what was learned before.
+  network.yielded.delete(row);
   if (network.suspects.size > 0) network.suspects.delete(`mac ${mac}`);
   checkMac(network, mac, row);
 }
@@ -289,6 +319,7 @@ export function checkMac(network: Network, mac: Mac, row: MacRow): void {
   if (!row.want && row.port === undefined && !row.tunnel) {
     macs.delete(mac);
     dirty.macs.delete(mac);
+    network.yielded.delete(row);
   } else if (dirty.all) return;
   else if (isMacRight(network, row)) dirty.macs.delete(mac);
   else dirty.macs.add(mac);

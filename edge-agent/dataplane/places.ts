@@ -72,10 +72,13 @@ function tunnelOf(target: MacTarget, context: PlaceContext, form: Tunnel["form"]
 /** Nearly all targets are one VTEP, which is the key as it is. */
 function keyOf(target: MacTarget, context: PlaceContext): string {
   if (target.kind === "local") return `port ${target.port}`;
-  const { vteps, vni } = target;
+  const { vteps, vni, yields } = target;
   const [first] = vteps;
-  if (vteps.length === 1 && vni === undefined && first !== context.vtep) return first as string;
-  return `${vteps.toSorted().join(" ")} vni ${vni} from ${context.vtep} ${context.vni}`;
+  const plain = vteps.length === 1 && vni === undefined && first !== context.vtep;
+  const key = plain
+    ? (first as string)
+    : `${vteps.toSorted().join(" ")} vni ${vni} from ${context.vtep} ${context.vni}`;
+  return yields ? `${key} yields` : key;
 }
 
 function tunnelKey({ form, vteps, vni }: Tunnel): string {

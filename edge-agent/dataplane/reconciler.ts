@@ -6,6 +6,7 @@
 //   now and then --------------> one network read in full and compared (events may lie)
 
 import type { IpAddress } from "../../shared/address/ip.ts";
+import type { Mac } from "../../shared/address/mac.ts";
 import type { Vni } from "../../shared/address/vni.ts";
 import type { Clock } from "../clock.ts";
 import { createBreath } from "./breath.ts";
@@ -65,6 +66,8 @@ export type DataplaneReport = {
   readonly networks: readonly NetworkReport[];
   /** What changed in the verified state since the report before; a network that is not here did not change. */
   readonly changed: ReadonlyMap<Vni, VerifiedChange>;
+  /** MACs that the bridges learned, learned elsewhere or forgot since the report before; `learned(vni)` says which. */
+  readonly learned: ReadonlyMap<Vni, ReadonlySet<Mac>>;
   readonly counters: DataplaneCounters;
   /** Why the kernel could not be read or written at all. */
   readonly error: string | undefined;
@@ -77,6 +80,8 @@ export type Reconciler = {
   change(changes: readonly DesiredChange[], trust: DesiredTrust): number;
   /** What the kernel was read back to hold; undefined unless the network's devices are there. */
   verified(vni: Vni): VerifiedNetwork | undefined;
+  /** MACs that the network's bridge learned on this host's ports from frames, with the port; at most 4,096. */
+  learned(vni: Vni): ReadonlyMap<Mac, string>;
   /** What other hands changed: the last of it, and counts. */
   drift(): { readonly recent: readonly DriftRecord[]; readonly byNetwork: ReadonlyMap<Vni, DriftCount> };
   /** Reads and compares everything anew, soon. */
@@ -404,7 +409,12 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     error: string | undefined,
   ): void {
     const changed = new Map<Vni, VerifiedChange>();
+    const learned = new Map<Vni, ReadonlySet<Mac>>();
     for (const network of networks.values()) {
+      if (network.learnedChanges.size > 0) {
+        learned.set(network.vni, new Set(network.learnedChanges));
+        network.learnedChanges.clear();
+      }
       const change = takeChanged(network);
       const some = change.whole || change.flood || change.macs.size + change.neighbours.size > 0;
       if (some) changed.set(network.vni, change);
@@ -421,6 +431,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       inSync: about.mayDelete,
       networks: shown.sort((a, b) => a.vni - b.vni).map((network) => reportOf(network, error === undefined)),
       changed,
+      learned,
       counters: { ...counters, ...loop.counts() },
       error,
     };
@@ -444,6 +455,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       const network = networks.get(vni);
       return network && viewVerified(network);
     },
+    learned: (vni) => networks.get(vni)?.learned ?? NOTHING_LEARNED,
     drift: () => ({ recent: drift.recent(), byNetwork: drift.byNetwork() }),
     resync: (reason) => {
       log("info", `dataplane: comparing everything: ${reason}`);
@@ -461,6 +473,8 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     },
   };
 }
+
+const NOTHING_LEARNED: ReadonlyMap<Mac, string> = new Map();
 
 function mtuKey({ vtep, flood }: NetworkFrame): string {
   return `${vtep} ${flood.slice(0, MOST_PATHS).join(" ")}`;

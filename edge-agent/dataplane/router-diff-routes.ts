@@ -78,13 +78,15 @@ function diffPeers(router: RouterState, have: ActualRouter | undefined): RouterO
     if (is.get(ip) !== mac) ops.push({ kind: "replace-l3-neighbour", vni, device, ip, mac });
   }
   for (const [ip, mac] of is) if (!neighbours.has(ip)) ops.push({ kind: "delete-l3-neighbour", vni, device, ip, mac });
-  const entries = new Map(router.peers.map(({ mac, vtep }) => [mac, vtep]));
-  const held = new Map((have?.entries ?? []).map(({ mac, vtep }) => [mac, vtep]));
-  for (const [mac, vtep] of entries) {
-    if (held.get(mac) !== vtep) ops.push({ kind: "replace-l3-entry", vni, device, peer: { mac, vtep } });
+  const entries = new Map(router.peers.map((peer) => [peer.mac, peer]));
+  const held = new Map((have?.entries ?? []).map((peer) => [peer.mac, peer]));
+  for (const [mac, peer] of entries) {
+    const is = held.get(mac);
+    const right = is?.vtep === peer.vtep && is.vni === peer.vni;
+    if (!right) ops.push({ kind: "replace-l3-entry", vni, device, peer });
   }
-  for (const [mac, vtep] of held) {
-    if (!entries.has(mac)) ops.push({ kind: "delete-l3-entry", vni, device, peer: { mac, vtep } });
+  for (const [mac, peer] of held) {
+    if (!entries.has(mac)) ops.push({ kind: "delete-l3-entry", vni, device, peer });
   }
   return ops;
 }

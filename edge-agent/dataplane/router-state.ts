@@ -24,8 +24,11 @@ export type RouterHop =
 /** Several hops: flows are spread over them. Never empty. */
 export type RouterRoute = { readonly prefix: Prefix; readonly hops: readonly RouterHop[] };
 
-/** The router MAC of a VTEP (RFC 9135 8.1), to which routed frames are sent there. */
-export type RouterPeer = { readonly vtep: IpAddress; readonly mac: Mac };
+/**
+ * The router MAC of a VTEP (RFC 9135 8.1), to which routed frames are sent there, and the L3 VNI by which it knows the
+ * router; absent: ours.
+ */
+export type RouterPeer = { readonly vtep: IpAddress; readonly mac: Mac; readonly vni?: Vni };
 
 /** One router on one host. The order of the lists means nothing. */
 export type RouterState = {

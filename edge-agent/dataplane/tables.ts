@@ -15,6 +15,7 @@ import {
   type Suspect,
   setBridgeHalf,
   setFlood,
+  setLearned,
   setNeighbour,
   setTunnelHalf,
   wantMac,
@@ -164,6 +165,7 @@ export function createTables(form: Tunnel["form"]): Tables {
           const { mac, port, state } = event;
           if (state !== "gone") setBridgeHalf(network, mac, { port, pinned: state === "pinned" });
           else if (network.macs.get(mac)?.port === port) setBridgeHalf(network, mac, GONE);
+          else if (network.learned.get(mac) === port) setLearned(network, mac, undefined);
           break;
         }
         case "vxlan-entry":
@@ -214,6 +216,9 @@ export function createTables(form: Tunnel["form"]): Tables {
         bridge.add(mac);
         if (untouched(`b ${vni} ${mac}`)) setBridgeHalf(network, mac, { port, pinned }, foundBy);
         if (breath.due()) await breath.rest();
+      }
+      for (const mac of network.learned.keys()) {
+        if (!bridge.has(mac) && untouched(`b ${vni} ${mac}`)) setLearned(network, mac, undefined);
       }
       const tunnelled = new Set<Mac>();
       for (const { mac, tunnel } of entries.vxlanEntries) {
@@ -280,6 +285,7 @@ function empty(network: Network, device: "bridge" | "vxlan"): void {
     if (device === "bridge" || row.port === network.vxlan) setBridgeHalf(network, mac, GONE);
     checkMac(network, mac, row);
   }
+  if (device === "bridge") for (const mac of network.learned.keys()) setLearned(network, mac, undefined);
   if (device === "vxlan") for (const vtep of network.flood) setFlood(network, vtep, false);
   else for (const ip of network.ips.keys()) setNeighbour(network, ip, NO_NEIGHBOUR);
 }

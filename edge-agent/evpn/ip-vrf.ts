@@ -8,14 +8,17 @@
 //   fabric       what the ToRs announce, spread over the best paths; a default route is one of these
 //
 // Of the same prefix the first in this list counts. What is longer wins by itself, in the kernel.
+//
+// The label of a route is the L3 VNI by which its VTEP knows the IP-VRF: frames are sent with that one, whatever ours is
+// (RFC 8365 5.1.3, RFC 9136 4.4.1). A VTEP can have one, since the frame's VNI goes with its router MAC.
 
 import { compareIps, type IpAddress, isIpv4, isUnicastIp } from "../../shared/address/ip.ts";
 import type { Mac } from "../../shared/address/mac.ts";
 import { hostPrefix, ipFromPrefix, type Prefix, prefixAddress, prefixContains } from "../../shared/address/prefix.ts";
 import type { RouteDistinguisher } from "../../shared/address/rd.ts";
 import type { RouteTarget } from "../../shared/address/rt.ts";
-import type { Vni } from "../../shared/address/vni.ts";
-import { type ExportedRoute, type ReceivedRoute, ZERO_ESI } from "../bgp/route.ts";
+import { parseVni, type Vni } from "../../shared/address/vni.ts";
+import { type ExportedRoute, type Label, type ReceivedRoute, ZERO_ESI } from "../bgp/route.ts";
 import { isUsable } from "./fabric-path.ts";
 
 /** One way: another VTEP by the L3 VNI, or a machine on a network of this host. */
@@ -37,11 +40,17 @@ export type IpVrfTable = {
   readonly routes: readonly IpRoute[];
   /** The router MACs that the fabric's routes gave, of VTEPs that are hops. */
   readonly fabricMacs: ReadonlyMap<IpAddress, Mac>;
+  /** The L3 VNIs of VTEPs that know the router by another one than ours. */
+  readonly fabricVnis: ReadonlyMap<IpAddress, Vni>;
+  /** Routes that cannot be followed: their VTEP has another L3 VNI for its other routes, or is a host whose VNI is ours. */
+  readonly refused: readonly RefusedLabel[];
   /** What this host may announce: subnets of its own, and static prefixes by machines of its own. */
   readonly own: readonly Prefix[];
   /** Static prefixes that lead nowhere. */
   readonly unresolved: readonly StaticPrefix[];
 };
+
+export type RefusedLabel = { readonly prefix: Prefix; readonly vtep: IpAddress; readonly label: Label };
 
 /** A declared machine: on a network of this host, or behind another host's VTEP. */
 export type MachinePlace =
@@ -53,6 +62,10 @@ const MOST_HOPS = 16;
 
 export function buildIpVrf(input: {
   readonly ownVtep: IpAddress;
+  /** The router's L3 VNI. */
+  readonly vni: Vni;
+  /** Hosts that intent names: they know the router by the same L3 VNI. */
+  readonly hosts?: ReadonlySet<IpAddress>;
   /** Routed subnets of the networks with machines here. */
   readonly connected: readonly { readonly network: Vni; readonly subnet: Prefix }[];
   readonly machines: ReadonlyMap<IpAddress, MachinePlace>;
@@ -68,7 +81,7 @@ export function buildIpVrf(input: {
     const prefix = hostPrefix(ip);
     routes.set(prefix, { prefix, source: "intent", hops: [{ kind: "vtep", vtep: place.vtep }] });
   }
-  const fabric = fabricRoutes(input.fabric, ownVtep);
+  const fabric = fabricRoutes(input.fabric, input);
   const hostRoute = (ip: IpAddress): readonly IpHop[] => fabric.hosts.get(ip) ?? [];
   const resolve = (ip: IpAddress): readonly IpHop[] => {
     const place = machines.get(ip);
@@ -109,19 +122,31 @@ export function buildIpVrf(input: {
     if (hops.length === 0 || subnets.has(prefix) || routes.has(prefix) || speaksForMachine) continue;
     routes.set(prefix, { prefix, source: "fabric", hops: unique(hops) });
   }
-  return { routes: [...routes.values()], fabricMacs: fabric.macs, own: [...own], unresolved };
+  const { macs: fabricMacs, vnis: fabricVnis, refused } = fabric;
+  return { routes: [...routes.values()], fabricMacs, fabricVnis, refused, own: [...own], unresolved };
 }
 
 type PrefixPath = { readonly vtep: IpAddress; readonly gateway: IpAddress | undefined };
 
-/** The best paths per host and prefix, and who has which router MAC. */
-function fabricRoutes(routes: readonly ReceivedRoute[], ownVtep: IpAddress) {
+type VrfContext = { readonly ownVtep: IpAddress; readonly vni: Vni; readonly hosts?: ReadonlySet<IpAddress> };
+
+/** The best paths per host and prefix, and who has which router MAC and L3 VNI. */
+function fabricRoutes(routes: readonly ReceivedRoute[], context: VrfContext) {
+  const { ownVtep, vni } = context;
   const macs = new Map<IpAddress, Mac>();
+  const labels = labelsOf(routes, context);
+  const refused: RefusedLabel[] = [];
   const byHost = new Map<IpAddress, ReceivedRoute[]>();
   const byPrefix = new Map<Prefix, ReceivedRoute[]>();
   for (const route of routes) {
     const { nlri, routerMac, nextHop } = route;
     if (!isUsable(route, ownVtep)) continue;
+    const label = labelOf(route);
+    if (label !== undefined && label !== labels.get(nextHop)) {
+      const prefix = prefixOf(route);
+      if (prefix !== undefined) refused.push({ prefix, vtep: nextHop, label });
+      continue;
+    }
     if (nlri.type === "ip-prefix" && isZero(nlri.gateway) && !routerMac) continue;
     // Without an L3 label the route is for bridging only (RFC 9135 6.1); without a router MAC nobody would take the frame.
     if (nlri.type === "mac-ip" && nlri.ip !== undefined && nlri.l3Vni && routerMac) append(byHost, nlri.ip, route);
@@ -145,7 +170,38 @@ function fabricRoutes(routes: readonly ReceivedRoute[], ownVtep: IpAddress) {
     );
     prefixes.set(prefix, paths);
   }
-  return { hosts, prefixes, macs };
+  const others = [...labels].flatMap(([vtep, label]): [IpAddress, Vni][] =>
+    label === vni || !macs.has(vtep) ? [] : [[vtep, label]],
+  );
+  return { hosts, prefixes, macs, vnis: new Map(others), refused };
+}
+
+/** The L3 VNI of each VTEP: ours if any of its routes says so, of others the lowest, whatever came first. */
+function labelsOf(routes: readonly ReceivedRoute[], { vni, hosts }: VrfContext): ReadonlyMap<IpAddress, Vni> {
+  const labels = new Map<IpAddress, Vni>();
+  for (const route of routes) {
+    const { nextHop } = route;
+    const label = parseVni(labelOf(route) ?? 0);
+    if (label === undefined) continue;
+    const known = labels.get(nextHop);
+    if (hosts?.has(nextHop) || label === vni) labels.set(nextHop, vni);
+    else if (known === undefined || (known !== vni && label < known)) labels.set(nextHop, label);
+  }
+  return labels;
+}
+
+/**
+ * The label by which the route's own VTEP is to be sent to; undefined where another route decides (a gateway address, RFC
+ * 9136 4.1), or where it is for bridging only. Without a gateway, 0 is none that could be sent to (RFC 9136 3.2).
+ */
+function labelOf({ nlri }: ReceivedRoute): Label | undefined {
+  if (nlri.type === "mac-ip") return nlri.l3Vni || undefined;
+  return nlri.type === "ip-prefix" && isZero(nlri.gateway) ? nlri.vni : undefined;
+}
+
+function prefixOf({ nlri }: ReceivedRoute): Prefix | undefined {
+  if (nlri.type === "ip-prefix") return nlri.prefix;
+  return nlri.type === "mac-ip" && nlri.ip !== undefined ? hostPrefix(nlri.ip) : undefined;
 }
 
 /** What is long-lived stale counts where there is nothing else (RFC 9494 4.3). */

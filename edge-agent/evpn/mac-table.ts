@@ -14,8 +14,8 @@ import type { ImetRoute, ReceivedRoute } from "../bgp/route.ts";
 import { type FabricPath, fabricPaths, isReachableVtep, type Place, speaksVxlan } from "./fabric-path.ts";
 import type { SegmentPaths } from "./segments.ts";
 
-/** Where an entry comes from, best first. */
-export type Source = "local" | "intent" | "fabric";
+/** Where an entry comes from: declared here or elsewhere, told by the fabric, or learned from a frame on a port here. */
+export type Source = "local" | "intent" | "fabric" | "learned";
 
 export type MacEntry = {
   readonly mac: Mac;
@@ -26,7 +26,7 @@ export type MacEntry = {
   readonly segment?: SegmentPaths;
   /** The VNI that the VTEP knows the network by, where it is another than our own (RFC 8365 5.1.3). */
   readonly vni?: Vni;
-  /** The interface, for local entries. */
+  /** The interface, for local and learned entries. */
   readonly port?: string;
   readonly ips: readonly IpAddress[];
   /** Those of `ips` whose binding the fabric calls immutable (RFC 9047 2). */
@@ -80,6 +80,13 @@ export type Declared = {
   readonly port?: string;
 };
 
+/** A machine that nobody declared, heard on a port of this host, on a network that allows learning. */
+export type Learned = {
+  readonly port: string;
+  /** One above the fabric's when it was heard here (RFC 7432 15). */
+  readonly sequence: number;
+};
+
 /** How far our copy of intent can be relied on: the cloud is heard, was heard a moment ago, or is away. */
 export type IntentTrust = "current" | "recent" | "old";
 
@@ -94,7 +101,7 @@ export type MobilityDecisions = {
 export const NO_DECISIONS: MobilityDecisions = { frozen: new Map(), raised: new Map() };
 
 /** The highest sequence: it cannot be raised any more (RFC 7432 7.7, 32 bits). */
-const MAX_SEQUENCE = 0xffffffff;
+export const MAX_SEQUENCE = 0xffffffff;
 
 /** What the table depends on besides its sources. */
 export type TableContext = {
@@ -125,15 +132,18 @@ export function buildMacTable(input: {
   fabric: readonly ReceivedRoute[];
   decisions?: MobilityDecisions;
   trust?: IntentTrust;
+  learned?: ReadonlyMap<Mac, Learned>;
 }): MacTable {
   const { ownVtep, vni, declared, members, fabric, decisions = NO_DECISIONS, trust = "current" } = input;
+  const learned = input.learned ?? new Map<Mac, Learned>();
   const paths = fabricPaths(fabric, ownVtep, decisions.frozen);
   const byMac = new Map<Mac, Declared>();
   for (const endpoint of declared) byMac.set(endpoint.mac, firstDeclared(byMac.get(endpoint.mac), endpoint));
   const entries: MacEntry[] = [];
   const conflicts: Conflict[] = [];
-  for (const mac of new Set([...byMac.keys(), ...paths.keys()])) {
-    const outcome = macOutcome(mac, byMac.get(mac), paths.get(mac), { ownVtep, vni, decisions, trust });
+  for (const mac of new Set([...byMac.keys(), ...paths.keys(), ...learned.keys()])) {
+    const context = { ownVtep, vni, decisions, trust };
+    const outcome = macOutcome(mac, byMac.get(mac), paths.get(mac), context, learned.get(mac));
     if (outcome.entry) entries.push(outcome.entry);
     if (outcome.conflict) conflicts.push(outcome.conflict);
   }
@@ -150,9 +160,13 @@ export function macOutcome(
   mac: Mac,
   declared: Declared | undefined,
   path: FabricPath | undefined,
-  { ownVtep, vni, decisions, trust }: TableContext,
+  context: TableContext,
+  learned?: Learned,
 ): MacOutcome {
+  const { ownVtep, vni, decisions, trust } = context;
   if (!declared) {
+    if (learned && prevails(learned, path, decisions.frozen.get(mac), ownVtep))
+      return learnedOutcome(mac, learned, context);
     if (!path) return NOTHING;
     const entry = fabricEntry(path, { mac, ips: path.ips, vni });
     const frozen = decisions.frozen.size > 0 && decisions.frozen.has(mac);
@@ -164,6 +178,27 @@ export function macOutcome(
   if (!path || conflict?.response !== "follow") return { entry, conflict, moved: undefined };
   const { ips, id } = declared;
   return { entry: { ...fabricEntry(path, { mac, ips, vni }), endpoint: id }, conflict, moved: undefined };
+}
+
+/** RFC 7432 15: the higher sequence, of equal ones the lower VTEP; what does not move has not come here either. */
+function prevails(
+  { sequence }: Learned,
+  path: FabricPath | undefined,
+  frozenAt: Place | undefined,
+  ownVtep: IpAddress,
+): boolean {
+  if (frozenAt !== undefined) return frozenAt === ownVtep;
+  if (!path) return true;
+  if (path.fixed) return false;
+  if (path.mobility !== sequence) return path.mobility < sequence;
+  return compareIps(ownVtep, path.vtep) < 0;
+}
+
+function learnedOutcome(mac: Mac, { port, sequence }: Learned, { ownVtep, decisions }: TableContext): MacOutcome {
+  const frozen = decisions.frozen.has(mac) ? { frozen: true } : {};
+  const entry = { mac, source: "learned", vtep: ownVtep, port, ips: [], mobility: sequence, confirmed: false } as const;
+  const moved = sequence > 0 ? { place: ownVtep, sequence } : undefined;
+  return { entry: { ...entry, ...frozen }, conflict: undefined, moved };
 }
 
 const NOTHING: MacOutcome = { entry: undefined, conflict: undefined, moved: undefined };

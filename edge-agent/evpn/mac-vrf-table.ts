@@ -10,6 +10,7 @@ import {
   type Conflict,
   type Declared,
   floodList,
+  type Learned,
   type MacEntry,
   type MacOutcome,
   type MacTable,
@@ -23,6 +24,8 @@ import { collectSegments, isMultihomed, type Segments } from "./segments.ts";
 export type DeclaredPart = {
   declared(mac: Mac): Declared | undefined;
   members(): Iterable<IpAddress>;
+  /** A machine that nobody declared, heard on a port here; absent: there are none. */
+  learned?(mac: Mac): Learned | undefined;
 };
 
 /** What became of the dirty MACs; each with what it was and what it is, where the two differ. */
@@ -245,7 +248,7 @@ export class MacVrfTable {
     for (let round = 1; ; round++) {
       const pinned = frozen.size > 0 ? frozen.get(mac) : undefined;
       const path = routes && fabricPath(routes, { ownVtep: context.ownVtep, segments, pinned });
-      const outcome = macOutcome(mac, declared, path, context);
+      const outcome = macOutcome(mac, declared, path, context, part.learned?.(mac));
       if (!settle(mac, outcome) || round === MOST_ROUNDS) return outcome;
     }
   }

@@ -1,5 +1,6 @@
 // What this host announces: its flood membership (RT-3) for each network it carries, and a route (RT-2) for the MAC, and
-// for each MAC with an IP, of each endpoint declared on it. Never what the kernel learned, never what others announced.
+// for each MAC with an IP, of each endpoint declared on it; on a network that allows learning, for each MAC heard on its
+// ports too. Never what others announced.
 
 import type { IpAddress } from "../../shared/address/ip.ts";
 import type { Mac } from "../../shared/address/mac.ts";
@@ -33,9 +34,14 @@ export function originateMembership({ vni, rd, vtep, routeTargets }: Originator)
   return { nextHop: vtep, routeTargets, nlri, pmsi: { vni } };
 }
 
-/** The routes of one entry: none unless it is local. */
+/** True for an entry that this host speaks for. */
+export function isOwn(entry: Pick<MacEntry, "source"> | undefined): boolean {
+  return entry?.source === "local" || entry?.source === "learned";
+}
+
+/** The routes of one entry: none unless it is this host's own. */
 export function originateMac({ vni, rd, vtep, routeTargets, routed }: Originator, entry: MacEntry): ExportedRoute[] {
-  if (entry.source !== "local") return [];
+  if (!isOwn(entry)) return [];
   const mobility = entry.mobility > 0 ? { mobility: { sequence: entry.mobility, sticky: false } } : {};
   const nlri: MacIpRoute = { type: "mac-ip", rd, esi: ZERO_ESI, ethernetTag: 0, mac: entry.mac, vni };
   const shared = { nextHop: vtep, routeTargets, ...mobility };

@@ -15,7 +15,7 @@ import { floodVtep } from "./mac-table.ts";
 export type OwnNetwork = {
   readonly vtep: IpAddress;
   readonly rd: RouteDistinguisher;
-  /** The MACs of the endpoints declared here. */
+  /** The MACs of the endpoints declared here, and those learned here where that is allowed. */
   readonly macs: Pick<ReadonlySet<Mac>, "has">;
 };
 

@@ -211,7 +211,8 @@ export function createGuardsLane(
       const own = hostRecord(intent)?.vtep;
       const forwarded = Array.from(reconciler.verified(vni)?.macs() ?? [], ([mac]) => mac);
       const gateways = [GATEWAY_MAC, ...(own ? [bridgeMac(vni, own)] : [])];
-      now.set(key, new Set([...forwarded, ...[...declared.values()].flat(), ...gateways]));
+      const learned = reconciler.learned(vni).keys();
+      now.set(key, new Set([...forwarded, ...learned, ...[...declared.values()].flat(), ...gateways]));
     }
     return now;
   }
@@ -221,7 +222,8 @@ export function createGuardsLane(
     const byVni = new Map(
       Array.from(parts.values()).flatMap((part) => (part.definition ? [[part.definition.vni, part]] : [])),
     );
-    for (const [vni, { whole, macs }] of report.changed) {
+    for (const vni of new Set([...report.changed.keys(), ...report.learned.keys()])) {
+      const { whole = false, macs } = report.changed.get(vni) ?? {};
       const part = byVni.get(vni);
       const key: MacListKey = `known-${vni}`;
       const list = part?.lists.get(key);
@@ -229,11 +231,13 @@ export function createGuardsLane(
       const network = reconciler.verified(vni);
       const edit = new Map<Mac, boolean>();
       const declared = new Set([...part.declared.values()].flat());
+      const learned = reconciler.learned(vni);
       const look = (mac: Mac): void => {
-        const known = network?.mac(mac) !== undefined || declared.has(mac);
+        const known = network?.mac(mac) !== undefined || learned.has(mac) || declared.has(mac);
         if (known !== list.has(mac)) edit.set(mac, known);
       };
-      for (const mac of whole ? Array.from(network?.macs() ?? [], ([each]) => each) : macs.keys()) look(mac);
+      for (const mac of whole ? Array.from(network?.macs() ?? [], ([each]) => each) : (macs?.keys() ?? [])) look(mac);
+      for (const mac of report.learned.get(vni) ?? []) look(mac);
       if (edit.size === 0) continue;
       part.lists = new Map([...part.lists, [key, edited(list, edit)]]);
       keeper.change({ macLists: new Map([[key, edit]]) });

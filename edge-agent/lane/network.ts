@@ -9,9 +9,15 @@ import type { Vni } from "../../shared/address/vni.ts";
 import type { HostRecord, RecordBody } from "../../shared/model/record.ts";
 import { type ExportChange, type ExportedRoute, routeKey } from "../bgp/route.ts";
 import { type DesiredChange, type MacTarget, type NetworkFrame, sameTarget } from "../dataplane/desired.ts";
-import type { Declared, IntentTrust, MobilityDecisions } from "../evpn/mac-table.ts";
+import {
+  type Declared,
+  type IntentTrust,
+  type Learned,
+  MAX_SEQUENCE,
+  type MobilityDecisions,
+} from "../evpn/mac-table.ts";
 import { MacVrfTable, type Settle, type TableDelta } from "../evpn/mac-vrf-table.ts";
-import type { RoutedNetwork } from "../evpn/originate.ts";
+import { isOwn, type RoutedNetwork } from "../evpn/originate.ts";
 import {
   type Announcement,
   announceMac,
@@ -55,6 +61,9 @@ export type NetworkStep = {
   readonly endpoints: readonly Mac[];
 };
 
+/** Learned MACs of one port that the fabric hears of. */
+export const MOST_LEARNED = 256;
+
 const NO_TARGETS: ReadonlySet<ImportTarget> = new Set();
 
 export class Network {
@@ -64,6 +73,11 @@ export class Network {
   readonly #announced = new Map<Mac | undefined, readonly Announcement[]>();
   /** To be announced anew although its entry did not change. */
   readonly #reannounce = new Set<Mac | undefined>();
+  /** To be told to the dataplane anew although its entry did not change. */
+  readonly #retell = new Set<Mac>();
+  readonly #learned = new Map<Mac, Learned>();
+  readonly #learnedOn = new Map<string, number>();
+  #learning = false;
   #host: HostPart;
   #settings: NetworkSettings | undefined;
   #settingsDirty = true;
@@ -109,7 +123,9 @@ export class Network {
 
   /** A step would do something. */
   get dirty(): boolean {
-    return this.table.dirty || this.#frameDirty || this.#portChanges !== this.records.portChanges;
+    return (
+      this.table.dirty || this.#retell.size > 0 || this.#frameDirty || this.#portChanges !== this.records.portChanges
+    );
   }
 
   get frame(): NetworkFrame | undefined {
@@ -139,6 +155,45 @@ export class Network {
     this.table.touchFlood();
   }
 
+  /** Machines that nobody declared may be announced (`NetworkRecord.learning`). */
+  get learning(): boolean {
+    return this.records.definition?.learning === true;
+  }
+
+  /**
+   * The bridge learned a MAC on a port, or forgot it. False if the port has too many already: a machine may make up as
+   * many as it likes, and the fabric is not to hear of all of them.
+   */
+  learn(mac: Mac, port: string | undefined): boolean {
+    const before = this.#learned.get(mac);
+    if (before?.port === port) return true;
+    if (before) this.#countLearned(before.port, -1);
+    this.#learned.delete(mac);
+    const full = port !== undefined && (this.#learnedOn.get(port) ?? 0) >= MOST_LEARNED;
+    if (port !== undefined && !full) {
+      this.#countLearned(port, 1);
+      this.#learned.set(mac, { port, sequence: before?.sequence ?? this.#nextSequence(mac) });
+    }
+    if (this.learning) this.table.touch(mac);
+    return !full;
+  }
+
+  /** RFC 7432 15: one above what the fabric says of the MAC until now; by itself 0. */
+  #nextSequence(mac: Mac): number {
+    const entry = this.table.entry(mac);
+    return entry?.source === "fabric" ? Math.min(entry.mobility + 1, MAX_SEQUENCE) : 0;
+  }
+
+  #countLearned(port: string, by: 1 | -1): void {
+    const count = (this.#learnedOn.get(port) ?? 0) + by;
+    if (count > 0) this.#learnedOn.set(port, count);
+    else this.#learnedOn.delete(port);
+  }
+
+  #learnedOf(mac: Mac): Learned | undefined {
+    return this.#learned.size > 0 && this.learning ? this.#learned.get(mac) : undefined;
+  }
+
   /** This host's own record, the network's RD or its router may have changed. */
   configure(host: HostPart): void {
     const { record, rd, routing } = this.#host;
@@ -160,11 +215,17 @@ export class Network {
     const settings = { ...plain, originator: routed };
     this.#settings = settings;
     this.#frameDirty = true;
+    if (this.#learning !== this.learning) {
+      this.#learning = this.learning;
+      for (const mac of this.#learned.keys()) this.table.touch(mac);
+      for (const { mac, source } of this.table.entries()) if (source === "fabric") this.#retell.add(mac);
+    }
     if (before && before.frame.vtep !== settings.frame.vtep) this.table.touchAll(this.records.macs);
     if (JSON.stringify(before?.originator) !== JSON.stringify(routed)) {
       this.#reannounce.add(undefined);
       for (const mac of this.#announced.keys()) this.#reannounce.add(mac);
       for (const mac of this.records.localMacs()) this.#reannounce.add(mac);
+      for (const mac of this.#learned.keys()) this.#reannounce.add(mac);
     }
     return !isSameSet(before?.imports ?? NO_TARGETS, settings.imports);
   }
@@ -177,16 +238,23 @@ export class Network {
     const part = {
       declared: (mac: Mac) => this.records.declared(mac, vtep),
       members: () => Array.from(this.records.vteps.values(), ({ address }) => address),
+      learned: (mac: Mac) => this.#learnedOf(mac),
     };
+    const { learning } = this;
     const { trust, decisions, settle } = context;
     const delta = this.table.step(part, { ownVtep: vtep, vni, trust, decisions }, settle, most);
     const macs = new Map<Mac, MacTarget | undefined>();
     const exports: ExportChange[] = [];
     const refused: RefusedExport[] = [];
+    for (const mac of this.#retell) {
+      const entry = this.table.entry(mac);
+      if (entry) macs.set(mac, targetOf(entry, learning));
+    }
+    this.#retell.clear();
     for (const { mac, before, after } of delta.entries) {
-      const target = after && targetOf(after);
-      if (!sameTarget(before && targetOf(before), target)) macs.set(mac, target);
-      if (after?.source === "local" || before?.source === "local") this.#announce(mac, exports, refused);
+      const target = after && targetOf(after, learning);
+      if (!sameTarget(before && targetOf(before, learning), target)) macs.set(mac, target);
+      if (isOwn(after) || isOwn(before)) this.#announce(mac, exports, refused);
     }
     const endpoints = [...delta.declared];
     for (const mac of this.#reannounce) {
@@ -241,8 +309,12 @@ export class Network {
     if (!originator) return [];
     if (mac === undefined) return [announceMembership(originator)];
     const entry = this.table.entry(mac);
-    return entry ? announceMac(originator, entry, { has: (each) => this.records.isLocal(each) }) : [];
+    return entry ? announceMac(originator, entry, this.#announceable) : [];
   }
+
+  readonly #announceable = {
+    has: (mac: Mac) => this.records.isLocal(mac) || this.#learnedOf(mac) !== undefined,
+  };
 
   #takeFrame({ frame }: NetworkSettings): NetworkFrame | undefined {
     if (!this.#frameDirty && this.#portChanges === this.records.portChanges) return undefined;

@@ -29,7 +29,7 @@ import { type Overlay, routerIdOf } from "../overlay.ts";
 import { sayConflicts, sayMobility, sayRefused } from "./disputes.ts";
 import type { Lane, LaneContext } from "./lane.ts";
 import { createNetworkProofs } from "./network-proofs.ts";
-import { Network, type NetworkStep, type Routing } from "./network.ts";
+import { MOST_LEARNED, Network, type NetworkStep, type Routing } from "./network.ts";
 import { overlayOf } from "./overlay-view.ts";
 import { hostRecord, withLearnedAsns } from "./peers.ts";
 import type { RaisedSequences } from "./raised-sequences.ts";
@@ -98,6 +98,8 @@ export function createNetworksLane(
   let routesLeft = 0;
   const dirty = new Set<Network>();
   let cancelTimer = () => {};
+  /** Ports that were said to have learned too much. */
+  const crowded = new Set<string>();
 
   /** Does the first thing that is to be done, up to a batch of it; true if there is more. */
   function work(): boolean {
@@ -180,6 +182,7 @@ export function createNetworksLane(
       holders.set(vni, network);
       held.set(network, vni);
       proofs.open(network, vni);
+      for (const [mac, port] of reconciler.learned(vni)) learn(network, mac, port);
     }
     const routerId = routerIdOf(own);
     const rds = routerId && routeDistinguishers(holders.keys(), routerId);
@@ -357,6 +360,19 @@ export function createNetworksLane(
     turn.wake();
   }
 
+  /** What the bridge learned on a port here, where the network allows to tell. */
+  function learn(network: Network, mac: Mac, port: string | undefined): void {
+    if (!network.learn(mac, port) && network.learning && port !== undefined) {
+      const key = `${network.id} ${port}`;
+      if (!crowded.has(key)) {
+        const detail = `${network.id}: port ${port} has more than ${MOST_LEARNED} undeclared machines; the others are not announced`;
+        diary.warn("learned-too-many", detail);
+      }
+      crowded.add(key);
+    }
+    if (network.dirty) dirty.add(network);
+  }
+
   function touch(id: string, mac: Mac): void {
     const network = networks.get(id);
     network?.table.touch(mac);
@@ -399,6 +415,11 @@ export function createNetworksLane(
       report = now;
       reports = new Map(now.networks.map((each) => [each.vni, each]));
       proofs.read(now);
+      for (const [vni, macs] of now.learned) {
+        const network = holders.get(vni);
+        const learned = reconciler.learned(vni);
+        for (const mac of network ? macs : []) if (network) learn(network, mac, learned.get(mac));
+      }
       turn.wake();
     },
     channel(channel) {

@@ -1,7 +1,7 @@
 // The picture of all networks as `show` wants it, made from what the lane keeps, when somebody asks.
 
 import type { NetworkState } from "../dataplane/state.ts";
-import { type Overlay, type OverlayNetwork, remoteOf } from "../overlay.ts";
+import { type Overlay, localOf, type OverlayNetwork, remoteOf } from "../overlay.ts";
 import type { Network } from "./network.ts";
 
 export function overlayOf(networks: Iterable<Network>): Overlay {
@@ -27,7 +27,7 @@ function viewNetwork({ id, records, table, settings, frame }: Network): OverlayN
   const entries = [...table.entries()];
   const state: NetworkState = {
     ...frame,
-    local: entries.flatMap(({ mac, port }) => (port === undefined ? [] : [{ mac, port }])),
+    local: entries.flatMap(localOf),
     remote: entries.flatMap((entry) => (entry.port === undefined ? [remoteOf(entry)] : [])),
     neighbours: Array.from(table.neighbours(), ([ip, mac]) => ({ ip, mac })),
   };

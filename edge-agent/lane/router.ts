@@ -49,7 +49,9 @@ export function pictureRouter(intent: RouterIntent, host: RouterHost, fabric: re
   const here = networks.filter((network) => network.here);
   const connected = here.flatMap(({ vni, subnets }) => subnets.map((subnet) => ({ network: vni, subnet })));
   const machines = new Map(networks.flatMap((network) => [...network.machines]));
-  const table = buildIpVrf({ ownVtep: vtep, connected, machines, statics, fabric });
+  const hosts = new Set(networks.flatMap(({ vteps }) => [...vteps]));
+  const { vni } = definition;
+  const table = buildIpVrf({ ownVtep: vtep, vni, hosts, connected, machines, statics, fabric });
   const macs = peerMacs(intent, table);
   // A way whose router MAC nobody told leads nowhere.
   const routes = table.routes.flatMap(({ prefix, hops }) => {
@@ -62,12 +64,19 @@ export function pictureRouter(intent: RouterIntent, host: RouterHost, fabric: re
     owner: routerMark(id, definition.tenant),
     vtep,
     networks: here.map(({ vni, gateways }) => ({ vni, gateways })),
-    peers: Array.from(macs).flatMap(([peer, mac]) => (used.has(peer) ? [{ vtep: peer, mac }] : [])),
+    peers: Array.from(macs).flatMap(([peer, mac]) => {
+      const other = table.fabricVnis.get(peer);
+      return used.has(peer) ? [{ vtep: peer, mac, ...(other !== undefined && { vni: other }) }] : [];
+    }),
     routes,
   };
   const problems = [
     ...pending.map((network) => `network ${network} is not held yet`),
     ...networks.flatMap(({ id: network, stray }) => stray.map((ip) => `gateway ${ip} is in no subnet of ${network}`)),
+    ...table.refused.map(
+      ({ prefix, vtep: peer, label }) =>
+        `route to ${prefix} by ${peer} has the L3 VNI ${label}, which that VTEP's frames cannot be sent with: not followed`,
+    ),
     ...table.unresolved.map(({ prefix, nextHop }) => `prefix ${prefix}: no machine has the next hop ${nextHop}`),
   ];
   return {

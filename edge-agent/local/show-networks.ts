@@ -3,7 +3,7 @@
 import type { AgentView } from "../agent.ts";
 import { describeProblem } from "../dataplane/problem.ts";
 import type { MacEntry } from "../evpn/mac-table.ts";
-import { type Shown, table } from "./text.ts";
+import { counted, type Shown, table } from "./text.ts";
 
 type NetworkRow = {
   network: string;
@@ -12,10 +12,13 @@ type NetworkRow = {
   local: number;
   remote: number;
   fabric: number;
+  learned: number;
   vteps: number;
   /** Route targets; `*:VNI` stands for any AS. */
   imports: string[];
-  state: string;
+  /** `waiting`: as desired, but for what may not be done before intent is known to be whole. */
+  state: "live" | "waiting" | "degraded" | "applying";
+  withheld: number;
   problems: string[];
 };
 
@@ -34,9 +37,11 @@ export function networkRows(view: AgentView): NetworkRow[] {
       local: count("local"),
       remote: count("intent"),
       fabric: count("fabric"),
+      learned: count("learned"),
       vteps: macs.flood.length,
       imports: [...imports],
-      state: clean ? "live" : problems.length > 0 ? "degraded" : "applying",
+      state: clean ? (report.withheld > 0 ? "waiting" : "live") : problems.length > 0 ? "degraded" : "applying",
+      withheld: report?.withheld ?? 0,
       problems,
     };
   });
@@ -51,12 +56,25 @@ export function showNetworks(view: AgentView, [only]: readonly string[]): Shown 
       : { data: rows, text: "no networks on this host" };
   }
   const lines = table([
-    ["NETWORK", "TENANT", "VNI", "LOCAL", "REMOTE", "FABRIC", "VTEPS", "STATE"],
-    ...rows.map((row) => [row.network, row.tenant, row.vni, row.local, row.remote, row.fabric, row.vteps, row.state]),
+    ["NETWORK", "TENANT", "VNI", "LOCAL", "REMOTE", "FABRIC", "LEARNED", "VTEPS", "STATE"],
+    ...rows.map((row) => [
+      row.network,
+      row.tenant,
+      row.vni,
+      row.local,
+      row.remote,
+      row.fabric,
+      row.learned,
+      row.vteps,
+      row.state,
+    ]),
   ]);
   const problems = rows.flatMap((row) => row.problems.map((problem) => `${row.network}: ${problem}`));
   const targets = only === undefined ? rows.flatMap(describeAnyAs) : rows.flatMap(describeTargets);
-  return { data: rows, text: [lines, ...targets, ...problems].join("\n") };
+  const waits = rows.flatMap(({ network, withheld }) =>
+    withheld > 0 ? [`${network}: ${counted(withheld, "change")} waiting until intent is known to be whole`] : [],
+  );
+  return { data: rows, text: [lines, ...targets, ...problems, ...waits].join("\n") };
 }
 
 function describeTargets(row: NetworkRow): string[] {

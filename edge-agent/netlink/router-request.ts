@@ -167,7 +167,15 @@ function entry(
     type: replace ? k.RTM_NEWNEIGH : k.RTM_DELNEIGH,
     flags: replace ? k.NLM_F_CREATE | k.NLM_F_REPLACE : 0,
     write: (writer, request) =>
-      writeNeighbour(writer, request, { family: k.AF_BRIDGE, index, state, flags, mac: peer.mac, dst: peer.vtep }),
+      writeNeighbour(writer, request, {
+        family: k.AF_BRIDGE,
+        index,
+        state,
+        flags,
+        mac: peer.mac,
+        dst: peer.vtep,
+        ...(peer.vni !== undefined && { vni: peer.vni }),
+      }),
   };
 }
 

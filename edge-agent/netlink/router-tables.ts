@@ -73,9 +73,12 @@ export function assembleRouters(tables: RouterTables): ActualRouters {
       neighbours: own.flatMap(({ family, state, dst: ip, mac }) =>
         family !== k.AF_BRIDGE && state & k.NUD_PERMANENT && ip !== undefined && mac !== undefined ? [{ ip, mac }] : [],
       ),
-      entries: own.flatMap(({ family, flags, dst: vtep, mac }) =>
-        family === k.AF_BRIDGE && flags & k.NTF_SELF && vtep !== undefined && mac !== undefined ? [{ mac, vtep }] : [],
-      ),
+      entries: own.flatMap(({ family, flags, dst: vtep, mac, vni: other }) => {
+        if (family !== k.AF_BRIDGE || !(flags & k.NTF_SELF) || vtep === undefined || mac === undefined) return [];
+        // The kernel names a VNI only where it is not the device's own.
+        const translated = other === undefined ? undefined : parseVni(other);
+        return [{ mac, vtep, ...(translated !== undefined && { vni: translated }) }];
+      }),
     };
   });
   const bridges = links.flatMap((link) => {

@@ -218,15 +218,22 @@ export function routersContract(open: () => Promise<RoutersRig>): void {
       mac: by,
     });
     const peer = { mac, vtep: OTHER };
+    // A VTEP that knows the router by another VNI.
+    const translated = { ...peer, vni: vni(7000) };
     expect(
       await apply(
         neighbour("replace-l3-neighbour", OTHER, routerMac(THIRD)),
         neighbour("replace-l3-neighbour", OTHER),
         neighbour("replace-l3-neighbour", mapped),
         { kind: "replace-l3-entry", vni: L3_VNI, device: L3, peer: { mac, vtep: THIRD } },
-        { kind: "replace-l3-entry", vni: L3_VNI, device: L3, peer },
+        { kind: "replace-l3-entry", vni: L3_VNI, device: L3, peer: translated },
       ),
     ).toEqual([]);
+    expect((await router())?.entries).toEqual([translated]);
+    expect(await apply({ kind: "delete-l3-entry", vni: L3_VNI, device: L3, peer: translated })).toEqual([]);
+    expect((await router())?.entries).toEqual([]);
+    expect(await apply({ kind: "replace-l3-entry", vni: L3_VNI, device: L3, peer: translated })).toEqual([]);
+    expect(await apply({ kind: "replace-l3-entry", vni: L3_VNI, device: L3, peer })).toEqual([]);
     const after = await router();
     expect(after?.neighbours.toSorted((a, b) => (a.ip < b.ip ? -1 : 1))).toEqual([
       { ip: OTHER, mac },

@@ -54,7 +54,7 @@ export function lines(text: string): string[] {
  * The declared entries of a host, as `bridge` prints them, with the VTEPs in the place of a group's id; without what the
  * kernel makes of itself.
  */
-export function forwarding(host: Namespace): string[] {
+export function forwarding(host: Namespace, of = /\bov(br|x)100\b/): string[] {
   const gateways = new Map<string, string>();
   const groups = new Map<string, string>();
   for (const line of lines(host.run("ip nexthop show"))) {
@@ -70,7 +70,7 @@ export function forwarding(host: Namespace): string[] {
   const declared = lines(host.run("bridge fdb show"))
     .map((line) => line.replace(/nhid (\d+)/, (_, id: string) => `nexthop ${vteps(id)}`))
     .filter((line) => /^(02:00:00|00:00:00:00)/.test(line));
-  return declared.filter((line) => /\bov(br|x)100\b/.test(line)).sort();
+  return declared.filter((line) => of.test(line)).sort();
 }
 
 /** From ping's summary. */

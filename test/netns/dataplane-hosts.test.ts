@@ -5,12 +5,15 @@
 //               \-tapm-- mover (the same machine seen from both hosts) --tapm-/
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { MacTarget } from "../../edge-agent/dataplane/desired.ts";
 import { type NetworkState, ownerMark } from "../../edge-agent/dataplane/state.ts";
 import type { IpAddress } from "../../shared/address/ip.ts";
 import type { Mac } from "../../shared/address/mac.ts";
 import { ip, mac, vni } from "../contract/kernel.ts";
 import { type Agent, forwarding, lines, packetsLost, startAgent } from "./dataplane-agent.ts";
+import { BROADCAST, ethernet } from "./frames.ts";
 import { linkNamespaces, makeNamespace, type Namespace, startIn } from "./namespace.ts";
+import { openRaw } from "./raw-socket.ts";
 import { requireKernel } from "./require-root.ts";
 
 const VNI = vni(100);
@@ -178,6 +181,37 @@ describe.runIf(requireKernel("root", "vxlan", "bridge"))("dataplane on two hosts
     const report = await agentA.settle([stateOf(A, MACHINES)]);
     expect(report.counters).toMatchObject({ applied: 0, refused: 0 });
     expect(packetsLost(await ping.ended)).toBe(0);
+  });
+
+  it("an undeclared machine on a port that learns -> told; its entry elsewhere yields, and is no drift", async () => {
+    const stray = mac("02:00:00:00:00:77");
+    const { reconciler } = agentA;
+    const want = (target: MacTarget | undefined) =>
+      void reconciler.change([{ vni: VNI, macs: new Map([[stray, target]]) }], { inSync: true });
+    const where = () => forwarding(hostA, /\b(ov(br|x)100|tap1)\b/).filter((line) => line.startsWith(stray));
+    const elsewhere: MacTarget = { kind: "remote", vteps: [B], yields: true };
+    const remote = [
+      `${stray} dev ovx100 extern_learn master ovbr100`,
+      `${stray} dev ovx100 nexthop 192.0.2.2 self extern_learn`,
+    ];
+    want(elsewhere);
+    await expect.poll(where, { timeout: 5000 }).toEqual(remote);
+    const { drift } = reconciler.latest()?.counters ?? {};
+    hostA.run("ip link set tap1 type bridge_slave learning on");
+    const socket = await openRaw(t1, "eth0");
+    socket.send(ethernet({ from: stray, to: BROADCAST, type: 0x88b5, payload: Buffer.alloc(46) }));
+    await expect.poll(() => reconciler.learned(VNI).get(stray), { timeout: 5000 }).toBe("tap1");
+    // The agent knows that it is here now, and leaves it to the bridge.
+    want(undefined);
+    await expect.poll(where, { timeout: 5000 }).toEqual([`${stray} dev tap1 master ovbr100`]);
+    want(elsewhere);
+    await expect.poll(where, { timeout: 5000 }).toEqual(remote);
+    expect(reconciler.learned(VNI).size).toBe(0);
+    expect(reconciler.drift().recent.some(({ before }) => before?.startsWith(stray))).toBe(false);
+    expect(reconciler.latest()?.counters.drift).toBe(drift);
+    want(undefined);
+    hostA.run("ip link set tap1 type bridge_slave learning off");
+    socket.close();
   });
 
   it("a machine moves to the other host under a running ping -> few packets lost, entries replaced", async () => {

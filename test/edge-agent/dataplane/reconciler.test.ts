@@ -458,6 +458,74 @@ describe("reconciler: what an earlier process left may be newer than our copy of
   });
 });
 
+describe("reconciler: what the bridge learns", () => {
+  const STRANGER = mac("02:00:00:00:00:09");
+  const remote = { kind: "remote", vteps: [ip("192.0.2.2")], yields: true } as const;
+
+  it("a machine that nobody declared, heard on a port -> told with its port, and when it is forgotten", async () => {
+    const { reconciler, clock, kernel, reports } = open();
+    reconciler.setDesired({ networks: [BLUE] }, inSync);
+    await clock.advance(0);
+    kernel.learn("ovbr100", STRANGER, "tap1");
+    await clock.advance(50);
+    expect(reconciler.learned(vni(100))).toEqual(new Map([[STRANGER, "tap1"]]));
+    kernel.tamper({ kind: "delete-bridge-entry", vni: vni(100), mac: STRANGER, port: "tap1" });
+    await clock.advance(50);
+    expect(reconciler.learned(vni(100)).size).toBe(0);
+    expect(reports.flatMap(({ learned }) => [...learned])).toEqual([
+      [100, new Set([STRANGER])],
+      [100, new Set([STRANGER])],
+    ]);
+    expect(reports.at(-1)?.counters).toMatchObject({ drift: 0 });
+  });
+
+  it("learned before the agent started, and forgotten while no event told -> seen by reading", async () => {
+    const first = open();
+    first.reconciler.setDesired({ networks: [BLUE] }, inSync);
+    await first.clock.advance(0);
+    await first.reconciler.close();
+    first.kernel.learn("ovbr100", STRANGER, "tap1");
+    const { reconciler, clock, kernel } = open(first.kernel);
+    reconciler.setDesired({ networks: [BLUE] }, inSync);
+    await clock.advance(0);
+    expect(reconciler.learned(vni(100))).toEqual(new Map([[STRANGER, "tap1"]]));
+    kernel.setDeaf(true);
+    kernel.tamper({ kind: "delete-bridge-entry", vni: vni(100), mac: STRANGER, port: "tap1" });
+    kernel.setDeaf(false);
+    await clock.advance(60_000);
+    expect(reconciler.learned(vni(100)).size).toBe(0);
+  });
+
+  it("an entry that yields, heard on a port -> stays there and is no drift; wanted elsewhere anew -> goes there", async () => {
+    const { reconciler, clock, kernel, last } = open();
+    reconciler.setDesired({ networks: [BLUE] }, inSync);
+    reconciler.change([{ vni: vni(100), macs: new Map([[STRANGER, remote]]) }], inSync);
+    await clock.advance(0);
+    expect(reconciler.verified(vni(100))?.mac(STRANGER)).toEqual({ kind: "remote", vteps: remote.vteps });
+    kernel.learn("ovbr100", STRANGER, "tap1");
+    await clock.advance(50);
+    const portOf = async () =>
+      (await kernel.dump()).networks[0]?.bridgeEntries.find((entry) => entry.mac === STRANGER)?.port;
+    expect([await portOf(), reconciler.learned(vni(100)).get(STRANGER)]).toEqual(["tap1", "tap1"]);
+    expect(last().counters).toMatchObject({ drift: 0, retries: 0 });
+    const moved = { ...remote, vteps: [ip("192.0.2.3")] };
+    reconciler.change([{ vni: vni(100), macs: new Map([[STRANGER, moved]]) }], inSync);
+    await clock.advance(0);
+    expect([await portOf(), reconciler.learned(vni(100)).size]).toEqual(["ovx100", 0]);
+  });
+
+  it("a declared entry, heard on a port -> put back, and drift", async () => {
+    const { reconciler, clock, kernel, last } = open();
+    reconciler.setDesired({ networks: [BLUE] }, inSync);
+    await clock.advance(0);
+    kernel.learn("ovbr100", mac("02:00:00:00:00:02"), "tap1");
+    await clock.advance(50);
+    expect(last().networks[0]?.verified).toEqual(BLUE);
+    expect(last().counters).toMatchObject({ drift: 1, repairs: 1 });
+    expect(reconciler.learned(vni(100)).size).toBe(0);
+  });
+});
+
 describe("reconciler: drift", () => {
   it("what another hand changed -> kept with before and after, counted by network", async () => {
     const { reconciler, clock, kernel } = open();

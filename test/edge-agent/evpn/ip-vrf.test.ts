@@ -13,6 +13,7 @@ import type { Mac } from "../../../shared/address/mac.ts";
 import type { Prefix } from "../../../shared/address/prefix.ts";
 import type { RouteDistinguisher } from "../../../shared/address/rd.ts";
 import type { RouteTarget } from "../../../shared/address/rt.ts";
+import type { Vni } from "../../../shared/address/vni.ts";
 import { ip, vni } from "../../contract/kernel.ts";
 import { prefix } from "../../contract/routers.ts";
 import { HIGH, LOW, macOf, macRoute, OWN } from "./fabric-routes.ts";
@@ -24,7 +25,7 @@ const TOR_MAC = "00:1c:73:00:00:01" as Mac;
 
 type Input = Parameters<typeof buildIpVrf>[0];
 const build = (input: Partial<Input>) =>
-  buildIpVrf({ ownVtep: OWN, connected: [], machines: new Map(), statics: [], fabric: [], ...input });
+  buildIpVrf({ ownVtep: OWN, vni: L3, connected: [], machines: new Map(), statics: [], fabric: [], ...input });
 const byVtep = (vtep: IpAddress): IpHop => ({ kind: "vtep", vtep });
 const remote = (vtep: IpAddress): MachinePlace => ({ kind: "remote", vtep });
 const local: MachinePlace = { kind: "local", network: BLUE };
@@ -34,14 +35,22 @@ const hopsOf = (table: ReturnType<typeof build>, to: string) => table.routes.fin
 function prefixRoute(
   to: string,
   vtep: IpAddress,
-  extra: Partial<ReceivedRoute> & { gateway?: string; esi?: Esi } = {},
+  extra: Partial<ReceivedRoute> & { gateway?: string; esi?: Esi; label?: number } = {},
 ) {
-  const { gateway = to.includes(":") ? "::" : "0.0.0.0", esi = ZERO_ESI, ...rest } = extra;
+  const { gateway = to.includes(":") ? "::" : "0.0.0.0", esi = ZERO_ESI, label = L3, ...rest } = extra;
   const { nlri: _, ...path } = macRoute(1, vtep, { routerMac: TOR_MAC, ...rest });
   const rd = `${vtep}:1` as RouteDistinguisher;
   return {
     ...path,
-    nlri: { type: "ip-prefix", rd, esi, ethernetTag: 0, prefix: to as Prefix, gateway: gateway as IpAddress, vni: L3 },
+    nlri: {
+      type: "ip-prefix",
+      rd,
+      esi,
+      ethernetTag: 0,
+      prefix: to as Prefix,
+      gateway: gateway as IpAddress,
+      vni: label as Vni,
+    },
   } satisfies ReceivedRoute;
 }
 
@@ -50,6 +59,50 @@ function hostRoute(n: number, to: string, vtep: IpAddress, extra: Parameters<typ
   const route = macRoute(n, vtep, { ip: to, routerMac: TOR_MAC, ...extra });
   return { ...route, nlri: { ...route.nlri, l3Vni: L3 } as ReceivedRoute["nlri"] };
 }
+
+describe("IP-VRF: the label is the VNI to send with (RFC 8365 5.1.3, RFC 9136 4.4.1)", () => {
+  const hostWith = (label: number, vtep = LOW) => {
+    const route = hostRoute(3, "10.2.0.9", vtep);
+    return { ...route, nlri: { ...route.nlri, l3Vni: label } as ReceivedRoute["nlri"] };
+  };
+
+  it("a VTEP that knows the router by another VNI -> its routes are followed, by that VNI", () => {
+    const table = build({ fabric: [prefixRoute("10.9.0.0/16", LOW, { label: 7000 }), hostWith(7000)] });
+    expect([hopsOf(table, "10.9.0.0/16"), hopsOf(table, "10.2.0.9/32")]).toEqual([[byVtep(LOW)], [byVtep(LOW)]]);
+    expect([table.fabricVnis, table.refused]).toEqual([new Map([[LOW, 7000]]), []]);
+  });
+
+  it("a VTEP that names our VNI -> nothing is translated", () => {
+    expect(build({ fabric: [prefixRoute("10.9.0.0/16", LOW), hostWith(L3)] }).fabricVnis.size).toBe(0);
+  });
+
+  it("one VTEP with several labels -> ours, else the lowest, whatever came first; the others are refused and told", () => {
+    const routes = [prefixRoute("10.9.0.0/16", LOW, { label: 7001 }), prefixRoute("10.8.0.0/16", LOW, { label: 7000 })];
+    for (const fabric of [routes, routes.toReversed()]) {
+      const table = build({ fabric });
+      expect(table.routes.map(({ prefix }) => prefix)).toEqual(["10.8.0.0/16"]);
+      expect(table.fabricVnis).toEqual(new Map([[LOW, 7000]]));
+      expect(table.refused).toEqual([{ prefix: "10.9.0.0/16", vtep: LOW, label: 7001 }]);
+    }
+    const withOurs = build({ fabric: [...routes, hostWith(L3)] });
+    expect(withOurs.routes.map(({ prefix }) => prefix)).toEqual(["10.2.0.9/32"]);
+    expect(withOurs.refused).toHaveLength(2);
+  });
+
+  it("a host that intent names, with another label -> refused: its frames are sent with the router's VNI", () => {
+    const table = build({ hosts: new Set([LOW]), fabric: [prefixRoute("10.9.0.0/16", LOW, { label: 7000 })] });
+    expect([table.routes, table.fabricVnis.size, table.refused.length]).toEqual([[], 0, 1]);
+  });
+
+  it("label 0 without a gateway -> no route (RFC 9136 3.2); with a gateway -> its own route decides", () => {
+    const none = build({ fabric: [prefixRoute("10.9.0.0/16", LOW, { label: 0 })] });
+    expect([none.routes, none.refused.length]).toEqual([[], 1]);
+    const by = prefixRoute("10.9.0.0/16", HIGH, { label: 0, gateway: "10.2.0.9" });
+    const table = build({ fabric: [by, hostWith(7000)] });
+    expect(hopsOf(table, "10.9.0.0/16")).toEqual([byVtep(LOW)]);
+    expect(table.fabricVnis).toEqual(new Map([[LOW, 7000]]));
+  });
+});
 
 describe("IP-VRF: sources", () => {
   it("machines elsewhere -> a host route each, of both families; machines here -> none, they are connected", () => {

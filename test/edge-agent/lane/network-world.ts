@@ -85,7 +85,9 @@ export function networkWorld(
   const kernel = new Map<Vni, NetworkState>();
   let generation = 0;
   let readGeneration = 0;
-  const reconciler: Pick<Reconciler, "change" | "verified"> = {
+  const learned = new Map<Mac, string>();
+  const reconciler: Pick<Reconciler, "change" | "verified" | "learned"> = {
+    learned: () => learned,
     change(changes) {
       generation++;
       for (const change of changes) {
@@ -124,6 +126,11 @@ export function networkWorld(
   };
   const lane = createNetworksLane(context, { fabricVteps, mobility, raised });
   const rest = () => clock.advance(0, () => undefined);
+  const report = (changed: DataplaneReport["changed"], news: DataplaneReport["learned"]) => {
+    const said = { generation, networks: [], changed, learned: news, error: undefined };
+    lane.verified?.(said as unknown as DataplaneReport);
+    rest();
+  };
 
   const world = {
     /** What the speaker says of its peers. */
@@ -209,8 +216,15 @@ export function networkWorld(
         changed.set(vni, differenceOf(before, after));
       }
       readGeneration = generation;
-      lane.verified?.({ generation, networks: [], changed, error: undefined } as unknown as DataplaneReport);
-      rest();
+      report(changed, new Map());
+    },
+    /** The bridge learns MACs on ports, or forgets them. */
+    learns: (vni: Vni, ...macs: readonly (readonly [Mac, string | undefined])[]) => {
+      for (const [mac, port] of macs) {
+        if (port === undefined) learned.delete(mac);
+        else learned.set(mac, port);
+      }
+      report(new Map(), new Map([[vni, new Set(macs.map(([mac]) => mac))]]));
     },
   };
   return world;

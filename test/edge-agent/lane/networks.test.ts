@@ -305,3 +305,121 @@ describe("networks lane", () => {
     expect(timers()).toBe(0);
   });
 });
+
+describe("networks lane: machines that nobody declared, heard on a port here", () => {
+  const definition = { tenant: "acme", name: "blue", vni, subnets: [], learning: true };
+  const STRANGER = macOf(9);
+  const OTHER = "192.0.2.3" as IpAddress;
+
+  function learning() {
+    const world = host();
+    world.put("net:blue", "network", definition);
+    world.rest();
+    const announced = () =>
+      [...world.exported.values()].flatMap(({ nlri, mobility }) =>
+        nlri.type === "mac-ip" && nlri.mac !== macOf(1) ? [`${nlri.mac} ${mobility?.sequence ?? 0}`] : [],
+      );
+    return { ...world, announced };
+  }
+
+  it("networks lane: learning is allowed -> announced by MAC alone, left to the bridge, withdrawn when it ages", () => {
+    const { learns, announced, told, lane } = learning();
+    learns(vni, [STRANGER, "tap1"]);
+    expect(announced()).toEqual([`${STRANGER} 0`]);
+    expect(told.get(vni)?.macs.has(STRANGER)).toBe(false);
+    expect(lane.overlay().networks[0]?.table.entries.find(({ mac }) => mac === STRANGER)).toMatchObject({
+      source: "learned",
+      port: "tap1",
+      vtep: OWN,
+    });
+    learns(vni, [STRANGER, "tap2"]);
+    expect(announced()).toEqual([`${STRANGER} 0`]);
+    learns(vni, [STRANGER, undefined]);
+    expect(announced()).toEqual([]);
+  });
+
+  it("networks lane: learning is not allowed -> never announced; allowed later -> then, and taken back with the leave", () => {
+    const { learns, announced, put, rest } = learning();
+    put("net:blue", "network", { ...definition, learning: false });
+    rest();
+    learns(vni, [STRANGER, "tap1"]);
+    expect(announced()).toEqual([]);
+    put("net:blue", "network", definition);
+    rest();
+    expect(announced()).toEqual([`${STRANGER} 0`]);
+    put("net:blue", "network", { ...definition, learning: false });
+    rest();
+    expect(announced()).toEqual([]);
+  });
+
+  it("networks lane: a declared machine heard here -> intent stands, nothing of it is announced", () => {
+    const { learns, announced, put, rest, state } = learning();
+    put("net:blue", "vtep/h2", { site: "ams", address: OTHER, asns: [asn] });
+    put("net:blue", "endpoint/e9", { host: "h2", mac: STRANGER, ips: [], mobility: 0 });
+    rest();
+    learns(vni, [STRANGER, "tap1"]);
+    expect(announced()).toEqual([]);
+    expect(state()?.remote).toEqual([{ mac: STRANGER, vtep: OTHER }]);
+    put("net:blue", "endpoint/e9", undefined);
+    rest();
+    expect(announced()).toEqual([`${STRANGER} 0`]);
+  });
+
+  it("networks lane: the fabric has it elsewhere -> its entry yields; heard here, one above; moved away, followed (RFC 7432 15)", () => {
+    const { learns, announced, told, sees } = learning();
+    const at = (sequence: number) => macRoute(9, OTHER, { mobility: { sequence, sticky: false } });
+    sees(at(4));
+    const remote = { kind: "remote", vteps: [OTHER], yields: true };
+    expect(told.get(vni)?.macs.get(STRANGER)).toEqual(remote);
+    learns(vni, [STRANGER, "tap1"]);
+    expect(announced()).toEqual([`${STRANGER} 5`]);
+    expect(told.get(vni)?.macs.has(STRANGER)).toBe(false);
+    // The old place withdraws; nothing changes here.
+    sees();
+    expect(announced()).toEqual([`${STRANGER} 5`]);
+    sees(at(6));
+    expect(announced()).toEqual([]);
+    expect(told.get(vni)?.macs.get(STRANGER)).toEqual(remote);
+  });
+
+  it("networks lane: both places hear it with one sequence -> the lower VTEP has it (RFC 7432 15.1)", () => {
+    const { learns, announced, sees } = learning();
+    learns(vni, [STRANGER, "tap1"]);
+    sees(macRoute(9, HIGH));
+    expect(announced()).toEqual([`${STRANGER} 0`]);
+    sees(macRoute(9, LOW));
+    expect(announced()).toEqual([]);
+  });
+
+  it("networks lane: sticky in the fabric -> not taken over, whoever is heard here (RFC 7432 15.2)", () => {
+    const { learns, announced, told, sees } = learning();
+    sees(macRoute(9, OTHER, { mobility: { sequence: 0, sticky: true } }));
+    learns(vni, [STRANGER, "tap1"]);
+    expect(announced()).toEqual([]);
+    expect(told.get(vni)?.macs.get(STRANGER)).toEqual({ kind: "remote", vteps: [OTHER] });
+  });
+
+  it("networks lane: heard here and there by turns -> frozen where it is, and said (RFC 7432 15.1)", () => {
+    const { learns, announced, sees, warnings } = learning();
+    for (let sequence = 1; sequence < 12; sequence += 2) {
+      sees(macRoute(9, OTHER, { mobility: { sequence, sticky: false } }));
+      learns(vni, [STRANGER, undefined]);
+      learns(vni, [STRANGER, "tap1"]);
+    }
+    expect(warnings()).toContain("duplicate-mac");
+    const before = announced();
+    learns(vni, [STRANGER, undefined]);
+    learns(vni, [STRANGER, "tap1"]);
+    expect(announced()).toEqual(before);
+  });
+
+  it("networks lane: a port that makes up MACs -> 256 are announced, and it is said once", () => {
+    const { learns, announced, warnings } = learning();
+    const macs = Array.from({ length: 300 }, (_, index) => macOf(1000 + index));
+    learns(vni, ...macs.map((mac) => [mac, "tap1"] as const));
+    expect(announced()).toHaveLength(256);
+    expect(warnings().filter((kind) => kind === "learned-too-many")).toHaveLength(1);
+    learns(vni, ...macs.map((mac) => [mac, undefined] as const), [STRANGER, "tap1"]);
+    expect(announced()).toEqual([`${STRANGER} 0`]);
+  });
+});

@@ -202,6 +202,24 @@ describe("routers' lane", () => {
     await lane.close?.();
   });
 
+  it("a ToR that knows the router by another L3 VNI -> frames go with that one; by two -> one, and the rest is told", async () => {
+    const { start, lane, kernel, settle, hear } = world();
+    await start();
+    const labelled = (to: string, label: number): ReceivedRoute => {
+      const route = prefixRoute(to);
+      return { ...route, nlri: { ...route.nlri, vni: vni(label) } as ReceivedRoute["nlri"] };
+    };
+    await hear(labelled("10.9.0.0/16", 7000));
+    await settle();
+    const entries = async () => (await kernel.dump()).routers[0]?.entries;
+    expect(await entries()).toContainEqual({ vtep: TOR, mac: routerMac(TOR), vni: 7000 });
+    await hear(labelled("10.8.0.0/16", 7001));
+    await settle();
+    expect(await entries()).toContainEqual({ vtep: TOR, mac: routerMac(TOR), vni: 7000 });
+    expect(lane.channel?.("rtr:core")?.problems).toEqual([expect.stringMatching(/10\.8\.0\.0\/16 .* L3 VNI 7001/)]);
+    await lane.close?.();
+  });
+
   it("proof -> host lines of what is only routed to, gateway lines of what is here, prefix lines of the router", async () => {
     const { start, lane } = world();
     const statics = { "prefix/p1": { prefix: "10.9.0.0/16", nextHop: "10.1.0.7" } };
