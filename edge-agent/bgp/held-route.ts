@@ -65,6 +65,9 @@ export class HeldRoute implements ReceivedRoute {
   get esiLabel() {
     return this.path.esiLabel;
   }
+  get multicastFlags() {
+    return this.path.multicastFlags;
+  }
   get pmsi() {
     return this.path.pmsi;
   }

@@ -6,6 +6,7 @@ import { describeDown } from "./down-reason.ts";
 import { FAMILIES } from "./family.ts";
 import type { DownReason, Event, FsmConfig, State, StateName } from "./fsm.ts";
 import { type LocalEnd, type Negotiated, survivingConnection } from "./negotiation.ts";
+import { PassiveWait } from "./passive-wait.ts";
 import { PeerRibs, type RibsListener, type RibsLocal, type RibsShared } from "./peer-ribs.ts";
 import type { FamilySummary, PeerConfig, PeerSummary, ReachablePeer } from "./peer-summary.ts";
 import type { Connection, ConnectionHandlers } from "./ports.ts";
@@ -54,6 +55,7 @@ export class Peer {
   readonly #on: PeerListener;
   readonly #ribs: PeerRibs;
   readonly #outgoing: Session;
+  readonly #wait: PassiveWait;
   #incoming: Session | undefined;
   /** The one in Established. */
   #established: Session | undefined;
@@ -78,10 +80,13 @@ export class Peer {
     this.#shown = { state: "Idle", sinceMs: shared.clock.wallMs() };
     if (config.shutdown) this.#shown = { ...this.#shown, lastError: describeShutdown(config.shutdown) };
     this.#outgoing = this.#newSession("active");
+    this.#wait = new PassiveWait(shared.clock, shared.transport, (hint) => this.#unheard(hint));
   }
 
   start(): void {
-    if (!this.config.passive && !this.config.shutdown) this.#outgoing.dispatch({ type: "ManualStart" });
+    if (this.config.shutdown) return;
+    if (this.config.passive) this.#wait.begin();
+    else this.#outgoing.dispatch({ type: "ManualStart" });
   }
 
   /**
@@ -104,6 +109,7 @@ export class Peer {
 
   #stop(event: Event & { type: "ManualStop" }): void {
     this.#closed = true;
+    this.#wait.end();
     for (const session of [this.#outgoing, this.#incoming]) session?.dispatch(event);
     this.#ribs.close();
   }
@@ -255,6 +261,7 @@ export class Peer {
     const other = session === this.#outgoing ? this.#incoming : this.#outgoing;
     this.#established = session;
     this.#agreed = agreed;
+    this.#wait.end();
     this.#sessions++;
     if (other) this.#dump(other);
     this.#ribs.up(session, agreed);
@@ -270,10 +277,18 @@ export class Peer {
       this.#established = undefined;
       this.#agreed = undefined;
       if (!this.#closed) this.#ribs.down(reason);
+      if (!this.#closed && this.config.passive) this.#wait.begin();
     }
     if (session === this.#outgoing || !this.#parked || this.#closed) return;
     this.#parked = false;
     if (!this.config.passive) this.#outgoing.dispatch({ type: "AutomaticStart" });
+  }
+
+  /** A passive peer that does not come, and why. */
+  #unheard(hint: string): void {
+    this.#shown = { ...this.#shown, lastError: hint };
+    this.#saidDetail = hint;
+    this.#on.state(this.#shown.state, hint);
   }
 
   /** What the peer was offered and does not offer, in words; undefined if there is nothing. */

@@ -76,6 +76,11 @@ export type Transport = {
     failed: (reason: string) => void,
   ): { close(): void };
   /**
+   * Begins to look why peers that are to connect may not be heard; what it returns says it in words, undefined for nothing
+   * since. Absent: nothing can be known.
+   */
+  silence?(): () => string | undefined;
+  /**
    * Stops or resumes reading, of all connections: what peers send waits in their own queues meanwhile. For moments, far
    * below any hold time; absent: nothing holds them.
    */

@@ -73,13 +73,17 @@ export function sameContent(a: EvpnRoute, b: EvpnRoute): boolean {
       return b.type === a.type && a.vni === b.vni && a.esi === b.esi && a.gateway === b.gateway;
     case "imet":
     case "ethernet-segment":
+    case "per-region-i-pmsi":
+    case "s-pmsi":
+    case "leaf":
       return b.type === a.type;
   }
 }
 
 /** The Ethernet tag where it is part of the key for many routes at a time. */
 function tagOf(route: EvpnRoute): number {
-  return route.type === "ethernet-ad" || route.type === "ethernet-segment" ? 0 : route.ethernetTag;
+  const byKey = route.type === "ethernet-ad" || route.type === "ethernet-segment" || route.type === "leaf";
+  return byKey ? 0 : route.ethernetTag;
 }
 
 function outerKey(route: EvpnRoute): string {
@@ -98,5 +102,11 @@ function innerKey(route: EvpnRoute): string {
       return `${route.esi}|${route.originator}`;
     case "ip-prefix":
       return route.prefix;
+    case "per-region-i-pmsi":
+      return route.region;
+    case "s-pmsi":
+      return `${route.source ?? "*"}|${route.group ?? "*"}|${route.originator}`;
+    case "leaf":
+      return `${route.route}|${route.originator}`;
   }
 }

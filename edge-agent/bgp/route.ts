@@ -70,7 +70,42 @@ export type IpPrefixRoute = {
   readonly vni: Label;
 };
 
-export type EvpnRoute = MacIpRoute | ImetRoute | EthernetAdRoute | EthernetSegmentRoute | IpPrefixRoute;
+/** Route type 9 (RFC 9572 3.1): the I-PMSI of a whole region of a segmented network; `region`: 16 hex digits. */
+export type PerRegionIPmsiRoute = {
+  readonly type: "per-region-i-pmsi";
+  readonly rd: RouteDistinguisher;
+  readonly ethernetTag: number;
+  readonly region: string;
+};
+
+/** Route type 10 (RFC 9572 3.2): the tunnel for a flow; a source or group that is absent stands for all of them. */
+export type SPmsiRoute = {
+  readonly type: "s-pmsi";
+  readonly rd: RouteDistinguisher;
+  readonly ethernetTag: number;
+  readonly source?: IpAddress;
+  readonly group?: IpAddress;
+  readonly originator: IpAddress;
+};
+
+/** Route type 11 (RFC 9572 3.3): `originator` joins the tunnel of the route that `route` is the NLRI of, in hex. */
+export type LeafRoute = {
+  readonly type: "leaf";
+  /** That of the other route. */
+  readonly rd: RouteDistinguisher;
+  readonly route: string;
+  readonly originator: IpAddress;
+};
+
+export type EvpnRoute =
+  | MacIpRoute
+  | ImetRoute
+  | EthernetAdRoute
+  | EthernetSegmentRoute
+  | IpPrefixRoute
+  | PerRegionIPmsiRoute
+  | SPmsiRoute
+  | LeafRoute;
 
 /** MAC mobility extended community (RFC 7432 7.7): `sequence` 0..2^32-1. */
 export type Mobility = { readonly sequence: number; readonly sticky: boolean };
@@ -117,6 +152,8 @@ export type PathInformation = {
   readonly defaultGateway: boolean;
   readonly arpNd?: ArpNd | undefined;
   readonly esiLabel?: EsiLabel | undefined;
+  /** The Multicast Flags community (RFC 9251 9.5, RFC 9572 8): 16 bits, shown and of no effect on ingress replication. */
+  readonly multicastFlags?: number | undefined;
   readonly pmsi?: Pmsi | undefined;
   /** All ASNs of the AS_PATH in order, members of sets included. */
   readonly asPath: readonly number[];
@@ -187,5 +224,11 @@ export function routeKey(route: EvpnRoute): string {
       return `4|${route.rd}|${route.esi}|${route.originator}`;
     case "ip-prefix":
       return `5|${route.rd}|${route.ethernetTag}|${route.prefix}`;
+    case "per-region-i-pmsi":
+      return `9|${route.rd}|${route.ethernetTag}|${route.region}`;
+    case "s-pmsi":
+      return `10|${route.rd}|${route.ethernetTag}|${route.source ?? "*"}|${route.group ?? "*"}|${route.originator}`;
+    case "leaf":
+      return `11|${route.route}|${route.originator}`;
   }
 }

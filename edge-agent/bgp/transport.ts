@@ -152,6 +152,10 @@ export function createTcpTransport(options: TransportOptions = {}): TcpTransport
       }
       return { close: () => server.close() };
     },
+    silence() {
+      const before = readDropCounters();
+      return () => describeDrops(before, readDropCounters());
+    },
     hold(on) {
       held = on;
       for (const socket of open) {

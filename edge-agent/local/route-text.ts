@@ -15,6 +15,12 @@ export function namesOf(nlri: EvpnRoute): string[] {
       return [nlri.esi, colons(nlri.esi), nlri.originator];
     case "ip-prefix":
       return [nlri.prefix];
+    case "s-pmsi":
+      return [nlri.originator, ...(nlri.source ? [nlri.source] : []), ...(nlri.group ? [nlri.group] : [])];
+    case "leaf":
+      return [nlri.originator];
+    case "per-region-i-pmsi":
+      return [nlri.region];
   }
 }
 
@@ -33,6 +39,12 @@ export function describePrefix(nlri: EvpnRoute): string {
       const [address, length] = nlri.prefix.split("/");
       return `[5]:[${nlri.ethernetTag}]:[${length}]:[${address}]`;
     }
+    case "per-region-i-pmsi":
+      return `[9]:[${nlri.ethernetTag}]:[${nlri.region}]`;
+    case "s-pmsi":
+      return `[10]:[${nlri.ethernetTag}]:[${nlri.source ?? "*"}]:[${nlri.group ?? "*"}]:${describeIp(nlri.originator)}`;
+    case "leaf":
+      return `[11]:[${nlri.route}]:${describeIp(nlri.originator)}`;
   }
 }
 
@@ -58,23 +70,26 @@ export function describeCommunities(route: ReceivedRoute | ExportedRoute): strin
   ].join(" ");
 }
 
-function receivedCommunities({ defaultGateway, arpNd, esiLabel, llgrStale, noLlgr }: ReceivedRoute): string[] {
+function receivedCommunities(route: ReceivedRoute): string[] {
+  const { defaultGateway, arpNd, esiLabel, multicastFlags, llgrStale, noLlgr } = route;
   return [
     ...(defaultGateway ? ["Default Gateway"] : []),
     ...(arpNd?.router ? ["ND:Router Flag"] : []),
     ...(arpNd?.override ? ["ND:Override Flag"] : []),
     ...(arpNd?.immutable ? ["ND:Immutable Flag"] : []),
+    ...(multicastFlags === undefined ? [] : [`MF:0x${multicastFlags.toString(16).padStart(4, "0")}`]),
     ...(llgrStale ? ["llgr-stale"] : []),
     ...(noLlgr ? ["no-llgr"] : []),
     ...(esiLabel ? [`ESI-label:${esiLabel.singleActive ? "single-active" : "all-active"}`] : []),
   ];
 }
 
-/** The tunnel of an RT-3: `Ingress Replication, label: 100, 192.0.2.2`. */
+/** The tunnel of an RT-3, 9 or 10: `Ingress Replication, label: 100, 192.0.2.2`. */
 export function describePmsi(pmsi: NonNullable<ReceivedRoute["pmsi"]>): string {
-  const { tunnelType, vni, endpoint, identifier } = pmsi;
+  const { tunnelType, vni, endpoint, identifier, leafInformationRequired } = pmsi;
   const kind = tunnelType === 6 ? "Ingress Replication" : `type ${tunnelType}`;
-  return `${kind}, label: ${vni}${(endpoint ?? identifier) ? `, ${endpoint ?? identifier}` : ""}`;
+  const end = (endpoint ?? identifier) ? `, ${endpoint ?? identifier}` : "";
+  return `${kind}, label: ${vni}${end}${leafInformationRequired ? ", leaf information required" : ""}`;
 }
 
 /** True for a route of the fabric, false for one of this host. */

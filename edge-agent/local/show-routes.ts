@@ -28,6 +28,9 @@ const LEGEND = [
   "EVPN type-3 prefix: [3]:[EthTag]:[IPlen]:[OrigIP]",
   "EVPN type-4 prefix: [4]:[ESI]:[IPlen]:[OrigIP]",
   "EVPN type-5 prefix: [5]:[EthTag]:[IPlen]:[IP]",
+  "EVPN type-9 prefix: [9]:[EthTag]:[Region]",
+  "EVPN type-10 prefix: [10]:[EthTag]:[Source]:[Group]:[IPlen]:[OrigIP]",
+  "EVPN type-11 prefix: [11]:[NLRI]:[IPlen]:[OrigIP]",
 ].join("\n");
 
 /** The weight that FRR gives to what it originates. */

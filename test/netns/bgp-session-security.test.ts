@@ -122,6 +122,29 @@ describe.runIf(requireKernel("root", "frr"))("bgp sessions protected, with FRR",
     await lastError(/^no answer; .*segments with a wrong MD5 signature \(TCPMD5Failure\)/);
   });
 
+  it.each([
+    ["another key", [`md5=${TOR}/another-secret`], true, "with a wrong MD5 signature (TCPMD5Failure)"],
+    ["no key here", [], true, "with an MD5 signature though no key is configured (TCPMD5Unexpected)"],
+    ["a key here only", [`md5=${TOR}/${KEY}`], false, "without an MD5 signature (TCPMD5NotFound)"],
+  ])(
+    "FRR connects to us, passive: %s -> never up, and the reason is shown",
+    async (_, options, signs, reason) => {
+      if (signs) configure(`neighbor ${OURS} password ${KEY}`);
+      start([{ passive: true }], ...options, "listenPort=179");
+      const shown = async () => {
+        const text = (await summary(TOR))?.lastError ?? "no reason yet";
+        if (text.startsWith("the peer is waited for; ") && text.includes(`the kernel drops segments ${reason}`))
+          return true;
+        throw new Error(text);
+      };
+      await eventually("the reason", shown, 25_000);
+      expect(speaker?.events).toContainEqual(
+        expect.objectContaining({ event: "session", state: "Idle", detail: expect.stringContaining(reason) }),
+      );
+    },
+    40_000,
+  );
+
   it.each(["listening", "connecting"])("another key while the process runs, %s -> used from then on", async (how) => {
     configure(`neighbor ${OURS} password ${KEY}`);
     const listening = how === "listening";

@@ -1,13 +1,16 @@
-// EVPN NLRI (RFC 7432 7, RFC 9136 3.1): a list of frames, each `type(1) length(1) value(length)`, one row per route type.
+// EVPN NLRI (RFC 7432 7, RFC 9136 3.1, RFC 9572 3): a list of frames, each `type(1) length(1) value(length)`, one row per route type.
 //
 //   2  RD(8) ESI(10) tag(4) 48(1) MAC(6) 0|32|128(1) IP(0|4|16) label(3) [label(3)]
 //   3  RD(8) tag(4) 32|128(1) IP(4|16)
 //   1  RD(8) ESI(10) tag(4) label(3)          4  RD(8) ESI(10) 32|128(1) IP(4|16)
 //   5  RD(8) ESI(10) tag(4) len(1) prefix(4|16) gateway(4|16) label(3)
+//   9  RD(8) tag(4) region(8)                10  RD(8) tag(4) 0|32|128(1) source 0|32|128(1) group 32|128(1) IP(4|16)
+//  11  type(1) length(1) value(length) of another route, 32|128(1) IP(4|16)
 //
 // A frame or an inner length that does not fit makes the whole field syntactically incorrect (RFC 7606 5.3: the caller
 // resets the session). A frame that fits and names an impossible route is `invalid`: its key is known, so that route
-// alone is withdrawn (RFC 4271 6.3). Unknown types are skipped by their length (RFC 7606 5.4).
+// alone is withdrawn (RFC 4271 6.3). Unknown types are skipped by their length (RFC 7606 5.4), and so are those of RFC 9572 that do
+// not fit their layout: this host only shows them, and no session is worth ending for that.
 
 import {
   type IpAddress,
@@ -22,8 +25,9 @@ import { isMulticastMac, macFromNumbers, macToOctets, ZERO_MAC } from "../../../
 import { type Prefix, prefixAddress, prefixLength } from "../../../shared/address/prefix.ts";
 import { type RouteDistinguisher, rdFromOctets, rdToOctets } from "../../../shared/address/rd.ts";
 import { type Esi, type EvpnRoute, type Label, ZERO_ESI } from "../route.ts";
+import { fromHex, toHex } from "./hex.ts";
 import { EvpnRouteType } from "./iana.ts";
-import type { Reader } from "./reader.ts";
+import { Reader } from "./reader.ts";
 import { Writer } from "./writer.ts";
 
 /** Routes of one NLRI field, in order; `skipped` counts frames of unknown type. */
@@ -38,22 +42,27 @@ type RouteOf<T extends EvpnRoute["type"]> = Extract<EvpnRoute, { type: T }>;
 type Row<T extends EvpnRoute["type"]> = {
   readonly code: number;
   readonly type: T;
-  /** Reads what follows the RD; undefined if a length octet does not fit the layout. */
-  decode(rd: RouteDistinguisher, reader: Reader): RouteOf<T> | undefined;
+  /** Reads a frame; undefined if a length octet does not fit the layout. */
+  decode(reader: Reader, rds: RdMemo): RouteOf<T> | undefined;
+  /** Skipped like an unknown type where it does not fit its layout. */
+  readonly lenient?: true;
+  /** Writes what follows the RD, or all where there is none. */
   encode(route: RouteOf<T>, writer: Writer): void;
+  readonly withoutRd?: true;
   /** Why the route cannot be meant, if so. */
   invalid?(route: RouteOf<T>): string | undefined;
 };
 
+const NO_OCTETS = new Uint8Array(0);
 const UNSPECIFIED = "0.0.0.0" as Ipv4;
 
 const ROWS: { readonly [T in EvpnRoute["type"]]: Row<T> } = {
   "ethernet-ad": {
     code: EvpnRouteType.ETHERNET_AUTO_DISCOVERY,
     type: "ethernet-ad",
-    decode: (rd, reader) => ({
+    decode: (reader, rds) => ({
       type: "ethernet-ad",
-      rd,
+      rd: rds.read(reader),
       esi: esi(reader),
       ethernetTag: reader.u32(),
       vni: label(reader),
@@ -63,7 +72,8 @@ const ROWS: { readonly [T in EvpnRoute["type"]]: Row<T> } = {
   "mac-ip": {
     code: EvpnRouteType.MAC_IP_ADVERTISEMENT,
     type: "mac-ip",
-    decode(rd, reader) {
+    decode(reader, rds) {
+      const rd = rds.read(reader);
       const segment = esi(reader);
       const ethernetTag = reader.u32();
       if (reader.u8() !== 48) return undefined;
@@ -94,7 +104,8 @@ const ROWS: { readonly [T in EvpnRoute["type"]]: Row<T> } = {
   imet: {
     code: EvpnRouteType.INCLUSIVE_MULTICAST_ETHERNET_TAG,
     type: "imet",
-    decode(rd, reader) {
+    decode(reader, rds) {
+      const rd = rds.read(reader);
       const ethernetTag = reader.u32();
       const originator = ip(reader);
       return originator && { type: "imet", rd, ethernetTag, originator };
@@ -106,7 +117,8 @@ const ROWS: { readonly [T in EvpnRoute["type"]]: Row<T> } = {
   "ethernet-segment": {
     code: EvpnRouteType.ETHERNET_SEGMENT,
     type: "ethernet-segment",
-    decode(rd, reader) {
+    decode(reader, rds) {
+      const rd = rds.read(reader);
       const segment = esi(reader);
       const originator = ip(reader);
       return originator && { type: "ethernet-segment", rd, esi: segment, originator };
@@ -116,7 +128,8 @@ const ROWS: { readonly [T in EvpnRoute["type"]]: Row<T> } = {
   "ip-prefix": {
     code: EvpnRouteType.IP_PREFIX,
     type: "ip-prefix",
-    decode(rd, reader) {
+    decode(reader, rds) {
+      const rd = rds.read(reader);
       const segment = esi(reader);
       const ethernetTag = reader.u32();
       const length = reader.u8();
@@ -135,7 +148,64 @@ const ROWS: { readonly [T in EvpnRoute["type"]]: Row<T> } = {
         .u24(route.vni);
     },
   },
+  "per-region-i-pmsi": {
+    code: EvpnRouteType.PER_REGION_I_PMSI,
+    type: "per-region-i-pmsi",
+    lenient: true,
+    decode: (reader, rds) => ({
+      type: "per-region-i-pmsi",
+      rd: rds.read(reader),
+      ethernetTag: reader.u32(),
+      region: toHex(reader.view(REGION_OCTETS)),
+    }),
+    encode: (route, writer) => writer.u32(route.ethernetTag).octets(fromHex(route.region) ?? NO_OCTETS),
+  },
+  "s-pmsi": {
+    code: EvpnRouteType.S_PMSI,
+    type: "s-pmsi",
+    lenient: true,
+    decode(reader, rds) {
+      const rd = rds.read(reader);
+      const ethernetTag = reader.u32();
+      const [source, group] = [ipOrAll(reader), ipOrAll(reader)];
+      const originator = ip(reader);
+      if (!source || !group || !originator) return undefined;
+      return {
+        type: "s-pmsi",
+        rd,
+        ethernetTag,
+        ...(source !== "all" && { source }),
+        ...(group !== "all" && { group }),
+        originator,
+      };
+    },
+    encode(route, writer) {
+      writer.u32(route.ethernetTag);
+      for (const each of [route.source, route.group])
+        if (each) writeIp(each, writer);
+        else writer.u8(0);
+      writeIp(route.originator, writer);
+    },
+  },
+  leaf: {
+    code: EvpnRouteType.LEAF,
+    type: "leaf",
+    lenient: true,
+    withoutRd: true,
+    decode(reader, rds) {
+      const [code, length] = [reader.u8(), reader.u8()];
+      const value = reader.view(length);
+      const rd = rds.read(new Reader(value));
+      const route = toHex(Uint8Array.of(code, length, ...value));
+      const originator = ip(reader);
+      return originator && { type: "leaf", rd, route, originator };
+    },
+    encode: (route, writer) => writeIp(route.originator, writer.octets(fromHex(route.route) ?? NO_OCTETS)),
+  },
 };
+
+/** RFC 9572 3.1: of the form of an extended community, and told apart only. */
+const REGION_OCTETS = 8;
 
 const ROW_BY_CODE: ReadonlyMap<number, Row<EvpnRoute["type"]>> = new Map(
   Object.values(ROWS).map((row) => [row.code, row as unknown as Row<EvpnRoute["type"]>]),
@@ -156,7 +226,11 @@ export function decodeEvpnNlri(reader: Reader): EvpnNlri | { readonly error: str
       skipped++;
       continue;
     }
-    const route = row.decode(rds.read(frame), frame);
+    const route = row.decode(frame, rds);
+    if (row.lenient && (!route || !frame.finished)) {
+      skipped++;
+      continue;
+    }
     if (!route || !frame.finished) return { error: `EVPN ${row.type} route with lengths that do not fit its layout` };
     const reason = row.invalid?.(route);
     if (reason === undefined) routes.push(route);
@@ -170,7 +244,7 @@ export function encodeEvpnRoute(route: EvpnRoute): Uint8Array {
   const row = ROWS[route.type] as unknown as Row<EvpnRoute["type"]>;
   const writer = new Writer(64).u8(row.code);
   writer.withLength(1, () => {
-    writer.octets(rdToOctets(route.rd));
+    if (!row.withoutRd) writer.octets(rdToOctets(route.rd));
     row.encode(route, writer);
   });
   return writer.finish();
@@ -216,6 +290,15 @@ function label(reader: Reader): Label {
 /** A length in bits and an address of that length. */
 function ip(reader: Reader): IpAddress | undefined {
   const bits = reader.u8();
+  if (bits !== 32 && bits !== 128) return undefined;
+  const octets = reader.view(bits >> 3);
+  return octets.length > 0 ? ipFromOctets(octets) : undefined;
+}
+
+/** As `ip`, with no octets for all of them; undefined for any other length. */
+function ipOrAll(reader: Reader): IpAddress | "all" | undefined {
+  const bits = reader.u8();
+  if (bits === 0) return "all";
   if (bits !== 32 && bits !== 128) return undefined;
   const octets = reader.view(bits >> 3);
   return octets.length > 0 ? ipFromOctets(octets) : undefined;

@@ -17,6 +17,8 @@ export type ExtCommunity =
   | { readonly kind: "esi-label"; readonly singleActive: boolean; readonly label: number }
   /** RFC 9047 section 2: what is said of the neighbour in an ARP or ND answer made of the route. */
   | { readonly kind: "arp-nd"; readonly router: boolean; readonly override: boolean; readonly immutable: boolean }
+  /** RFC 9251 9.5: 16 bits, of which RFC 9572 adds that of segmentation. */
+  | { readonly kind: "multicast-flags"; readonly flags: number }
   | { readonly kind: "raw"; readonly octets: Uint8Array };
 
 /** The flags of RFC 9047 section 2. */
@@ -54,6 +56,8 @@ export function decodeExtCommunity(octets: Uint8Array): ExtCommunity {
         immutable: (flags & ArpNdFlag.IMMUTABLE) !== 0,
       };
     }
+    case ExtCommunityType.MULTICAST_FLAGS:
+      return { kind: "multicast-flags", flags: reader.u16() };
     default:
       return { kind: "raw", octets: octets.slice() };
   }
@@ -82,6 +86,8 @@ export function encodeExtCommunity(community: ExtCommunity): Uint8Array {
         (router ? ArpNdFlag.ROUTER : 0) | (override ? ArpNdFlag.OVERRIDE : 0) | (immutable ? ArpNdFlag.IMMUTABLE : 0);
       return writer.u16(ExtCommunityType.ARP_ND).u8(flags).u8(0).u32(0).finish();
     }
+    case "multicast-flags":
+      return writer.u16(ExtCommunityType.MULTICAST_FLAGS).u16(community.flags).u32(0).finish();
     case "raw":
       return community.octets.slice();
   }

@@ -121,13 +121,16 @@ export const AttributeFlag = { OPTIONAL: 0x80, TRANSITIVE: 0x40, PARTIAL: 0x20, 
 /** AS_PATH segment types (RFC 4271 4.3, RFC 5065). */
 export const AsPathSegmentType = { AS_SET: 1, AS_SEQUENCE: 2, AS_CONFED_SEQUENCE: 3, AS_CONFED_SET: 4 } as const;
 
-/** EVPN Route Types (RFC 7432 7, RFC 9136). */
+/** EVPN Route Types (RFC 7432 7, RFC 9136, RFC 9572 3). */
 export const EvpnRouteType = {
   ETHERNET_AUTO_DISCOVERY: 1,
   MAC_IP_ADVERTISEMENT: 2,
   INCLUSIVE_MULTICAST_ETHERNET_TAG: 3,
   ETHERNET_SEGMENT: 4,
   IP_PREFIX: 5,
+  PER_REGION_I_PMSI: 9,
+  S_PMSI: 10,
+  LEAF: 11,
 } as const;
 
 /** Extended community types (high octet) and sub-types, as one 16-bit number; route targets are 0x0002, 0x0102, 0x0202. */
@@ -138,6 +141,7 @@ export const ExtCommunityType = {
   ESI_LABEL: 0x0601,
   ROUTER_MAC: 0x0603,
   ARP_ND: 0x0608,
+  MULTICAST_FLAGS: 0x0609,
 } as const;
 
 /** BGP Tunnel Encapsulation Attribute Tunnel Types (RFC 8365 5.1.3, RFC 9012). */

@@ -131,6 +131,11 @@ export class FakeNetwork implements Transport {
     return this.#connection(end, address);
   };
 
+  /** As `hint`, of peers that are to connect. */
+  silent: string | undefined;
+
+  readonly silence = (): (() => string | undefined) => () => this.silent;
+
   readonly listen: Transport["listen"] = (_, accept) => {
     this.#accept = accept;
     return { close: () => (this.#accept = undefined) };

@@ -140,7 +140,25 @@ export const MALFORMED_CASES: readonly MalformedCase[] = [
     kind: "internal",
     body: bodyOf("", { withdrawn: "18 0a 00" }),
   },
-  whole("7606 5.4", "a route of unknown type beside ours", `${reach(`0b 03 01 02 03 ${RT2}`)} ${MANDATORY}`, ACCEPTED),
+  whole(
+    "9572 3.1",
+    "a per-region I-PMSI route of another length beside ours",
+    `${reach(`09 03 01 02 03 ${RT2}`)} ${MANDATORY}`,
+    ACCEPTED,
+  ),
+  whole(
+    "9572 3.2",
+    "an S-PMSI route with a source of 5 bits beside ours",
+    `${reach(`0a 0e ${RD} 00 00 00 00 05 00 ${RT2}`)} ${MANDATORY}`,
+    ACCEPTED,
+  ),
+  whole(
+    "9572 3.3",
+    "a Leaf A-D route that ends in its route key beside ours",
+    `${reach(`0b 04 09 14 00 01 ${RT2}`)} ${MANDATORY}`,
+    ACCEPTED,
+  ),
+  whole("7606 5.4", "a route of unknown type beside ours", `${reach(`ee 03 01 02 03 ${RT2}`)} ${MANDATORY}`, ACCEPTED),
   // Section 7, attribute by attribute.
   whole("7606 7.1", "ORIGIN of value 3", `${reach()} 40 01 01 03 ${IBGP_PATH} ${LOCAL_PREF} ${TARGETS}`, WITHDRAW),
   whole(

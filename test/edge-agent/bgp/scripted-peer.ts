@@ -103,6 +103,7 @@ export class Scene {
       restart?: SpeakerDeps["restart"];
       discovery?: SpeakerDeps["discovery"];
       onRoutes?: (changes: readonly RouteChange[]) => void;
+      onSession?: (detail: string | undefined) => void;
     } = {},
   ) {
     this.asn = (options.asn ?? 65000) as Asn;
@@ -123,7 +124,10 @@ export class Scene {
           options.onRoutes?.(changes);
           for (const { key, after } of changes) this.heard.push(`${after ? "+" : "-"}${key}`);
         },
-        session: (_, state) => this.heard.push(state),
+        session: (_, state, detail) => {
+          this.heard.push(state);
+          options.onSession?.(detail);
+        },
         endOfRib: () => this.heard.push("end-of-rib"),
         error: (error) => this.errors.push(error),
       },

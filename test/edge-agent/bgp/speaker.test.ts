@@ -126,6 +126,28 @@ describe("speaker: the session", () => {
     expect(scene.speaker.summary()).toMatchObject([{ lastError: "no answer; a wrong signature" }]);
   });
 
+  it("a passive peer that the kernel drops -> said once and shown, while it is waited for; not in a session", () => {
+    const details: (string | undefined)[] = [];
+    const scene = new Scene({ listen: true, peer: { passive: true }, onSession: (detail) => details.push(detail) });
+    scene.configure();
+    scene.advance(10_000);
+    expect(details).toEqual([]);
+    scene.network.silent = "segments with a wrong signature";
+    scene.advance(10_000);
+    const said = "the peer is waited for; segments with a wrong signature";
+    expect(details).toEqual([said]);
+    expect(scene.speaker.summary()).toMatchObject([{ state: "Idle", lastError: said }]);
+    const end = scene.network.dial(PEER);
+    end.send(openOf(), KEEPALIVE);
+    expect(scene.state).toBe("Established");
+    scene.advance(10_000);
+    end.drop();
+    scene.advance(10_000);
+    expect(details.filter((it) => it === said)).toHaveLength(2);
+    scene.speaker.configure(undefined);
+    expect(scene.clock.pending).toBe(0);
+  });
+
   it("any message from the peer -> the hold timer starts again", () => {
     const scene = new Scene();
     scene.configure();

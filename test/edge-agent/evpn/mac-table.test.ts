@@ -146,6 +146,20 @@ describe("mac table", () => {
     expect(table([], [replication]).flood).toEqual([{ vtep: h3, source: "fabric" }]);
   });
 
+  it("mac table: routes of RFC 9572, or a leaf that is asked for -> flooding by RT-3 alone, as without them", () => {
+    const rd = `${h3}:2` as RouteDistinguisher;
+    const pmsi = { tunnelType: 6, leafInformationRequired: true, vni: 100 as Vni, endpoint: h3 };
+    const segmented: ReceivedRoute["nlri"][] = [
+      { type: "per-region-i-pmsi", rd, ethernetTag: 0, region: "0009fde800000001" },
+      { type: "s-pmsi", rd, ethernetTag: 0, originator: h3 },
+      { type: "leaf", rd, route: "09", originator: h3 },
+    ];
+    const fabric = segmented.map((nlri) => ({ ...route(0, h3, { pmsi }), nlri }));
+    expect(table([], fabric)).toEqual({ entries: [], flood: [], conflicts: [] });
+    const { flood } = table([], [...fabric, imet(h2, { pmsi: { ...pmsi, endpoint: h2 }, multicastFlags: 0x80 })]);
+    expect(flood).toEqual([{ vtep: h2, source: "fabric" }]);
+  });
+
   it("mac table: a VTEP of the other family, or no unicast address -> nothing is sent there", () => {
     const v6 = "2001:db8::9" as IpAddress;
     expect(table([], [route(3, v6), imet(v6)])).toMatchObject({ entries: [], flood: [] });

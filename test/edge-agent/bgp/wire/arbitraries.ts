@@ -6,11 +6,19 @@ import { isMulticastMac, macFromOctets, ZERO_MAC } from "../../../../shared/addr
 import { parsePrefix, type Prefix } from "../../../../shared/address/prefix.ts";
 import { rdFromOctets } from "../../../../shared/address/rd.ts";
 import { rtFromOctets, type RouteTarget } from "../../../../shared/address/rt.ts";
-import { type EvpnRoute, type Label, parseEsi, type Esi, type Pmsi } from "../../../../edge-agent/bgp/route.ts";
+import {
+  type EvpnRoute,
+  type Label,
+  parseEsi,
+  type Esi,
+  type Pmsi,
+  type SPmsiRoute,
+} from "../../../../edge-agent/bgp/route.ts";
 import type { AsPathSegment } from "../../../../edge-agent/bgp/wire/as-path.ts";
 import type { PathAttributes } from "../../../../edge-agent/bgp/wire/attribute-table.ts";
 import type { Capability } from "../../../../edge-agent/bgp/wire/capability.ts";
 import { BGP_ROLES } from "../../../../edge-agent/bgp/wire/iana.ts";
+import { encodeEvpnRoute } from "../../../../edge-agent/bgp/wire/evpn-nlri.ts";
 import type { ExtCommunity } from "../../../../edge-agent/bgp/wire/ext-community.ts";
 import { toHex } from "../../../../edge-agent/bgp/wire/hex.ts";
 import type { OpenMessage } from "../../../../edge-agent/bgp/wire/open.ts";
@@ -37,6 +45,18 @@ const prefixOf = (family: fc.Arbitrary<IpAddress>, bits: number): fc.Arbitrary<P
     return parsePrefix(`${ip}/${length}`) ?? (parsePrefix(`${ip}/${bits}`) as Prefix);
   });
 
+const sPmsi = fc.record(
+  {
+    type: fc.constant("s-pmsi" as const),
+    rd,
+    ethernetTag: u32,
+    source: fc.oneof(ipv4 as fc.Arbitrary<IpAddress>, ipv6),
+    group: fc.oneof(ipv4 as fc.Arbitrary<IpAddress>, ipv6),
+    originator: unicastIp,
+  },
+  { requiredKeys: ["type", "rd", "ethernetTag", "originator"] },
+) as fc.Arbitrary<SPmsiRoute>;
+
 export const evpnRoute: fc.Arbitrary<EvpnRoute> = fc.oneof(
   fc.record(
     { type: fc.constant("mac-ip" as const), rd, esi, ethernetTag: u32, mac, vni: label, ip: unicastIp, l3Vni: label },
@@ -56,6 +76,22 @@ export const evpnRoute: fc.Arbitrary<EvpnRoute> = fc.oneof(
       vni: label,
     }),
   ),
+  fc.record({
+    type: fc.constant("per-region-i-pmsi" as const),
+    rd,
+    ethernetTag: u32,
+    region: octets(8).map((it) => toHex(it)),
+  }),
+  sPmsi,
+  sPmsi.chain((it) => {
+    const route = Buffer.from(encodeEvpnRoute(it)).toString("hex");
+    return fc.record({
+      type: fc.constant("leaf" as const),
+      rd: fc.constant(it.rd),
+      route: fc.constant(route),
+      originator: unicastIp,
+    });
+  }),
 ) as fc.Arbitrary<EvpnRoute>;
 
 export const extCommunity: fc.Arbitrary<ExtCommunity> = fc.oneof(
@@ -71,6 +107,7 @@ export const extCommunity: fc.Arbitrary<ExtCommunity> = fc.oneof(
     override: fc.boolean(),
     immutable: fc.boolean(),
   }),
+  fc.integer({ min: 0, max: 0xffff }).map((flags) => ({ kind: "multicast-flags" as const, flags })),
   octets(6).map((it) => ({ kind: "raw" as const, octets: Uint8Array.of(0x43, 0x99, ...it) })),
 );
 

@@ -55,7 +55,7 @@ describe("update: well-formed variants", () => {
     ["AS_PATH empty, with the Extended Length flag", `${reach(RT2)} ${ORIGIN} 50 02 00 00 ${LOCAL_PREF}`],
     ["an unknown optional transitive attribute", `${reach(RT2)} ${MANDATORY} e0 c8 02 01 02`],
     ["an unknown optional non-transitive attribute", `${reach(RT2)} ${MANDATORY} 80 c8 02 01 02`],
-    ["a route of unknown type beside one of type 2 (RFC 7606 5.4)", `${reach(`0b 03 01 02 03 ${RT2}`)} ${MANDATORY}`],
+    ["a route of unknown type beside one of type 2 (RFC 7606 5.4)", `${reach(`ee 03 01 02 03 ${RT2}`)} ${MANDATORY}`],
     [
       "a next hop of 32 octets (RFC 2545)",
       `${reach(RT2, `20 20 01 0d b8 ${"00 ".repeat(11)}01 fe 80 ${"00 ".repeat(13)}01`)} ${MANDATORY}`,
