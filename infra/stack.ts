@@ -6,7 +6,6 @@
 
 import { type App, CfnCondition, CfnOutput, CfnParameter, Duration, Fn, Stack } from "aws-cdk-lib";
 import { HttpApi } from "aws-cdk-lib/aws-apigatewayv2";
-import { HttpIamAuthorizer } from "aws-cdk-lib/aws-apigatewayv2-authorizers";
 import { HttpLambdaIntegration } from "aws-cdk-lib/aws-apigatewayv2-integrations";
 import type { Table } from "aws-cdk-lib/aws-dynamodb";
 import type { CfnPolicy } from "aws-cdk-lib/aws-iot";
@@ -37,8 +36,7 @@ export function addStack(app: App, bundles: BundleFolders): Stack {
   const api = new HttpApi(stack, "HttpApi", {
     description: "Overspan's API: tenants, sites, hosts, networks, endpoints, changes",
     defaultIntegration: new HttpLambdaIntegration("ApiIntegration", functions.api),
-    // Callers sign with SigV4 and need execute-api:Invoke: closed by default to everybody else.
-    defaultAuthorizer: new HttpIamAuthorizer(),
+    // No authorizer: the function checks every token itself (docs/decisions/0006-tokens-are-checked-in-the-function.md).
   });
   addStreamConsumer(stack, table, functions.publish);
   const errors = addRuleErrors(stack);
@@ -74,7 +72,7 @@ function addFunctions(
       // A read that waits for a receipt may take 25 s; the HTTP API ends at 30 s.
       timeoutSec: 29,
       memoryMb: 512,
-      environment: { ...withTable, ...withPolicy, OVERSPAN_BROKER_URL: brokerUrl },
+      environment: { ...withTable, ...withPolicy, ...tokenIssuer(stack), OVERSPAN_BROKER_URL: brokerUrl },
     }),
     publish: addFunction(stack, "PublishFunction", {
       bundle: bundles.publish,
@@ -135,6 +133,29 @@ function iotEndpoint(stack: Stack): { endpoint: string; brokerUrl: string } {
   return {
     endpoint: either(parameter.valueAsString),
     brokerUrl: either(`mqtts://${parameter.valueAsString}:8883`),
+  };
+}
+
+/** Whose tokens the API takes. None has a default that could be somebody else's issuer: a deployment must say. */
+function tokenIssuer(stack: Stack): Record<string, string> {
+  const parameter = (id: string, pattern: string, description: string) =>
+    new CfnParameter(stack, id, { type: "String", allowedPattern: pattern, description }).valueAsString;
+  return {
+    OVERSPAN_TOKEN_ISSUER: parameter(
+      "TokenIssuer",
+      "^https://.+$",
+      "The OpenID Connect issuer whose tokens the API takes, as it is in their iss",
+    ),
+    OVERSPAN_TOKEN_AUDIENCE: parameter(
+      "TokenAudience",
+      "^.+$",
+      "What their aud must have: this API, as the issuer knows it",
+    ),
+    OVERSPAN_TOKEN_KEYS_URL: parameter(
+      "TokenKeysUrl",
+      "^https://.+$",
+      "Where the issuer's keys are (jwks_uri of its metadata)",
+    ),
   };
 }
 

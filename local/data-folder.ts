@@ -1,7 +1,8 @@
 // The data folder: everything that survives a restart, and the lock that keeps two runtimes from sharing it. Without a
 // folder the same parts live in memory (and the template in a temporary folder that close() removes).
 //
-//   database/            the engine's files          secrets/<name>       the development CA and who it knows (0600)
+//   database/            the engine's files          secrets/<name>       the development CA, who it knows, the key of
+//                                                                         the development issuer (0600)
 //   stream-<name>.json   where delivery stands       dead-letters.jsonl   stream records that were given up
 //   template/            the synthesised assembly    runtime.pid          who runs on this folder
 
@@ -21,6 +22,8 @@ export type DataFolder = {
   databaseDir: string | undefined;
   templateDir: string;
   secrets: SecretStore;
+  /** Of the development issuer, while this runtime runs; only its owner can read it. */
+  tokenKeyFile: string;
   checkpoints: (mapping: string) => CheckpointStore;
   /** Puts what was given up in a queue. */
   deadLetter: (queue: string, records: readonly StreamRecord[], reason: string) => Promise<void>;
@@ -31,6 +34,9 @@ export type DataFolder = {
 
 /** Records that a mapping gave up, as an operator sees them. */
 export type DeadLetter = { queue: string; reason: string; records: readonly StreamRecord[] };
+
+/** In a data folder. */
+export const TOKEN_KEY_FILE = join("secrets", "token-key");
 
 const KEPT_DEAD_LETTERS = 1_000;
 
@@ -54,10 +60,12 @@ async function openInMemory(): Promise<DataFolder> {
   const secrets = new Map<string, string>();
   const positions = new Map<string, Map<string, Position>>();
   const { letters, remember } = rememberDeadLetters();
-  const templateDir = await mkdtemp(join(tmpdir(), "overspan-template-"));
+  // Made for its owner alone.
+  const dir = await mkdtemp(join(tmpdir(), "overspan-memory-"));
   return {
     databaseDir: undefined,
-    templateDir,
+    templateDir: join(dir, "template"),
+    tokenKeyFile: join(dir, "token-key"),
     secrets: {
       load: async (host) => secrets.get(host),
       save: async (host, secret) => void secrets.set(host, secret),
@@ -68,7 +76,7 @@ async function openInMemory(): Promise<DataFolder> {
     }),
     deadLetter: async (queue, records, reason) => remember({ queue, reason, records }),
     deadLetters: () => letters,
-    close: () => rm(templateDir, { recursive: true, force: true }),
+    close: () => rm(dir, { recursive: true, force: true }),
   };
 }
 
@@ -83,6 +91,7 @@ async function openOnDisk(dir: string): Promise<DataFolder> {
   return {
     databaseDir,
     templateDir: join(dir, "template"),
+    tokenKeyFile: join(dir, TOKEN_KEY_FILE),
     secrets: {
       load: (host) => readIfPresent(join(secretsDir, host)),
       save: (host, secret) => replaceFile(join(secretsDir, host), secret),

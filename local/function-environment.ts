@@ -27,6 +27,8 @@ export type EnvironmentOptions = {
   broker: { url: string; caPem: string };
   /** Of the object store: signed URLs lead to it too. */
   s3Url: string;
+  /** Whose tokens the API takes. */
+  tokens: { issuer: string; audience: string; keysUrl: string };
   /** The object store checks them; the engine takes any. */
   credentials: { accessKeyId: string; secretAccessKey: string };
   /** Called once, when this environment can serve no more. */
@@ -151,7 +153,7 @@ function isMetric(line: string): boolean {
 
 /** What Lambda's runtime and the template set, and the SDK's own settings that lead it to this machine. */
 function environmentVariables(options: EnvironmentOptions): Record<string, string> {
-  const { plan, dynamodbUrl, iotDataPlaneUrl, iotUrl, broker, s3Url, credentials } = options;
+  const { plan, dynamodbUrl, iotDataPlaneUrl, iotUrl, broker, s3Url, tokens, credentials } = options;
   return {
     TZ: ":UTC",
     AWS_REGION: LOCAL_REGION,
@@ -173,5 +175,9 @@ function environmentVariables(options: EnvironmentOptions): Record<string, strin
     // In the cloud the broker's address is the template's to know, and its CA everybody's.
     OVERSPAN_BROKER_URL: broker.url,
     OVERSPAN_BROKER_CA: broker.caPem,
+    // There its issuer is a parameter of the template.
+    OVERSPAN_TOKEN_ISSUER: tokens.issuer,
+    OVERSPAN_TOKEN_AUDIENCE: tokens.audience,
+    OVERSPAN_TOKEN_KEYS_URL: tokens.keysUrl,
   };
 }

@@ -27,6 +27,8 @@ export type FunctionsOptions = {
   /** What hosts that join are told. */
   broker: { url: string; caPem: string };
   s3Url: string;
+  /** Whose tokens the API takes. */
+  tokens: { issuer: string; audience: string; keysUrl: string };
   credentials: Credentials;
   log: (line: string) => void;
 };

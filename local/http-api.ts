@@ -1,5 +1,5 @@
 // The HTTP API in front of the api function, as API Gateway is in the cloud: one `$default` route, payload format 2.0.
-// It adds /docs, and does not check IAM signatures: it listens on loopback.
+// It adds /docs. As in the cloud, nobody is asked who he is here: the function does that.
 
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";

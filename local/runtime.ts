@@ -3,6 +3,7 @@
 //   HTTP API --> functions (worker threads) --> DynamoDB's local engine --> stream pump --> functions
 //   MQTT broker <-- IoT data plane <-- functions            MQTT broker --> IoT rules --> functions
 //   object store <-- functions                              object store --> agents, by signed URL
+//   token issuer <-- functions (its keys)                   npm run token --> people, by the key file
 
 import { randomBytes } from "node:crypto";
 import { currentPlan } from "./assembly.ts";
@@ -24,6 +25,7 @@ import { startIotRules } from "./iot-rules.ts";
 import type { Plan } from "./plan.ts";
 import { startPumps } from "./pumps.ts";
 import type { Pump } from "./stream-pump.ts";
+import { startTokenIssuer, type TokenOrder } from "./token-issuer.ts";
 
 export type LocalOptions = {
   /** Where state survives a restart; absent: in memory. */
@@ -47,6 +49,10 @@ export type LocalRuntime = {
   apiUrl: string;
   brokerUrl: string;
   controlUrl: string;
+  /** A token for the API, by default an operator's. */
+  token: (order?: TokenOrder) => Promise<string>;
+  /** What `npm run token -- --key` signs with, while this runs. */
+  tokenKeyFile: string;
   /** A token for `overspan-agent join`, from the API; rejects if there is no such host. */
   joinToken: (host: string) => Promise<string>;
   broker: { stop: () => Promise<void>; start: () => Promise<void> };
@@ -95,6 +101,8 @@ async function start(
 
   const folder = await openDataFolder(options.dataDir);
   closers.push(folder.close);
+  const issuer = await startTokenIssuer({ keyFile: folder.tokenKeyFile, now: Date.now, log });
+  closers.push(issuer.close);
   const authority = await openCertificateAuthority({ store: folder.secrets, now: Date.now });
   const identities = await openIdentities(folder.secrets);
   const lateBroker: { current?: Broker } = {};
@@ -151,6 +159,7 @@ async function start(
     iotUrl: controlPlane.url,
     broker: { url: broker.url(), caPem: authority.caPem },
     s3Url: objects.url,
+    tokens: issuer,
     credentials,
     log,
   });
@@ -166,7 +175,9 @@ async function start(
     apiUrl: api.url,
     brokerUrl: broker.url(),
     controlUrl: control.url,
-    joinToken: (host) => joinToken(api.url, host),
+    token: issuer.mint,
+    tokenKeyFile: folder.tokenKeyFile,
+    joinToken: async (host) => joinToken(api.url, host, await issuer.mint({ subject: "local" })),
     broker: { start: broker.start, stop: broker.stop },
     async settled() {
       await functions.idle();
@@ -202,10 +213,10 @@ async function startEngineAndSynthesize(
 
 const STARTING = { statusCode: 503, headers: { "retry-after": "1" }, body: '{"message":"starting"}\n' };
 
-async function joinToken(apiUrl: string, host: string): Promise<string> {
+async function joinToken(apiUrl: string, host: string, operator: string): Promise<string> {
   const response = await fetch(`${apiUrl}/v1/hosts/${encodeURIComponent(host)}/join-tokens`, {
     method: "POST",
-    headers: { "content-type": "application/json" },
+    headers: { "content-type": "application/json", authorization: `Bearer ${operator}` },
     body: "{}",
   });
   const { token, detail } = (await response.json()) as { token?: string; detail?: string };

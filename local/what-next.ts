@@ -1,11 +1,17 @@
 // What `npm start` prints when it is ready: the addresses, and commands to try that work as they stand. Pure.
 
-export type Addresses = { apiUrl: string; brokerUrl: string; controlUrl: string };
+export type Addresses = { apiUrl: string; brokerUrl: string; controlUrl: string; tokenKeyFile: string };
 
-/** Commands that make one tenant, site, host, network and endpoint, and read the receipt; a test runs them. */
+/** The command that gets a token; the others have it from there. */
+export function tokenCommand({ tokenKeyFile }: Pick<Addresses, "tokenKeyFile">): string {
+  return `TOKEN=$(npm run --silent token -- --key '${tokenKeyFile}')`;
+}
+
+/** Commands that make one tenant, site, host, network and endpoint, and list what there is; a test runs them. */
 export function commandsToTry({ apiUrl }: Pick<Addresses, "apiUrl">): string[] {
+  const curl = `curl -s --oauth2-bearer $TOKEN`;
   const post = (path: string, body: object) =>
-    `curl -s ${apiUrl}${path} -H 'content-type: application/json' -d '${JSON.stringify(body)}'`;
+    `${curl} ${apiUrl}${path} -H 'content-type: application/json' -d '${JSON.stringify(body)}'`;
   return [
     post("/v1/tenants", { id: "acme", name: "Acme" }),
     post("/v1/sites", { id: "ams", name: "Amsterdam" }),
@@ -18,7 +24,7 @@ export function commandsToTry({ apiUrl }: Pick<Addresses, "apiUrl">): string[] {
       ips: ["10.0.0.11"],
       port: "tap0",
     }),
-    `curl -s ${apiUrl}/v1/networks/blue/endpoints`,
+    `${curl} ${apiUrl}/v1/networks/blue/endpoints`,
     post("/v1/hosts/h1/join-tokens", {}),
   ];
 }
@@ -32,10 +38,9 @@ Overspan runs on this machine.
   Control                       ${addresses.controlUrl}
 
 Try, in another terminal:
-${commandsToTry(addresses)
-  .map((command) => `  ${command}`)
-  .join("\n")}
+${[tokenCommand(addresses), ...commandsToTry(addresses)].map((command) => `  ${command}`).join("\n")}
 
+The API takes no request without a token. npm run token -- --help tells how to get others: to read only, of a tenant.
 Ctrl-C ends it.
 `;
 }

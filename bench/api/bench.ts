@@ -19,6 +19,7 @@ import { createDynamoDbStore } from "../../functions/store/dynamodb.ts";
 import { bundleFunctions } from "../../infra/bundle.ts";
 import { type Engine, startEngine } from "../../test/engine/dynamodb-engine.ts";
 import { createTestIdentities } from "../../test/fakes/host-identities.ts";
+import { identifyAs, OPERATOR } from "../../test/fakes/principals.ts";
 import { type Figures, type Round, type Row, type Target, toRow } from "../form.ts";
 import type { BenchOptions } from "../main.ts";
 
@@ -128,6 +129,7 @@ async function openSide(engine: Engine) {
     store: createDynamoDbStore({ client: recording, table, pacing, requestToken: () => randomUUID() }),
     hosts: tableHostStatuses({ client: recording, name: table }),
     identities: createTestIdentities(),
+    identify: identifyAs(OPERATOR),
     receipts: tableReceipts({ client: recording, name: table }, clock.now),
     clock,
     random: randomBytes,

@@ -1,12 +1,13 @@
 // The API as a Hono app, without environment, clock or network: lambda.ts gives it those. What every request shares is
 // here: who asks and how often, the limit on bodies, unknown paths and methods, unexpected errors, the document, the index.
-// Who may do what is not decided here yet: nothing is authenticated.
+// Who is not known is answered before anything of the request is read but its line and its Authorization.
 
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { bodyLimit } from "hono/body-limit";
-import { type Actor, actorText } from "../domain/audit.ts";
+import { actorText } from "../domain/audit.ts";
 import { createIds, type Random } from "../domain/ids.ts";
 import { type Store, StoreBusyError } from "../store/store.ts";
+import { denyUnknown, type Identify, type Principal } from "./access.ts";
 import type { Log } from "./answers.ts";
 import { createCommands } from "./commands.ts";
 import type { Clock } from "./execute.ts";
@@ -36,14 +37,13 @@ export type ApiOptions = {
   clock: Clock;
   random: Random;
   log: Log;
-  /** Who asks; default: nobody is asked who he is. */
-  identify?: (headers: Headers) => Promise<Actor>;
+  /** Who asks. */
+  identify: Identify;
   /** Of each actor, in this instance; default: any. */
   rate?: Rate;
 };
 
 const MAX_BODY_BYTES = 1024 * 1024;
-const ANONYMOUS: Actor = { kind: "anonymous" };
 
 export function createApi(options: ApiOptions): OpenAPIHono {
   const { store, hosts, receipts, identities, clock, random, log } = options;
@@ -51,7 +51,8 @@ export function createApi(options: ApiOptions): OpenAPIHono {
   const ids = createIds(random);
   const runtime = { store, hosts, clock, ids, random };
   const commands = createCommands(runtime);
-  const api: Api = { app, services: { runtime, store, hosts, receipts, identities, clock, ids, log, commands } };
+  const open = OPEN_PATHS.map((path) => ({ method: "get", pattern: pathPattern(path) }));
+  const api: Api = { app, open, services: { runtime, store, hosts, receipts, identities, clock, ids, log, commands } };
 
   app.onError((cause, context) => {
     if (cause instanceof StoreBusyError) {
@@ -65,7 +66,7 @@ export function createApi(options: ApiOptions): OpenAPIHono {
       plainProblem(500, "internal", "Internal error", "an unexpected error; it was logged"),
     );
   });
-  receiveRequests(app, options);
+  receiveRequests(api, options);
   addTenants(api);
   addSites(api);
   addHosts(api);
@@ -82,13 +83,26 @@ export function createApi(options: ApiOptions): OpenAPIHono {
   return app;
 }
 
+/** What needs no token and is no operation: the document, the index, and a sign of life. */
+const OPEN_PATHS = ["/openapi.json", "/v1", "/healthz"] as const;
+
 /** Before any operation: who asks, not too often, and not too much. */
-function receiveRequests(app: OpenAPIHono, { clock, identify, rate }: ApiOptions): void {
+function receiveRequests({ app, open }: Api, { clock, identify, rate }: ApiOptions): void {
   const limit = rate && createRateLimit(rate);
   app.use(async (context, next) => {
-    const actor = identify ? await identify(context.req.raw.headers) : ANONYMOUS;
-    context.set("actor" as never, actor as never);
-    const waitSec = limit?.(actorText(actor), clock.now()) ?? 0;
+    const { method, path } = context.req;
+    const asked = method === "HEAD" ? "get" : method.toLowerCase();
+    let principal: Principal | undefined;
+    if (!open.some((each) => each.method === asked && each.pattern.test(path))) {
+      const identified = await identify(context.req.raw.headers);
+      if (identified.kind !== "principal") {
+        const { problem, headers } = denyUnknown(identified);
+        return answerProblem(context, problem, headers);
+      }
+      ({ principal } = identified);
+      context.set("principal" as never, principal as never);
+    }
+    const waitSec = limit?.(actorText(principal?.actor ?? { kind: "anonymous" }), clock.now()) ?? 0;
     if (waitSec === 0) return next();
     const reason = `more than ${rate?.perSec} requests a second; try again in ${waitSec} s`;
     return answerProblem(context, plainProblem(429, "rate", "Too many requests", reason), {
@@ -123,21 +137,23 @@ const DOCUMENT = {
     description:
       "Tenant networks stretched over many data centres. Every write answers with the `change` it made; " +
       "GET /v1/changes/{change} tells where it is live. A write may carry an Idempotency-Key and an If-Match. " +
-      "Errors are problems (RFC 9457). `x-needs` says what an operation needs: read, write or admin.",
+      "Errors are problems (RFC 9457). `x-needs` says which scope of a token an operation needs: read, write or admin, " +
+      "each with the ones before. `x-reach` says what a token that is bound to a tenant can do with it: `path`, if what " +
+      "the path names is the tenant's; `own`, for what is the tenant's; `operator`, nothing.",
     license: { name: "Apache-2.0", identifier: "Apache-2.0" },
   },
   servers: [{ url: "/" }],
-  // As deployed, the gateway asks for a signature; locally nobody asks for anything.
-  security: [{ sigv4: [] }, {}],
+  security: [{ token: [] }],
 };
 
 function addIndex(app: OpenAPIHono, store: Store): void {
-  app.openAPIRegistry.registerComponent("securitySchemes", "sigv4", {
-    type: "apiKey",
-    in: "header",
-    name: "Authorization",
-    description: "AWS Signature Version 4, checked by the gateway.",
-    "x-amazon-apigateway-authtype": "awsSigv4",
+  app.openAPIRegistry.registerComponent("securitySchemes", "token", {
+    type: "http",
+    scheme: "bearer",
+    bearerFormat: "JWT",
+    description:
+      "A JWT of the OpenID Connect issuer that the deployment trusts: `scope` with read, write or admin; `tenant` binds it " +
+      "to one; the role `network-engineer` sees all and changes nothing.",
   });
   let document: object | undefined;
   app.get("/openapi.json", (context) => {
@@ -159,7 +175,7 @@ function refuseTheRest(app: OpenAPIHono): void {
       ? [{ method: definition.route.method, pattern: pathPattern(definition.route.path) }]
       : [],
   );
-  for (const path of ["/openapi.json", "/v1", "/healthz"]) paths.push({ method: "get", pattern: pathPattern(path) });
+  for (const path of OPEN_PATHS) paths.push({ method: "get", pattern: pathPattern(path) });
   app.notFound((context) => {
     const { path, method } = context.req;
     const known = paths.filter(({ pattern }) => pattern.test(path)).map((each) => each.method.toUpperCase());

@@ -8,6 +8,7 @@ import type { CreateEndpoint } from "../domain/command.ts";
 import { createEndpoint, deleteEndpoint, type EndpointFacts, endpointRef, portName } from "../domain/endpoint.ts";
 import type { Refusal } from "../domain/refusal.ts";
 import type { Held } from "../domain/resource.ts";
+import { asTold, foreign } from "../domain/tenant-view.ts";
 import {
   type Context,
   type Decision,
@@ -30,6 +31,7 @@ import {
   refusalOf,
   type Request,
   type Runtime,
+  whose,
 } from "./execute.ts";
 import { freeIn, together, wantedSubnets } from "./facts.ts";
 
@@ -67,6 +69,11 @@ export async function executeBatch(
   request: Request,
   items: readonly EndpointItem[],
 ): Promise<Result[]> {
+  const outcomes = await untilDone(runtime, request, items);
+  return outcomes.map((outcome) => (outcome.kind === "refused" ? asTold(request.tenant, outcome) : outcome));
+}
+
+async function untilDone(runtime: Runtime, request: Request, items: readonly EndpointItem[]): Promise<Result[]> {
   const results: Result[] = [];
   let pending: Numbered[] = items.map((item, index) => ({ item, index }));
   let stale = 0;
@@ -116,8 +123,8 @@ async function advance(
     }
     const known = facts[at];
     if (!known) throw new Error("an item without facts");
-    const context = contextOf(runtime, request);
-    const decision = decide(known, item, context);
+    const context = { ...contextOf(runtime, request), ...whose(known.network) };
+    const decision = foreign(request.tenant, endpointRef(item.command), known.network) ?? decide(known, item, context);
     if (decision.kind === "refused") {
       // What is in the group may be why: it is decided on what is there before.
       if (planned.length > 0) break;

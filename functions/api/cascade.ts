@@ -43,6 +43,11 @@ async function clear(cascade: Cascade, ref: ResourceRef, terms: Request): Promis
   return refuse({ kind: "cascade-unfinished", ref, deleted: cascade.deleted });
 }
 
+/** Who asks, on no terms. */
+function plainly({ actor, tenant }: Request): Request {
+  return { actor, ...(tenant === undefined ? {} : { tenant }) };
+}
+
 type Blocked = Extract<Refusal, { kind: "not-empty" | "next-hops-stranded" }>;
 
 function isBlocked(refusal: Refusal): refusal is Blocked {
@@ -56,7 +61,7 @@ async function clearBlocking(
   blocked: Blocked,
 ): Promise<Outcome<Stored> | undefined> {
   const { runtime, request } = cascade;
-  const plain: Request = { actor: request.actor };
+  const plain = plainly(request);
   if (parent.kind === "host" || (parent.kind === "network" && blocked.kind === "not-empty")) {
     return clearEndpoints(cascade, { kind: parent.kind, id: parent.id });
   }
@@ -81,7 +86,7 @@ async function clearEndpoints(
   parent: { kind: "host" | "network"; id: string },
 ): Promise<Outcome<Stored> | undefined> {
   const { runtime, commands, request } = cascade;
-  const plain: Request = { actor: request.actor };
+  const plain = plainly(request);
   const { refs } = await childrenOf(runtime.store, parent, AT_ONCE);
   const ids = refs.flatMap((ref) => (ref.kind === "endpoint" ? [ref] : []));
   const held = await runtime.store.many(ids);

@@ -31,7 +31,10 @@ export type EndpointWish = {
 
 export function endpointCommands(runtime: Runtime) {
   const { store } = runtime;
-  const held = ({ endpoint }: EndpointFacts) => endpoint;
+  const of = {
+    held: ({ endpoint }: EndpointFacts) => endpoint,
+    owner: ({ network }: EndpointFacts) => network,
+  };
   const factsOf = (id: Identity, wish: EndpointWish) => async (tried: number) => {
     const { network, endpoint } = await together({
       network: store.get({ kind: "network", id: id.network }),
@@ -45,14 +48,14 @@ export function endpointCommands(runtime: Runtime) {
       execute(runtime, request, {
         ref: endpointRef(command),
         facts: factsOf(command, command),
-        held,
+        ...of,
         decide: (known, context) => createEndpoint(known, command, context),
       }),
     put: (request: Request, command: ask.CreateEndpoint) =>
       execute(runtime, request, {
         ref: endpointRef(command),
         facts: factsOf(command, command),
-        held,
+        ...of,
         creates: true,
         decide: (known, context) => putEndpoint(known, command, context),
       }),
@@ -60,21 +63,21 @@ export function endpointCommands(runtime: Runtime) {
       execute(runtime, request, {
         ref: endpointRef(command),
         facts: factsOf(command, {}),
-        held,
+        ...of,
         decide: (known, context) => changeEndpoint(known, command, context),
       }),
     move: (request: Request, command: ask.MoveEndpoint) =>
       execute(runtime, request, {
         ref: endpointRef(command),
         facts: factsOf(command, { host: command.host }),
-        held,
+        ...of,
         decide: (known, context) => moveEndpoint(known, command, context),
       }),
     prepareMove: (request: Request, command: ask.MoveEndpoint) =>
       execute(runtime, request, {
         ref: endpointRef(command),
         facts: factsOf(command, { host: command.host }),
-        held,
+        ...of,
         decide: (known, context) => prepareMove(known, command, context),
       }),
     /** Without `receipts`, whether the target is ready or not. */
@@ -86,20 +89,21 @@ export function endpointCommands(runtime: Runtime) {
           return { ...known, unready: receipts && (await unreadyTarget(runtime, receipts, known.endpoint)) };
         },
         held: ({ endpoint }) => endpoint,
+        owner: ({ network }) => network,
         decide: (known, context) => activateMove(known, command, context),
       }),
     abandonMove: (request: Request, command: Identity) =>
       execute(runtime, request, {
         ref: endpointRef(command),
         facts: factsOf(command, {}),
-        held,
+        ...of,
         decide: (known, context) => abandonMove(known, command, context),
       }),
     delete: (request: Request, command: Identity) =>
       execute(runtime, request, {
         ref: endpointRef(command),
         facts: factsOf(command, {}),
-        held,
+        ...of,
         decide: (known, context) => deleteEndpoint(known, command, context),
       }),
   };

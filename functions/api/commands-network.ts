@@ -60,6 +60,7 @@ export function networkCommands(runtime: Runtime) {
         ref: refOf(command),
         facts: created(command),
         held: ({ network }) => network,
+        owner: ({ network }) => network,
         decide: (known, context) => createNetwork(known, command, context),
       }),
     put: (request: Request, command: ask.CreateNetwork) =>
@@ -72,6 +73,7 @@ export function networkCommands(runtime: Runtime) {
           return { ...(await created(command)(tried)), addresses };
         },
         held: ({ network }) => network,
+        owner: ({ network }) => network,
         creates: true,
         decide: (known, context) => {
           const { tenant = { state: "absent" } as const } = known;
@@ -85,6 +87,7 @@ export function networkCommands(runtime: Runtime) {
         ref: refOf(command),
         facts: changed(command),
         held: ({ network }) => network,
+        owner: ({ network }) => network,
         decide: (known, context) => changeNetwork(known, command, context),
       }),
     delete: (request: Request, command: ById) =>
@@ -95,6 +98,7 @@ export function networkCommands(runtime: Runtime) {
           return { network, children: await childrenOf(store, refOf(command)), ...(await routing(network, undefined)) };
         },
         held: ({ network }) => network,
+        owner: ({ network }) => network,
         decide: (known, context) => deleteNetwork(known, command, context),
       }),
   };
@@ -115,6 +119,7 @@ export function routerCommands(runtime: Runtime) {
         ref: refOf(command),
         facts: created(command),
         held: ({ router }) => router,
+        owner: ({ router }) => router,
         decide: (known, context) => createRouter(known, command, context),
       }),
     put: (request: Request, command: ask.CreateRouter) =>
@@ -122,6 +127,7 @@ export function routerCommands(runtime: Runtime) {
         ref: refOf(command),
         facts: created(command),
         held: ({ router }) => router,
+        owner: ({ router }) => router,
         creates: true,
         decide: (known, context) =>
           known.router.state === "live"
@@ -133,6 +139,7 @@ export function routerCommands(runtime: Runtime) {
         ref: refOf(command),
         facts: async () => ({ router: await store.get(refOf(command)) }),
         held: ({ router }) => router,
+        owner: ({ router }) => router,
         decide: (known, context) => changeRouter(known, command, context),
       }),
     delete: (request: Request, command: ById) =>
@@ -140,6 +147,7 @@ export function routerCommands(runtime: Runtime) {
         ref: refOf(command),
         facts: () => routingOf(store, command.id),
         held: ({ router }) => router,
+        owner: ({ router }) => router,
         decide: (known, context) => deleteRouter(known, command, context),
       }),
   };
@@ -150,7 +158,8 @@ export function prefixCommands(runtime: Runtime) {
   const subject = ({ router, id }: PrefixId) => {
     const ref = { kind: "prefix", router, id } as const;
     const facts = async () => ({ routing: await routingOf(store, router), prefix: await store.get(ref) });
-    return { ref, facts, held: (known: Awaited<ReturnType<typeof facts>>) => known.prefix };
+    type Known = Awaited<ReturnType<typeof facts>>;
+    return { ref, facts, held: ({ prefix }: Known) => prefix, owner: ({ routing }: Known) => routing.router };
   };
   return {
     create: (request: Request, command: ask.CreatePrefix) =>

@@ -112,7 +112,7 @@ export const batchResult = {
 export const auditEntry = {
   id: CHANGE,
   at: AT,
-  actor: "anonymous",
+  actor: "user:jane",
   outcome: "done" as const,
   action: "change",
   resource: { kind: "site" as const, id: "fra" },
@@ -155,6 +155,8 @@ export const convergence = {
 /** The problem that each status is shown with. */
 export const problems: Record<number, { title: string; kind: string; field?: string; reason: string }> = {
   400: { kind: "malformed-json", title: "Malformed JSON", reason: "the body is not JSON" },
+  401: { kind: "invalid-token", title: "Not a token that holds", reason: "the token has expired" },
+  403: { kind: "missing-scope", title: "Not allowed", reason: "the token lacks the scope write" },
   404: { kind: "not-found", title: "Not found", reason: "there is no network web" },
   409: { kind: "vni-taken", title: "The VNI is taken", field: "vni", reason: "10100 is taken by network db" },
   412: { kind: "precondition-failed", title: "Precondition failed", reason: "network web is at version 3" },

@@ -6,6 +6,7 @@ import { type Actor, actorText } from "../domain/audit.ts";
 import type { Ids, Random } from "../domain/ids.ts";
 import type { Refusal } from "../domain/refusal.ts";
 import type { Held, ResourceRef } from "../domain/resource.ts";
+import { asTold, foreign } from "../domain/tenant-view.ts";
 import {
   type Context,
   type Decision,
@@ -32,6 +33,8 @@ export type Condition = { match?: "*" | readonly number[]; noneMatch?: true };
 /** Who asks, and on what terms. */
 export type Request = {
   actor: Actor;
+  /** Who asks is bound to this tenant: what is another's is not there for him. */
+  tenant?: string;
   condition?: Condition;
   /** `fingerprint` is of method, path and body; `part` is of a request that is carried out in parts. */
   idempotency?: { key: string; fingerprint: string; part?: string };
@@ -42,6 +45,8 @@ export type Command<F, T> = {
   /** `tried` counts from 1: what is allocated is chosen more widely when others were faster. */
   facts(tried: number): Promise<F>;
   held(facts: F): Held<T>;
+  /** Whose it is: the resource or its parent, which says its tenant; absent for what only the operator has. */
+  owner?(facts: F): Held<{ tenant: string }>;
   /** True if it makes what is not there. */
   creates?: boolean;
   decide(facts: F, context: Context): Decision<T>;
@@ -57,6 +62,15 @@ const PAUSE_MS = 10;
 const LONGEST_PAUSE_MS = 500;
 
 export async function execute<F, T extends Stamped>(
+  runtime: Runtime,
+  request: Request,
+  command: Command<F, T>,
+): Promise<Outcome<T>> {
+  const outcome = await untilDone(runtime, request, command);
+  return outcome.kind === "refused" ? asTold(request.tenant, outcome) : outcome;
+}
+
+async function untilDone<F, T extends Stamped>(
   runtime: Runtime,
   request: Request,
   command: Command<F, T>,
@@ -85,6 +99,11 @@ export function pauseMs(tried: number, random: Random): number {
 export function contextOf({ clock, ids }: Pick<Runtime, "clock" | "ids">, { actor }: Pick<Request, "actor">): Context {
   const nowMs = clock.now();
   return { at: new Date(nowMs).toISOString(), change: ids.change(nowMs), actor: actorText(actor) };
+}
+
+/** For the record of a change: the tenant of what is written. */
+export function whose(owner: Held<{ tenant: string }> | undefined): { tenant?: string } {
+  return owner?.state === "live" ? { tenant: owner.resource.tenant } : {};
 }
 
 type Memory<T> = { outcome?: Outcome<T>; replaces?: number };
@@ -127,7 +146,12 @@ async function attempt<F, T extends Stamped>(
   const context = contextOf(runtime, request);
   const decide = async (more: { fence?: string }): Promise<Decision<T>> => {
     const facts = await command.facts(tried);
-    return unmet(command, request, command.held(facts)) ?? command.decide(facts, { ...context, ...more });
+    const owner = command.owner?.(facts);
+    return (
+      foreign(request.tenant, command.ref, owner) ??
+      unmet(command, request, command.held(facts)) ??
+      command.decide(facts, { ...context, ...whose(owner), ...more })
+    );
   };
   const carryOut = (plan: Plan<T>) => {
     const { effect, resource } = plan;

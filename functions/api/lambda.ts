@@ -1,5 +1,7 @@
-// The Lambda behind the HTTP API (events of format 2.0). Environment: OVERSPAN_TABLE; OVERSPAN_HOST_POLICY and
-// OVERSPAN_BROKER_URL, which hosts that join are told; AWS_ENDPOINT_URL_DYNAMODB and the region and credentials as the SDK reads them. The only file of the API that knows environment, time and chance.
+// The Lambda behind the HTTP API (events of format 2.0). Environment: OVERSPAN_TABLE; OVERSPAN_TOKEN_ISSUER,
+// OVERSPAN_TOKEN_AUDIENCE and OVERSPAN_TOKEN_KEYS_URL, whose tokens are good; OVERSPAN_HOST_POLICY and OVERSPAN_BROKER_URL,
+// which hosts that join are told; AWS_ENDPOINT_URL_DYNAMODB and the region and credentials as the SDK reads them. The only
+// file of the API that knows environment, time and chance.
 
 import { randomBytes, randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -12,9 +14,9 @@ import { tableHostStatuses } from "../report/host-status.ts";
 import { tableReceipts } from "../report/receipts.ts";
 import { createDynamoDbStore } from "../store/dynamodb.ts";
 import { createApi } from "./app.ts";
+import { remoteKeys, tokenIdentify } from "./tokens.ts";
 
-const table = process.env["OVERSPAN_TABLE"];
-if (!table) throw new Error("OVERSPAN_TABLE is not set: it names the DynamoDB table");
+const table = required("OVERSPAN_TABLE", "it names the DynamoDB table");
 
 const client = new DynamoDBClient({});
 const clock = { now: () => Date.now(), sleep: (ms: number) => sleep(ms) };
@@ -38,6 +40,13 @@ const app = createApi({
     now: clock.now,
     random: randomBytes,
   }),
+  // Without these nobody could be let in: better not to start.
+  identify: tokenIdentify({
+    issuer: required("OVERSPAN_TOKEN_ISSUER", "it says whose tokens are good"),
+    audience: required("OVERSPAN_TOKEN_AUDIENCE", "it says which of the issuer's tokens are for this API"),
+    keys: remoteKeys(required("OVERSPAN_TOKEN_KEYS_URL", "it says where the issuer's keys are"), fetch),
+    nowMs: clock.now,
+  }),
   rate: RATE,
   clock,
   random: randomBytes,
@@ -45,6 +54,12 @@ const app = createApi({
 });
 
 export const handler = handle(app);
+
+function required(name: string, why: string): string {
+  const value = process.env[name];
+  if (!value) throw new Error(`${name} is not set: ${why}`);
+  return value;
+}
 
 /** A cause with its stack and the causes behind it, which JSON would leave out. */
 function describe(cause: unknown): unknown {

@@ -1,6 +1,6 @@
 // One operation of the API: its entry in the document and its handler from one description, so that the two cannot
-// drift apart. Parses path, query, headers and body by the schemas of the document, answers faults as problems, and leaves
-// an entry of every refused write in the audit. Who may do it is said here (`needs`) and not decided yet.
+// drift apart. Sees first whether who asks may (`needs`, `reach`: access.ts), parses path, query, headers and body by the
+// schemas of the document, answers faults as problems, and leaves an entry of every refused write in the audit.
 
 import { createHash } from "node:crypto";
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
@@ -10,6 +10,8 @@ import { canonicalJson } from "../../shared/message/digest.ts";
 import { type Actor, actorText, withoutSecrets } from "../domain/audit.ts";
 import type { ResourceRef } from "../domain/resource.ts";
 import { refuse } from "../domain/write.ts";
+import type { Store } from "../store/store.ts";
+import { denied, type Denied, type Needs, type Principal, type Reach } from "./access.ts";
 import type { Services } from "./answers.ts";
 import * as example from "./example.ts";
 import type { Request } from "./execute.ts";
@@ -23,19 +25,14 @@ import {
   plainProblem,
   typeMessage,
 } from "./problem.ts";
+import { foreignOwner, outOfReach, saysWhose, tenantOf } from "./reach.ts";
 import { immutableRefusals, refusalProblem } from "./refusal-problem.ts";
 import { ProblemSchema } from "./schema.ts";
 
 export type Shape = Record<string, z.ZodType>;
 
-/**
- * What an actor must be allowed: to see, to change what tenants have, or to change what the operator has. `nothing`: the
- * request proves itself by what is in it.
- */
-export type Needs = "nothing" | "read" | "write" | "admin";
-
-/** The app that operations are added to, and what they stand on. */
-export type Api = { app: OpenAPIHono; services: Services };
+/** The app that operations are added to, and what they stand on; `open` is what needs no token. */
+export type Api = { app: OpenAPIHono; services: Services; open: { method: string; pattern: RegExp }[] };
 
 export type Operation<P extends Shape, Q extends Shape, B extends z.ZodType> = {
   /** The operationId: a name for generated clients. */
@@ -47,6 +44,8 @@ export type Operation<P extends Shape, Q extends Shape, B extends z.ZodType> = {
   description?: string;
   tag: string;
   needs: Needs;
+  /** Default: the operator's alone. */
+  reach?: Reach;
   params?: P;
   query?: Q;
   /** `patch`: a merge patch. `immutable`: the resource's fields, told apart from unknown ones in a refusal. */
@@ -84,17 +83,25 @@ export type Answer =
 
 /** Adds the operation to the app and to its document. */
 export function addOperation<P extends Shape, Q extends Shape, B extends z.ZodType>(
-  { app, services }: Api,
+  { app, services, open }: Api,
   operation: Operation<P, Q, B>,
 ): void {
+  const { id, method, path, needs, reach = "operator" } = operation;
+  if (reach === "path" && !saysWhose(pathParameters(path))) throw new Error(`${id}: the path does not say whose it is`);
+  if (needs === "nothing") open.push({ method, pattern: pathPattern(path) });
   app.openAPIRegistry.registerPath(documentEntry(operation));
   // Made once: zod compiles a schema at its first use.
   const schemas: InputSchemas<P, Q> = {
     params: z.object(operation.params ?? ({} as P)),
     query: z.strictObject(operation.query ?? ({} as Q)),
   };
-  app.on(operation.method.toUpperCase(), [honoPath(operation.path)], async (context) => {
-    const input = await readInput(context, operation, schemas);
+  app.on(method.toUpperCase(), [honoPath(path)], async (context) => {
+    const no = mayNot(context, { needs, reach });
+    if (no) {
+      await auditRefusal(services, { context, operation, problem: no.problem, input: undefined });
+      return answerProblem(context, no.problem, no.headers);
+    }
+    const input = await readInput(context, operation, { schemas, store: services.store });
     if ("problem" in input) {
       await auditRefusal(services, { context, operation, problem: input.problem, input: undefined });
       return answerProblem(context, input.problem);
@@ -133,9 +140,20 @@ export function answerProblem(context: Context, problem: Problem, headers: Recor
   return context.json(problem, problem.status as ContentfulStatusCode, { ...headers, "content-type": PROBLEM_TYPE });
 }
 
-/** Who asks: what the app's first step found out. */
-export function actorOf(context: Context): Actor {
-  return (context.get("actor") as Actor | undefined) ?? { kind: "anonymous" };
+/** Who asks: what the app's first step found out; nobody where no token is needed. */
+function principalOf(context: Context): Principal | undefined {
+  return context.get("principal") as Principal | undefined;
+}
+
+function actorOf(context: Context): Actor {
+  return principalOf(context)?.actor ?? { kind: "anonymous" };
+}
+
+function mayNot(context: Context, what: { needs: Needs; reach: Reach }): Denied | undefined {
+  if (what.needs === "nothing") return undefined;
+  const principal = principalOf(context);
+  if (!principal) throw new Error(`${context.req.method} ${context.req.path} was let in without a token`);
+  return denied(principal, what);
 }
 
 const MAX_AUDITED_CHARACTERS = 8192;
@@ -157,6 +175,8 @@ async function auditRefusal<P extends Shape, Q extends Shape, B extends z.ZodTyp
   const nowMs = clock.now();
   const asked = input?.body === undefined ? undefined : JSON.stringify(withoutSecrets(input.body));
   const resource = input && operation.subject?.(input.params);
+  // What a tenant was refused is the tenant's to see, also if it was about another's.
+  const tenant = principalOf(context)?.tenant ?? (resource && (await tenantOf(store, resource)));
   const audit = {
     outcome: "refused" as const,
     id: ids.change(nowMs),
@@ -169,6 +189,7 @@ async function auditRefusal<P extends Shape, Q extends Shape, B extends z.ZodTyp
     reason: kept(problem.detail),
     ...(asked !== undefined && asked.length <= MAX_AUDITED_CHARACTERS ? { request: asked } : {}),
     ...(resource ? { resource } : {}),
+    ...(tenant === undefined ? {} : { tenant }),
   };
   const trail = resource ? [{ write: "trail" as const, ref: resource, change: audit.id, at: audit.at }] : [];
   try {
@@ -192,8 +213,8 @@ type InputSchemas<P extends Shape, Q extends Shape> = {
 
 async function readInput<P extends Shape, Q extends Shape, B extends z.ZodType>(
   context: Context,
-  { body, path, method }: Operation<P, Q, B>,
-  schemas: InputSchemas<P, Q>,
+  { body, path, method, reach }: Operation<P, Q, B>,
+  { schemas, store }: { schemas: InputSchemas<P, Q>; store: Store },
 ): Promise<Read<P, Q, B>> {
   const names = pathParameters(path);
   const given = Object.fromEntries(names.map((name) => [name, ownParameter(context, path, name)]));
@@ -207,7 +228,12 @@ async function readInput<P extends Shape, Q extends Shape, B extends z.ZodType>(
   if (errors.length > 0) return { problem: fieldsProblem(errors) };
   const terms = readTerms(context.req.raw.headers, method);
   if ("problem" in terms) return terms;
-  const request = { ...terms.terms, actor: actorOf(context) };
+  const tenant = principalOf(context)?.tenant;
+  if (tenant !== undefined && reach === "path") {
+    const problem = await outOfReach(store, tenant, { params: parsedParams.data, creates: method === "put" });
+    if (problem) return { problem };
+  }
+  const request = { ...terms.terms, actor: actorOf(context), ...(tenant === undefined ? {} : { tenant }) };
   const fingerprinted = (asked: unknown): Request => {
     const { key, ...rest } = request;
     if (key === undefined) return rest;
@@ -219,6 +245,8 @@ async function readInput<P extends Shape, Q extends Shape, B extends z.ZodType>(
   const json = await readJson(context, body.patch === true);
   if ("problem" in json) return json;
   const parsedBody = body.schema.safeParse(json.value, { error: typeMessage });
+  const foreign = tenant === undefined || !parsedBody.success ? undefined : foreignOwner(tenant, parsedBody.data);
+  if (foreign) return { problem: foreign };
   if (parsedBody.success) return { input: { ...input, body: parsedBody.data, request: fingerprinted(json.value) } };
   const { issues } = parsedBody.error;
   const [first, ...more] = immutableRefusals(issues, body.immutable ?? []);
@@ -282,11 +310,13 @@ function ownParameter(context: Context, path: string, name: string): string {
 }
 
 function documentEntry<P extends Shape, Q extends Shape, B extends z.ZodType>(operation: Operation<P, Q, B>) {
-  const { id, method, path, summary, description, tag, needs, params, query, body, answer, problems } = operation;
+  const { id, method, path, summary, description, tag, needs, reach, params, query, body, answer, problems } =
+    operation;
   const content = body && { schema: body.schema, example: body.example };
   const types = body?.patch ? ["application/merge-patch+json", "application/json"] : ["application/json"];
   const headers = requestHeaders(method, answer.tagged === true);
   const always = [
+    ...(needs === "nothing" ? [] : [401, 403]),
     422,
     429,
     500,
@@ -312,6 +342,8 @@ function documentEntry<P extends Shape, Q extends Shape, B extends z.ZodType>(op
     operationId: id,
     tags: [tag],
     "x-needs": needs,
+    "x-reach": needs === "nothing" ? "anybody" : (reach ?? "operator"),
+    ...(needs === "nothing" ? { security: [] } : {}),
     request: {
       ...(params ? { params: z.object(params) } : {}),
       ...(query ? { query: z.object(query) } : {}),
@@ -335,12 +367,19 @@ const REPLAYED = {
   description: "`true`: it was done before under this Idempotency-Key, and this is the answer of then.",
   schema: { type: "string" as const },
 };
+const CHALLENGE = { description: "`Bearer`, and what is wrong.", schema: { type: "string" as const } };
 const RETRY_AFTER = { description: "Seconds to wait.", schema: { type: "string" as const } };
 
 function problemEntry(status: number) {
   const { kind, title, reason, field } = example.problems[status] ?? { kind: "", title: "Problem", reason: "" };
   const problem = field === undefined ? plainProblem(status, kind, title, reason) : fieldsProblem([{ field, reason }]);
   const shown = { ...problem, type: `urn:overspan:problem:${kind}`, title, status };
-  const headers = status === 429 || status === 503 ? { headers: { "Retry-After": RETRY_AFTER } } : {};
+  const named =
+    status === 429 || status === 503
+      ? { "Retry-After": RETRY_AFTER }
+      : status === 401
+        ? { "WWW-Authenticate": CHALLENGE }
+        : undefined;
+  const headers = named ? { headers: named } : {};
   return { description: title, ...headers, content: { [PROBLEM_TYPE]: { schema: ProblemSchema, example: shown } } };
 }

@@ -292,6 +292,10 @@ export const AuditEntrySchema = z
     outcome: z.enum(["done", "refused"]),
     action: z.string().optional(),
     resource: RefSchema.optional(),
+    tenant: z
+      .string()
+      .optional()
+      .openapi({ description: "Whose the resource is; of a refusal, the one that whoever asked is bound to, if any." }),
     version: z.number().int().optional(),
     before: z.unknown().optional(),
     after: z.unknown().optional(),

@@ -3,7 +3,7 @@
 import type { ChangeAction } from "./change.ts";
 import type { ResourceRef } from "./resource.ts";
 
-/** Who asks. `anonymous` until somebody is asked who he is. */
+/** Who asks, by the subject of the token. `anonymous`: no token is needed, as for a host that joins. */
 export type Actor = { kind: "anonymous" } | { kind: "user" | "system" | "host"; id: string };
 
 /** How an actor is named in keys, filters and the audit: `anonymous`, `user:jane`. */
@@ -17,6 +17,8 @@ export type AuditedChange = {
   actor: string;
   action: ChangeAction;
   resource: ResourceRef;
+  /** Whose the resource is; absent: the operator's. */
+  tenant?: string;
   /** The resource before and after; absent before a creation and after a deletion. */
   before?: unknown;
   after?: unknown;
@@ -40,6 +42,8 @@ export type AuditedRefusal = {
   request?: unknown;
   /** The resource that the path names. */
   resource?: ResourceRef;
+  /** To which tenant whoever asked is bound; if to none, whose the resource is. */
+  tenant?: string;
 };
 
 const SECRET_NAME = /^(.*[^a-z])?(secret|password|passphrase|token|private-?key|md5-?key|credentials?|api-?key)s?$/i;

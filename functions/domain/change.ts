@@ -24,6 +24,8 @@ export type ChangeAction = (typeof CHANGE_ACTIONS)[number];
 export type ChangeRecord = {
   id: string;
   resource: ResourceRef;
+  /** Whose the resource is; absent: the operator's. */
+  tenant?: string;
   action: ChangeAction;
   /** The channels it appears in, besides what the publisher derives of it (members, carried networks). */
   channels: Channel[];

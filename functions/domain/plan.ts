@@ -117,12 +117,15 @@ function assemble<T extends Stamped>(
 ): Plan<T> {
   const { ref, resource, before, action, context } = done;
   const { change: id, version, updatedAt: at } = resource;
-  const change: ChangeRecord = { id, resource: ref, action, ...placeOf(ref), version, at };
+  const tenant = ownerOf(ref, resource) ?? context.tenant;
+  const whose = tenant === undefined ? {} : { tenant };
+  const change: ChangeRecord = { id, resource: ref, ...whose, action, ...placeOf(ref), version, at };
   const audit = {
     outcome: "done" as const,
     actor: context.actor,
     action,
     resource: ref,
+    ...whose,
     ...(before === undefined ? {} : { before: withoutSecrets(before) }),
     ...(action === "delete" ? {} : { after: withoutSecrets(resource) }),
   };
@@ -133,4 +136,10 @@ function assemble<T extends Stamped>(
     resource,
     writes: [main, ...writes, { write: "record", change, audit }, trail],
   };
+}
+
+/** The tenant that a resource says it is of. */
+function ownerOf({ kind, id }: ResourceRef, resource: object): string | undefined {
+  if (kind === "tenant") return id;
+  return "tenant" in resource && typeof resource.tenant === "string" ? resource.tenant : undefined;
 }

@@ -107,8 +107,11 @@ export type Plan<T> = {
 export type Refused = { kind: "refused"; refusals: readonly [Refusal, ...Refusal[]] };
 export type Decision<T> = Plan<T> | Refused;
 
-/** The circumstances of a decision: the time (ISO 8601), the id of the change, who asks, and the token of a fence. */
-export type Context = { at: string; change: string; actor: string; fence?: string };
+/**
+ * The circumstances of a decision: the time (ISO 8601), the id of the change, who asks, whose the resource is as far as it
+ * does not say so itself, and the token of a fence.
+ */
+export type Context = { at: string; change: string; actor: string; tenant?: string; fence?: string };
 
 export function refuse(first: Refusal, ...more: Refusal[]): Refused {
   return { kind: "refused", refusals: [first, ...more] };

@@ -26,6 +26,7 @@ export async function readAuditPage(
       query.resource === undefined ? await ofDays(reader, query, before) : await ofTrail(reader, query, before);
     for (const entry of found.entries) {
       if (query.actor !== undefined && entry.actor !== query.actor) continue;
+      if (query.tenant !== undefined && entry.tenant !== query.tenant) continue;
       entries.push(entry);
       if (entries.length > limit) {
         const shown = entries.slice(0, limit);

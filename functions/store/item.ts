@@ -65,6 +65,7 @@ const ChangeItem = z.object({
   key: z.string().optional(),
   version: z.number(),
   at: z.string(),
+  tenant: z.string().optional(),
 });
 const AuditItem = ChangeItem.extend({
   actor: z.string(),
@@ -83,6 +84,7 @@ const RefusedItem = z.object({
   reason: z.string(),
   request: z.unknown().optional(),
   resource: Ref.optional(),
+  tenant: z.string().optional(),
 });
 
 const BookItem = z.object({
@@ -115,23 +117,25 @@ export function readHeld<K extends ResourceKind>(kind: K, item: Item | undefined
 /** Reads a change item; undefined for what is none, such as a refusal. */
 export function readChange(item: Item | undefined): ChangeRecord | undefined {
   if (item?.["type"]?.S !== "change") return undefined;
-  const { key, ...change } = ChangeItem.parse(unmarshall(item));
-  return { ...change, ...(key === undefined ? {} : { key }) };
+  const { key, tenant, ...change } = ChangeItem.parse(unmarshall(item));
+  return { ...change, ...(key === undefined ? {} : { key }), ...(tenant === undefined ? {} : { tenant }) };
 }
 
 /** Reads a change or a refusal as the audit's entry. */
 export function readAudit(item: Item): AuditEntry {
   const plain = unmarshall(item);
   if (item["type"]?.S !== "change") {
-    const { request, resource, ...refused } = RefusedItem.parse(plain);
+    const { request, resource, tenant, ...refused } = RefusedItem.parse(plain);
     const entry: AuditedRefusal = refused;
+    if (tenant !== undefined) entry.tenant = tenant;
     if (request !== undefined) entry.request = request;
     if (resource !== undefined) entry.resource = resource;
     return entry;
   }
-  const { id, at, version, actor, action, resource, before, after } = AuditItem.parse(plain);
+  const { id, at, version, actor, action, resource, tenant, before, after } = AuditItem.parse(plain);
+  const whose = tenant === undefined ? {} : { tenant };
   const sides = { ...(before === undefined ? {} : { before }), ...(after === undefined ? {} : { after }) };
-  return { id, at, version, outcome: "done", actor, action, resource, ...sides };
+  return { id, at, version, outcome: "done", actor, action, resource, ...whose, ...sides };
 }
 
 /** Whom a guard belongs to: a port's is the network that uses it. */

@@ -106,7 +106,11 @@ export function roomKey(tenant: string): Key {
 }
 
 export function memoKey({ actor, key, part }: { actor: string; key: string; part?: string }): Key {
-  return { pk: `MEMO#${actor}#${key}`, sk: part === undefined ? "MEMO" : `PART#${part}` };
+  // Both may have a # in them: without one in the actor, no two callers' keys are one.
+  return {
+    pk: `MEMO#${actor.replaceAll("%", "%25").replaceAll("#", "%23")}#${key}`,
+    sk: part === undefined ? "MEMO" : `PART#${part}`,
+  };
 }
 
 /** The item that a write puts, checks or deletes. */

@@ -36,7 +36,7 @@ export const MAX_EXAMINED = 2000;
 export type AuditEntry = ({ id: string; at: string; version?: number } & AuditedChange) | AuditedRefusal;
 
 /** Ids of changes: at or after `from`, before `to`. `resource` as `refText` gives it. */
-export type AuditQuery = { resource?: string; actor?: string; from: string; to: string };
+export type AuditQuery = { resource?: string; actor?: string; tenant?: string; from: string; to: string };
 
 export type Store = {
   /** What is held under the reference, tombstones included. */

@@ -30,12 +30,14 @@ export type Api = {
 /** How long one request may wait in the API: well below the timeouts of gateways and functions. */
 const WAIT_MS = 8000;
 
-export function createApi(baseUrl: string, nowMs: () => number): Api {
+/** `token` is a provisioning system's, sent with every request. */
+export function createApi(baseUrl: string, token: string, nowMs: () => number): Api {
   const call = async (method: string, path: string, body?: object): Promise<unknown> => {
     const type = method === "PATCH" ? "application/merge-patch+json" : "application/json";
     const response = await fetch(new URL(path, baseUrl), {
       method,
-      ...(body ? { body: JSON.stringify(body), headers: { "content-type": type } } : {}),
+      headers: { authorization: `Bearer ${token}`, ...(body ? { "content-type": type } : {}) },
+      ...(body ? { body: JSON.stringify(body) } : {}),
       signal: AbortSignal.timeout(40_000),
     });
     const text = await response.text();

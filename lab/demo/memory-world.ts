@@ -78,6 +78,7 @@ export async function openMemoryWorld({ progress }: MemoryWorldOptions): Promise
   return {
     label: "[in-memory kernel] ",
     apiUrl: local.apiUrl,
+    token: (tenant) => local.token({ subject: "demo", ...(tenant === undefined ? {} : { tenant, scope: "write" }) }),
     sites: topology.sites,
     hosts,
     bareMetal: topology.sites.map((site) => site.bareMetal),

@@ -72,6 +72,7 @@ function realWorld({ lab, local, bundle, cloudLog }: Parts): World {
   return {
     label: "",
     apiUrl: local.apiUrl,
+    token: (tenant) => local.token({ subject: "demo", ...(tenant === undefined ? {} : { tenant, scope: "write" }) }),
     sites: lab.sites,
     hosts: lab.hosts,
     bareMetal: lab.bareMetal,

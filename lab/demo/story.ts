@@ -12,6 +12,7 @@ import type { World } from "./world.ts";
 const NETWORK = "blue";
 const NETWORK_PATH = `/v1/networks/${NETWORK}`;
 /** The machine that moves, from where to where: to the other site. */
+const TENANT = "acme";
 const MOVE = { machine: "m2", from: "s1-h1", to: "s2-h2" };
 /** How often a running ping sends: what is lost is known to 10 ms. */
 const RUNNING_MS = 10;
@@ -24,8 +25,10 @@ export type StoryOptions = {
 
 /** Tells the story on a stage; steps that did not hold are in the stage's results. */
 export async function tellStory(world: World, stage: Stage, options: StoryOptions): Promise<void> {
-  const api = createApi(world.apiUrl, options.nowMs);
-  const { needed, last } = await provision(world, stage, api, options);
+  // The operator has sites and hosts; everything else is done with a token that is bound to the tenant.
+  const operator = createApi(world.apiUrl, await world.token(), options.nowMs);
+  const api = createApi(world.apiUrl, await world.token(TENANT), options.nowMs);
+  const { needed, last } = await provision(world, stage, { operator, api }, options);
   await stage.step("agents on all hosts", () => startAgents(world, api, last, options), needed);
   await pings(world, stage);
   await stage.step("what the ToRs know", () => torView(world, stage), { parts: ["tor s1", "tor s2"] });
@@ -51,15 +54,20 @@ export async function tellStory(world: World, stage: Stage, options: StoryOption
 }
 
 /** Everything through the API, in the order in which a provisioning system would create it. */
-async function provision(world: World, stage: Stage, api: Api, { vni }: StoryOptions) {
+async function provision(
+  world: World,
+  stage: Stage,
+  { operator, api }: { operator: Api; api: Api },
+  { vni }: StoryOptions,
+) {
   const needed = { parts: ["cloud", ...world.hosts.map(({ id }) => `agent ${id}`)], needed: true };
   const cloud = { parts: ["cloud"], needed: true };
   await stage.step(
     "tenant, two sites, four hosts",
     async () => {
-      await api.create("/v1/tenants", { id: "acme", name: "Acme" });
-      for (const { id, name } of world.sites) await api.create("/v1/sites", { id, name });
-      for (const host of world.hosts) await api.create("/v1/hosts", newHost(host));
+      await operator.create("/v1/tenants", { id: TENANT, name: "Acme" });
+      for (const { id, name } of world.sites) await operator.create("/v1/sites", { id, name });
+      for (const host of world.hosts) await operator.create("/v1/hosts", newHost(host));
       const asns = world.hosts.map(({ id, asn, torAsn }) => `${id} AS ${asn}${asn === torAsn ? " (iBGP)" : ""}`);
       return asns.join(", ");
     },
@@ -69,7 +77,7 @@ async function provision(world: World, stage: Stage, api: Api, { vni }: StoryOpt
   await stage.step(
     "a stretched network and its endpoints",
     async () => {
-      const network = { id: NETWORK, tenant: "acme", name: "Blue", vni, subnets: [DEMO_SUBNET], mtuBytes: 1500 };
+      const network = { id: NETWORK, tenant: TENANT, name: "Blue", vni, subnets: [DEMO_SUBNET], mtuBytes: 1500 };
       await api.create("/v1/networks", network);
       for (const machine of DEFAULT_MACHINES) {
         await world.addMachine(machine);

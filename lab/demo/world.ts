@@ -16,6 +16,8 @@ export type World = {
   /** Stands before every line of the story; empty in the real world. */
   readonly label: string;
   readonly apiUrl: string;
+  /** A token for the API: an operator's, or one that may write and is bound to a tenant. */
+  token(tenant?: string): Promise<string>;
   readonly sites: readonly LabSite[];
   readonly hosts: readonly LabHost[];
   readonly bareMetal: readonly BareMetal[];

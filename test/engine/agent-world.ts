@@ -74,10 +74,12 @@ export async function openAgentWorld(hosts: readonly string[]): Promise<AgentWor
   const agents: TestAgent[] = [];
   const routers = new Map<string, MemoryRouters>();
 
+  const token = await runtime.token();
   const api: AgentWorld["api"] = async (method, path, body) => {
     const response = await fetch(`${runtime.apiUrl}/v1${path}`, {
       method,
-      ...(body && { headers: { "content-type": "application/json" }, body: JSON.stringify(body) }),
+      headers: { authorization: `Bearer ${token}`, ...(body && { "content-type": "application/json" }) },
+      ...(body && { body: JSON.stringify(body) }),
     });
     return { status: response.status, body: (await response.json()) as Record<string, unknown> };
   };

@@ -5,6 +5,7 @@ import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { DynamoDBClient, GetItemCommand, ListTablesCommand, PutItemCommand } from "@aws-sdk/client-dynamodb";
 import mqtt, { type MqttClient } from "mqtt";
@@ -14,7 +15,7 @@ import { startDynamodbEngine } from "../../local/dynamodb-engine.ts";
 import { findJava } from "../../local/java.ts";
 import { type LocalRuntime, startLocal } from "../../local/runtime.ts";
 import { StartFailure } from "../../local/start-failure.ts";
-import { commandsToTry } from "../../local/what-next.ts";
+import { commandsToTry, tokenCommand, whatNext } from "../../local/what-next.ts";
 import type { Digest } from "../../shared/message/digest.ts";
 import { decodeInbox, type InboxMessage } from "../../shared/message/inbox.ts";
 import type { Report } from "../../shared/message/report.ts";
@@ -22,6 +23,7 @@ import type { SyncRequest } from "../../shared/message/sync.ts";
 import { hostTopic } from "../../shared/message/topic.ts";
 
 /** A loaded machine takes its time; nothing here waits longer than it has to. */
+const REPOSITORY = fileURLToPath(new URL("../..", import.meta.url));
 const PATIENCE = { timeout: 20_000, interval: 20 };
 
 let dataDir: string;
@@ -45,10 +47,15 @@ afterAll(async () => {
   await rm(dataDir, { recursive: true, force: true });
 }, 60_000);
 
+const shell = (command: string, token = "") =>
+  promisify(execFile)("/bin/sh", ["-c", command], { cwd: REPOSITORY, env: { ...process.env, TOKEN: token } });
+
 async function api(method: string, path: string, body?: object): Promise<{ status: number; body: unknown }> {
+  const authorization = `Bearer ${await running().token()}`;
   const response = await fetch(`${running().apiUrl}${path}`, {
     method,
-    ...(body ? { headers: { "content-type": "application/json" }, body: JSON.stringify(body) } : {}),
+    headers: { authorization, ...(body ? { "content-type": "application/json" } : {}) },
+    ...(body ? { body: JSON.stringify(body) } : {}),
   });
   return { status: response.status, body: await response.json() };
 }
@@ -123,8 +130,11 @@ function reportOf(inbox: InboxMessage[], channels: string[], number: number): Re
 
 describe("local runtime", () => {
   it("local runtime: the commands that it prints -> each works as it stands", async () => {
+    const printed = whatNext(running());
+    const { stdout: token } = await shell(`${tokenCommand(running())}; printf %s "$TOKEN"`);
+    for (const command of [tokenCommand(running()), ...commandsToTry(running())]) expect(printed).toContain(command);
     for (const command of commandsToTry(running())) {
-      const { stdout } = await promisify(execFile)("/bin/sh", ["-c", command]);
+      const { stdout } = await shell(command, token);
       const answer = JSON.parse(stdout) as { status?: number; title?: string };
       expect(answer.status, `${command}\n${stdout}`).toBeUndefined();
     }

@@ -9,6 +9,7 @@ import { tableReceipts } from "../../functions/report/receipts.ts";
 import { createDynamoDbStore } from "../../functions/store/dynamodb.ts";
 import { FIRST_VERSION } from "../../shared/message/version.ts";
 import { createTestIdentities } from "../fakes/host-identities.ts";
+import { identifyAs, OPERATOR } from "../fakes/principals.ts";
 import { EngineWorld } from "../functions/publish/engine-world.ts";
 import { StreamReader } from "../functions/publish/stream-reader.ts";
 import { type Engine, startEngine } from "./dynamodb-engine.ts";
@@ -34,6 +35,7 @@ beforeAll(async () => {
     }),
     hosts: tableHostStatuses(world.table),
     identities: createTestIdentities(),
+    identify: identifyAs(OPERATOR),
     receipts: tableReceipts(world.table, clock.now),
     clock,
     random: randomBytes,

@@ -242,7 +242,7 @@ test("every write -> resource, guards, index and change in the layout that the p
   expect(items[`${key.pk} ${key.sk}`]).toEqual({
     ...key,
     type: "change",
-    actor: "anonymous",
+    actor: "user:operator",
     before: expect.objectContaining({ host: "h1", version: 1 }),
     after: body,
     ttl: expect.any(Number),

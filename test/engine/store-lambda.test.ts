@@ -1,19 +1,32 @@
 // The Lambda of the API as API Gateway calls it (HTTP API, format 2.0), over the real engine: environment in, answers out.
 
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { startTokenIssuer, type TokenIssuer } from "../../local/token-issuer.ts";
 import { type Engine, startEngine } from "./dynamodb-engine.ts";
 
 type Result = { statusCode: number; headers: Record<string, string>; body: string };
 
 let engine: Engine;
+let issuer: TokenIssuer;
+let folder: string;
+let token: string;
 let call: (method: string, path: string, body?: object) => Promise<Result & { json: Record<string, unknown> }>;
 const before = { ...process.env };
 
 beforeAll(async () => {
   engine = await startEngine();
+  folder = await mkdtemp(join(tmpdir(), "overspan-lambda-test-"));
+  issuer = await startTokenIssuer({ keyFile: join(folder, "key"), now: Date.now, log: () => undefined });
+  token = await issuer.mint();
   Object.assign(process.env, {
     OVERSPAN_TABLE: await engine.createTable(),
     AWS_ENDPOINT_URL_DYNAMODB: engine.endpoint,
+    OVERSPAN_TOKEN_ISSUER: issuer.issuer,
+    OVERSPAN_TOKEN_AUDIENCE: issuer.audience,
+    OVERSPAN_TOKEN_KEYS_URL: issuer.keysUrl,
     AWS_REGION: "eu-central-1",
     AWS_ACCESS_KEY_ID: "local",
     AWS_SECRET_ACCESS_KEY: "local",
@@ -28,7 +41,9 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const name of Object.keys(process.env)) if (!(name in before)) delete process.env[name];
   Object.assign(process.env, before);
+  await issuer.close();
   await engine.close();
+  await rm(folder, { recursive: true, force: true });
 });
 
 function eventOf(method: string, path: string, body?: object) {
@@ -38,7 +53,11 @@ function eventOf(method: string, path: string, body?: object) {
     routeKey: "$default",
     rawPath,
     rawQueryString,
-    headers: { host: "api.example", ...(body ? { "content-type": "application/json" } : {}) },
+    headers: {
+      host: "api.example",
+      ...(token === "" ? {} : { authorization: `Bearer ${token}` }),
+      ...(body ? { "content-type": "application/json" } : {}),
+    },
     requestContext: {
       domainName: "api.example",
       stage: "$default",
@@ -60,6 +79,23 @@ test("lambda: create, read, list, receipt of a network before anything is publis
   expect(receipt.json).toMatchObject({ state: "accepted", resource: { kind: "network", id: "web" } });
   expect((await call("GET", "/v1/networks/web/convergence")).json).toMatchObject({ network: "web", converged: false });
   expect((await call("GET", "/v1/tenants/acme")).json).toMatchObject({ name: "Zoë" });
+});
+
+test("lambda: no token, or one whose signature is wrong -> 401 by the issuer's keys", async () => {
+  const good = token;
+  try {
+    for (const [bad, challenge] of [
+      ["", 'Bearer realm="overspan"'],
+      [`${good.slice(0, -8)}AAAAAAAA`, "signature is wrong"],
+    ] as const) {
+      token = bad;
+      const answer = await call("GET", "/v1/networks/web");
+      expect(answer.statusCode).toBe(401);
+      expect(answer.headers["www-authenticate"]).toContain(challenge);
+    }
+  } finally {
+    token = good;
+  }
 });
 
 test("lambda: refusal, unknown path, document", async () => {

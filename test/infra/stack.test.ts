@@ -190,9 +190,21 @@ describe("snapshots", () => {
 });
 
 describe("HTTP API", () => {
-  it("HTTP API: every path goes to the api function, and callers must sign", () => {
+  it("HTTP API: every path goes to the api function, which is told whose tokens are good and cannot be deployed without", () => {
     template.resourceCountIs("AWS::ApiGatewayV2::Route", 1);
-    template.hasResourceProperties("AWS::ApiGatewayV2::Route", { RouteKey: "$default", AuthorizationType: "AWS_IAM" });
+    template.hasResourceProperties("AWS::ApiGatewayV2::Route", { RouteKey: "$default", AuthorizationType: "NONE" });
+    for (const id of ["TokenIssuer", "TokenAudience", "TokenKeysUrl"]) {
+      template.hasParameter(id, { Type: "String", Default: Match.absent() });
+    }
+    template.hasResourceProperties("AWS::Lambda::Function", {
+      Environment: {
+        Variables: {
+          OVERSPAN_TOKEN_ISSUER: { Ref: "TokenIssuer" },
+          OVERSPAN_TOKEN_AUDIENCE: { Ref: "TokenAudience" },
+          OVERSPAN_TOKEN_KEYS_URL: { Ref: "TokenKeysUrl" },
+        },
+      },
+    });
     template.hasResourceProperties("AWS::ApiGatewayV2::Integration", {
       IntegrationType: "AWS_PROXY",
       PayloadFormatVersion: "2.0",

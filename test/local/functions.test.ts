@@ -51,6 +51,7 @@ beforeAll(async () => {
     iotDataPlaneUrl: "http://127.0.0.1:2",
     iotUrl: "http://127.0.0.1:4",
     broker: { url: "mqtts://127.0.0.1:5", caPem: "CA" },
+    tokens: { issuer: "http://127.0.0.1:1", audience: "test", keysUrl: "http://127.0.0.1:1/keys" },
     s3Url: "http://127.0.0.1:3",
     credentials: { accessKeyId: "key", secretAccessKey: "secret" },
     log: (line) => log.push(line),

@@ -79,6 +79,7 @@ const ADAPTERS: readonly (readonly [RegExp, RegExp])[] = [
   [/^aws-cdk-lib/, /^infra\//],
   [/^constructs$/, /^infra\//],
   [/^aedes/, /^(local|lab)\//],
+  [/^jose$/, /^(functions\/api\/tokens|local\/token-issuer)/],
 ];
 
 describe("imports", () => {

@@ -20,6 +20,7 @@ import { tableReceipts } from "../../functions/report/receipts.ts";
 import { createDynamoDbStore } from "../../functions/store/dynamodb.ts";
 import { handleSync } from "../../functions/sync/handler.ts";
 import { createTestIdentities } from "../fakes/host-identities.ts";
+import { identifyAs, OPERATOR } from "../fakes/principals.ts";
 import { type Clockwork, EPOCH_MS } from "./clockwork.ts";
 import { cancelled, type Change, createMemoryDynamo, type MemoryDynamo } from "./dynamodb/engine.ts";
 import { happening, type Weather } from "./faults.ts";
@@ -91,6 +92,7 @@ export function createCloud(options: {
     hosts: tableHostStatuses(table),
     receipts: tableReceipts(table, now),
     identities: createTestIdentities(),
+    identify: identifyAs(OPERATOR),
     clock: { now, sleep: (ms) => clockwork.sleep(ms) },
     random: (octets) => Uint8Array.from({ length: octets }, () => clockwork.between(0, 255)),
     log: ({ message, cause }) => clockwork.note(`api: ${message}: ${String(cause)}`),

@@ -27,9 +27,12 @@ export function addAudit(api: Api): void {
     method: "get",
     path: "/v1/audit",
     summary: "List what was done and refused",
-    description: "The newest first: every write with what it changed, and every write that was refused. Kept 400 days.",
+    description:
+      "The newest first: every write with what it changed, and every write that was refused. Kept 400 days. A token that " +
+      "is bound to a tenant sees what was done to what is the tenant's, and what it was refused itself.",
     tag: "Audit",
-    needs: "admin",
+    needs: "read",
+    reach: "own",
     query: {
       ...pageQuery,
       resource: z.string().regex(RESOURCE, "must be such as network/web or endpoint/web/vm1").optional().openapi({
@@ -41,7 +44,7 @@ export function addAudit(api: Api): void {
         .min(1)
         .max(200)
         .optional()
-        .openapi({ description: "Only by this actor.", example: "anonymous" }),
+        .openapi({ description: "Only by this actor.", example: "user:jane" }),
       from: instant("From this time on. Default: a week before `to`, or for a resource all that is kept."),
       to: instant("Before this time. Default: now."),
     },
@@ -52,7 +55,7 @@ export function addAudit(api: Api): void {
       example: { items: [example.auditEntry] },
     },
     problems: [],
-    run: ({ query: { resource, actor, from, to, ...page } }) => {
+    run: ({ query: { resource, actor, from, to, ...page }, request: { tenant } }) => {
       const nowMs = clock.now();
       const toMs = to === undefined ? nowMs + 1 : Date.parse(to);
       const fromMs = from === undefined ? (resource === undefined ? Math.max(0, toMs - WEEK_MS) : 0) : Date.parse(from);
@@ -61,7 +64,9 @@ export function addAudit(api: Api): void {
         return Promise.resolve({ kind: "problem", problem });
       }
       // Not the times but what was said of them: a page further on is asked for later.
-      const asWritten = Object.entries({ resource, actor, from, to }).filter(([, value]) => value !== undefined);
+      const asWritten = Object.entries({ resource, actor, tenant, from, to }).filter(
+        ([, value]) => value !== undefined,
+      );
       const list = { kind: "audit", ...Object.fromEntries(asWritten) };
       return answerList(list, page, async (request) => {
         const until = request.position === undefined ? firstChangeAt(toMs) : request.position;
@@ -70,6 +75,7 @@ export function addAudit(api: Api): void {
           to: until,
           ...(resource === undefined ? {} : { resource }),
           ...(actor === undefined ? {} : { actor }),
+          ...(tenant === undefined ? {} : { tenant }),
         };
         const { items, next } = await store.audit(asked, request);
         return { items: items.map(shown), ...(next === undefined ? {} : { next }) };

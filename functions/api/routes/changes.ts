@@ -8,7 +8,7 @@ import type { ChangeRecord } from "../../domain/change.ts";
 import type { Services } from "../answers.ts";
 import * as example from "../example.ts";
 import { addOperation, type Api } from "../operation.ts";
-import { plainProblem } from "../problem.ts";
+import { noSuchChange } from "../reach.ts";
 import { refusalProblem } from "../refusal-problem.ts";
 import type { Receipt } from "../receipts.ts";
 import { ConvergenceSchema, ReceiptSchema } from "../schema.ts";
@@ -56,6 +56,7 @@ export function addChanges(api: Api): void {
     description: "Where the change is live, and which hosts are waited for and why.",
     tag,
     needs: "read",
+    reach: "path",
     params: { change: ChangeId },
     query: receiptQuery,
     answer: { status: 200, description: "The receipt.", schema: ReceiptSchema, example: example.receipt },
@@ -63,8 +64,7 @@ export function addChanges(api: Api): void {
     run: async ({ params, query: { wait, timeoutMs = MAX_WAIT_MS } }) => {
       const change = await store.change(params.change);
       if (!change) {
-        const reason = `there is no change ${params.change}`;
-        return { kind: "problem", problem: plainProblem(404, "not-found", "Not found", reason) };
+        return { kind: "problem", problem: noSuchChange(params.change) };
       }
       return { kind: "answer", body: await receiptWithin(services, change, wait === "live" ? timeoutMs : 0) };
     },
@@ -77,6 +77,7 @@ export function addChanges(api: Api): void {
     description: "Which member hosts have the network's newest state in their kernels.",
     tag,
     needs: "read",
+    reach: "path",
     params: { network: Slug },
     answer: { status: 200, description: "The convergence.", schema: ConvergenceSchema, example: example.convergence },
     problems: [404],

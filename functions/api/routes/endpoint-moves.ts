@@ -15,6 +15,7 @@ export function addMoves(api: Api): void {
     method: "post" as const,
     tag: "Endpoints",
     needs: "write" as const,
+    reach: "path" as const,
     params: { network: Slug, endpoint: Slug },
     problems: [404, 409],
     subject: ({ network, endpoint }: { network: string; endpoint: string }) =>

@@ -13,7 +13,7 @@ import { addOperation, type Api } from "../operation.ts";
 import { refusalProblem } from "../refusal-problem.ts";
 import { BatchResultSchema, BatchSchema, EndpointPatchSchema, EndpointSchema, NewEndpointSchema } from "../schema.ts";
 import { addMoves } from "./endpoint-moves.ts";
-import { addResource } from "./resource.ts";
+import { addResource, UNDER_OWNED } from "./resource.ts";
 
 const COLLECTION = "/v1/networks/{network}/endpoints";
 const tag = "Endpoints";
@@ -25,6 +25,7 @@ export function addEndpoints(api: Api): void {
     names: { one: "Endpoint", many: "Endpoints", a: "an endpoint" },
     tag,
     needs: "write",
+    reach: UNDER_OWNED,
     path: COLLECTION,
     param: "endpoint",
     parents: { network: Slug },
@@ -107,6 +108,7 @@ function addBatch(api: Api): void {
       "Up to 1000 items, done in their order, several to a transaction. An item that is refused stops only itself: the answer is 200 with a result for each. Retried under its Idempotency-Key, it goes on where it broke off.",
     tag,
     needs: "write",
+    reach: "path",
     params: { network: Slug },
     body: { schema: BatchSchema, example: example.batch },
     answer: {

@@ -9,7 +9,7 @@ import { all } from "../facts.ts";
 import { addOperation, type Api } from "../operation.ts";
 import { refusalProblem } from "../refusal-problem.ts";
 import { FabricPeerPatchSchema, FabricPeerSchema, NewFabricPeerSchema } from "../schema.ts";
-import { addResource } from "./resource.ts";
+import { addResource, OPERATORS } from "./resource.ts";
 
 export function addFabricPeers(api: Api): void {
   const { commands, store } = api.services;
@@ -18,6 +18,7 @@ export function addFabricPeers(api: Api): void {
     names: { one: "FabricPeer", many: "FabricPeers", a: "a fabric peer" },
     tag: "Fabric peers",
     needs: "admin",
+    reach: OPERATORS,
     path: "/v1/fabric-peers",
     param: "peer",
     parents: {},

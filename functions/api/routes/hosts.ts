@@ -7,7 +7,7 @@ import * as example from "../example.ts";
 import { addOperation, type Api } from "../operation.ts";
 import { refusalProblem } from "../refusal-problem.ts";
 import { EndpointSchema, HostPatchSchema, HostSchema, NewHostSchema, pageSchema, ShownHostSchema } from "../schema.ts";
-import { addResource, sparse } from "./resource.ts";
+import { addResource, OPERATORS, sparse } from "./resource.ts";
 
 export function addHosts(api: Api): void {
   const { commands, store, hosts } = api.services;
@@ -16,6 +16,7 @@ export function addHosts(api: Api): void {
     names: { one: "Host", many: "Hosts", a: "a host" },
     tag: "Hosts",
     needs: "admin",
+    reach: OPERATORS,
     path: "/v1/hosts",
     param: "host",
     parents: {},

@@ -4,7 +4,7 @@ import { Slug } from "../../../shared/model/fields.ts";
 import * as example from "../example.ts";
 import type { Api } from "../operation.ts";
 import { NetworkPatchSchema, NetworkSchema, NewNetworkSchema } from "../schema.ts";
-import { addResource } from "./resource.ts";
+import { addResource, OWNED } from "./resource.ts";
 
 export function addNetworks(api: Api): void {
   const { commands, store } = api.services;
@@ -13,6 +13,7 @@ export function addNetworks(api: Api): void {
     names: { one: "Network", many: "Networks", a: "a network" },
     tag: "Networks",
     needs: "write",
+    reach: OWNED,
     path: "/v1/networks",
     param: "network",
     parents: {},

@@ -17,10 +17,11 @@ import {
   pageQuery,
   withId,
 } from "../answers.ts";
+import type { Needs, Reach } from "../access.ts";
 import { deleteCascading } from "../cascade.ts";
 import * as example from "../example.ts";
 import type { Outcome, Request } from "../execute.ts";
-import { addOperation, type Answer, type Api, type Needs, type Shape } from "../operation.ts";
+import { addOperation, type Answer, type Api, type Shape } from "../operation.ts";
 import { fieldsProblem } from "../problem.ts";
 import { DeletedSchema, pageSchema } from "../schema.ts";
 
@@ -28,6 +29,14 @@ type Params<P extends Shape> = { [K in keyof P]: z.output<P[K]> };
 type Filters<F extends Shape> = { [K in keyof F]: z.output<F[K]> };
 /** What the commands of a kind take, without id and parents. */
 type Body = { id?: string | undefined };
+
+/** How tokens that are bound to a tenant reach the operations of a resource; `write`: put, change and delete. */
+export type Reaches = { create: Reach; list: Reach; get: Reach; write: Reach };
+
+/** Of what a tenant owns; of what is under that; of what the operator has. */
+export const OWNED: Reaches = { create: "own", list: "own", get: "path", write: "path" };
+export const UNDER_OWNED: Reaches = { create: "path", list: "path", get: "path", write: "path" };
+export const OPERATORS: Reaches = { create: "operator", list: "operator", get: "operator", write: "operator" };
 
 export type Resource<
   K extends ResourceKind,
@@ -41,6 +50,7 @@ export type Resource<
   names: { one: string; many: string; a: string };
   tag: string;
   needs: Needs;
+  reach: Reaches;
   /** The collection, with the parents' parameters; and the parameter of one. */
   path: string;
   param: string;
@@ -49,13 +59,14 @@ export type Resource<
   examples: { resource: object; shown?: object; input: object; patch: object };
   texts: { create?: string; put?: string; change?: string; delete: string };
   filters: F;
-  /** What a list is of, for its cursors; and a page of it. */
+  /** What a list is of, for its cursors; and a page of it. The filter `tenant` of a bound token is its tenant. */
   list(params: Params<P>, filters: Filters<F>): object;
   read(
     params: Params<P>,
     filters: Filters<F>,
     page: PageRequest,
     keep: (resource: ResourceOf[K]) => boolean,
+    request: Request,
   ): Promise<Page<ResourceOf[K]> | Answer>;
   ref: (params: Params<P>, id: string) => ResourceRef & { kind: K };
   /** More of it than is stored. */
@@ -79,7 +90,7 @@ export function addResource<
   C extends z.ZodType,
 >(api: Api, resource: Resource<K, P, F, N, C>): void {
   const { services } = api;
-  const { kind, names, tag, needs, path, parents, schemas, examples, texts, commands, ref } = resource;
+  const { kind, names, tag, needs, reach, path, parents, schemas, examples, texts, commands, ref } = resource;
   const one = `${path}/{${resource.param}}`;
   const params = { ...parents, [resource.param]: Slug };
   const idOf = (given: Record<string, unknown>) => given[resource.param] as string;
@@ -103,6 +114,7 @@ export function addResource<
     ...(texts.create === undefined ? {} : { description: texts.create }),
     tag,
     needs,
+    reach: reach.create,
     params: parents,
     body,
     answer: { status: 201, tagged: true, description: "It is created.", ...shown },
@@ -120,6 +132,7 @@ export function addResource<
     summary: `List ${names.many}`,
     tag,
     needs: "read",
+    reach: reach.list,
     params: parents,
     query: { ...pageQuery, ...resource.filters, label: labelQuery, fields: listFields },
     answer: {
@@ -129,18 +142,23 @@ export function addResource<
       example: { items: [examples.resource] },
     },
     problems: parentProblems,
-    run: async ({ params, query }) => {
-      const { limit, cursor, label, fields, ...filters } = query as typeof query & {
+    run: async ({ params, query, request }) => {
+      const { limit, cursor, label, fields, ...given } = query as typeof query & {
         limit?: number;
         cursor?: string;
         label?: [string, string][];
         fields?: string[];
+        tenant?: string;
       };
+      const { tenant } = request;
+      const foreign = tenant !== undefined && given.tenant !== undefined && given.tenant !== tenant;
+      if (foreign) return { kind: "answer", body: { items: [] } };
+      const filters = tenant === undefined || reach.list !== "own" ? given : { ...given, tenant };
       const list = { ...resource.list(params, filters as Filters<F>), ...(label ? { label } : {}) };
       let problem: Answer | undefined;
       const answer = await answerList(list, { limit, cursor, fields }, async (page) => {
         const keep = (item: ResourceOf[K]) => hasLabels(item, label);
-        const read = await resource.read(params, filters as Filters<F>, page, keep);
+        const read = await resource.read(params, filters as Filters<F>, page, keep, request);
         if (!("kind" in read)) return read;
         problem = read;
         return { items: [] };
@@ -155,6 +173,7 @@ export function addResource<
     summary: `Get ${names.a}`,
     tag,
     needs: "read",
+    reach: reach.get,
     params,
     query: { fields },
     // What is reported of it changes without it: then it is never "not modified".
@@ -181,6 +200,7 @@ export function addResource<
       "Says all of it: it is created if it is not there, and what is absent here is removed. What is fixed for its life may be absent or must be as it is.",
     tag,
     needs,
+    reach: reach.write,
     params,
     body,
     answer: { status: 200, created: true, tagged: true, description: "As it is now.", ...shown },
@@ -204,6 +224,7 @@ export function addResource<
     ...(texts.change === undefined ? {} : { description: texts.change }),
     tag,
     needs,
+    reach: reach.write,
     params,
     body: {
       schema: schemas.patch,
@@ -225,6 +246,7 @@ export function addResource<
     description: texts.delete,
     tag,
     needs,
+    reach: reach.write,
     params,
     ...(resource.cascades ? { query: { cascade: CASCADE } } : {}),
     answer: {

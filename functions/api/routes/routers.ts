@@ -13,7 +13,7 @@ import {
   RouterPatchSchema,
   RouterSchema,
 } from "../schema.ts";
-import { addResource } from "./resource.ts";
+import { addResource, OWNED, UNDER_OWNED } from "./resource.ts";
 
 export function addRouters(api: Api): void {
   const { commands, store } = api.services;
@@ -22,6 +22,7 @@ export function addRouters(api: Api): void {
     names: { one: "Router", many: "Routers", a: "a router" },
     tag: "Routers",
     needs: "write",
+    reach: OWNED,
     path: "/v1/routers",
     param: "router",
     parents: {},
@@ -50,6 +51,7 @@ export function addRouters(api: Api): void {
     names: { one: "Prefix", many: "Prefixes", a: "a prefix" },
     tag: "Routers",
     needs: "write",
+    reach: UNDER_OWNED,
     path: "/v1/routers/{router}/prefixes",
     param: "prefix",
     parents: { router: Slug },

@@ -3,7 +3,7 @@
 import * as example from "../example.ts";
 import type { Api } from "../operation.ts";
 import { NewSiteSchema, SitePatchSchema, SiteSchema } from "../schema.ts";
-import { addResource } from "./resource.ts";
+import { addResource, OPERATORS } from "./resource.ts";
 
 export function addSites(api: Api): void {
   const { commands, store } = api.services;
@@ -12,6 +12,7 @@ export function addSites(api: Api): void {
     names: { one: "Site", many: "Sites", a: "a site" },
     tag: "Sites",
     needs: "admin",
+    reach: OPERATORS,
     path: "/v1/sites",
     param: "site",
     parents: {},

@@ -4,7 +4,7 @@ import { DEFAULT_QUOTAS } from "../../domain/tenant.ts";
 import * as example from "../example.ts";
 import type { Api } from "../operation.ts";
 import { NewTenantSchema, ShownTenantSchema, TenantPatchSchema, TenantSchema } from "../schema.ts";
-import { addResource } from "./resource.ts";
+import { addResource, OPERATORS } from "./resource.ts";
 
 export function addTenants(api: Api): void {
   const { commands, store } = api.services;
@@ -13,6 +13,8 @@ export function addTenants(api: Api): void {
     names: { one: "Tenant", many: "Tenants", a: "a tenant" },
     tag: "Tenants",
     needs: "admin",
+    // A tenant sees itself, its quotas and what it uses of them.
+    reach: { ...OPERATORS, list: "own", get: "path" },
     path: "/v1/tenants",
     param: "tenant",
     parents: {},
@@ -34,7 +36,11 @@ export function addTenants(api: Api): void {
     },
     filters: {},
     list: () => ({ kind: "tenant" }),
-    read: (_params, _filters, page, keep) => store.list<"tenant">({ kind: "tenant" }, page, keep),
+    read: async (_params, _filters, page, keep, { tenant: own }) => {
+      if (own === undefined) return store.list<"tenant">({ kind: "tenant" }, page, keep);
+      const held = await store.get({ kind: "tenant", id: own });
+      return { items: held.state === "live" && keep(held.resource) ? [held.resource] : [] };
+    },
     ref: (_params, id) => ({ kind: "tenant", id }),
     more: async ({ id, quotas }) => {
       const left = await store.room(id);

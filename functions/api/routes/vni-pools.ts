@@ -3,7 +3,7 @@
 import * as example from "../example.ts";
 import type { Api } from "../operation.ts";
 import { NewVniPoolSchema, ShownVniPoolSchema, VniPoolPatchSchema, VniPoolSchema } from "../schema.ts";
-import { addResource } from "./resource.ts";
+import { addResource, OPERATORS } from "./resource.ts";
 
 export function addVniPools(api: Api): void {
   const { commands, store } = api.services;
@@ -12,6 +12,7 @@ export function addVniPools(api: Api): void {
     names: { one: "VniPool", many: "VniPools", a: "a VNI pool" },
     tag: "VNI pools",
     needs: "admin",
+    reach: OPERATORS,
     path: "/v1/vni-pools",
     param: "pool",
     parents: {},

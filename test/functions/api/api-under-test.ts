@@ -1,7 +1,8 @@
 // The API over a given store, with a clock that jumps instead of waiting, receipts that a test scripts, and a client
-// that reads answers whole. Not a test by itself.
+// that reads answers whole. Every request is an operator's unless a test says whose. Not a test by itself.
 
 import { createTestIdentities } from "../../fakes/host-identities.ts";
+import { identifyAs, OPERATOR } from "../../fakes/principals.ts";
 import { randomBytes } from "node:crypto";
 import { expect } from "vitest";
 import { type ApiOptions, createApi } from "../../../functions/api/app.ts";
@@ -72,14 +73,24 @@ export type ApiUnderTest = ReturnType<typeof createApiUnderTest>;
 export function createApiUnderTest(
   store: Store,
   clock: TestClock = createTestClock(),
-  more: Pick<ApiOptions, "identify" | "rate"> = {},
+  more: Partial<Pick<ApiOptions, "identify" | "rate">> = {},
 ) {
   const receipts = createTestReceipts();
   const hosts = createTestHosts();
   const identities = createTestIdentities();
   const logs: Log[] = [];
   const log = (entry: Log) => void logs.push(entry);
-  const app = createApi({ store, hosts, receipts, identities, clock, random: randomBytes, log, ...more });
+  const app = createApi({
+    store,
+    hosts,
+    receipts,
+    identities,
+    clock,
+    random: randomBytes,
+    log,
+    identify: identifyAs(OPERATOR),
+    ...more,
+  });
 
   async function send(
     method: string,

@@ -74,7 +74,7 @@ const POOLS: Record<string, readonly unknown[]> = {
   label: ["tier=web", "tier=web,env=prod"],
   fields: ["id", "id,version"],
   resource: ["network/web", "endpoint/web/vm1"],
-  actor: ["anonymous"],
+  actor: ["user:operator"],
   cursor: ["W10", "eA"],
   "If-Match": ['"1"', '"2"', "*", 'W/"1"'],
   "If-None-Match": ["*", '"1"'],

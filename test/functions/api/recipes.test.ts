@@ -6,18 +6,24 @@ import { createServer, type Server } from "node:http";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { identifyAs, OPERATOR } from "../../fakes/principals.ts";
 import { createMemoryStore } from "../../fakes/store.ts";
 import { type ApiUnderTest, createApiUnderTest, type Json } from "./api-under-test.ts";
 
 const page = readFileSync(fileURLToPath(new URL("../../../docs/api.md", import.meta.url)), "utf8");
 const recipes = [...page.matchAll(/^```sh\n([^]*?)^```/gm)].map(([, block = ""]) => block.trim().split("\n"));
 
+const TOKEN = "eyJ.recipes";
+const AS = { authorization: `Bearer ${TOKEN}` };
 let api: ApiUnderTest;
 let server: Server;
 let base: string;
 
 beforeAll(async () => {
-  api = createApiUnderTest(createMemoryStore());
+  api = createApiUnderTest(createMemoryStore(), undefined, {
+    identify: async (headers) =>
+      headers.get("authorization") === AS.authorization ? identifyAs(OPERATOR)(headers) : { kind: "nobody" },
+  });
   api.receipts.states.push("live");
   server = createServer((request, response) => {
     const octets: Buffer[] = [];
@@ -43,7 +49,13 @@ beforeAll(async () => {
 afterAll(() => void server.close());
 
 async function run(command: string): Promise<string> {
-  const env = { ...process.env, API: base, J: "-H content-type:application/json", no_proxy: "127.0.0.1" };
+  const env = {
+    ...process.env,
+    API: base,
+    T: `--oauth2-bearer ${TOKEN}`,
+    J: "-H content-type:application/json",
+    no_proxy: "127.0.0.1",
+  };
   const { stdout } = await promisify(execFile)("sh", ["-c", command], { env });
   return stdout;
 }
@@ -54,7 +66,7 @@ async function runAll(commands: readonly string[] | undefined): Promise<string[]
   return outputs;
 }
 
-const items = async (path: string) => (await api.get(path)).body["items"] as Json[];
+const items = async (path: string) => (await api.get(path, AS)).body["items"] as Json[];
 
 test("recipes of docs/api.md: each does what it says", { timeout: 60_000 }, async () => {
   expect(recipes).toHaveLength(6);
@@ -63,24 +75,24 @@ test("recipes of docs/api.md: each does what it says", { timeout: 60_000 }, asyn
   const versions = (outputs: string[]) => outputs.map((output) => /"version":\d+,.*"change":"\w+"/.exec(output)?.[0]);
   expect(first.at(-1)).toContain("neighbor 192.0.2.11 remote-as 65101");
   expect(versions(await runAll(network))).toEqual(versions(first));
-  expect((await api.get("/v1/networks/web/endpoints/vm1")).body).toMatchObject({ ips: ["10.1.0.2"], version: 1 });
+  expect((await api.get("/v1/networks/web/endpoints/vm1", AS)).body).toMatchObject({ ips: ["10.1.0.2"], version: 1 });
 
   const imported = await runAll(many);
   expect(versions(await runAll(many))).toEqual(versions(imported));
   expect(await items("/v1/hosts/h1/endpoints")).toHaveLength(3);
 
   await runAll(router);
-  expect((await api.get("/v1/networks/web")).body).toMatchObject({ router: "core", vni: 20000 });
+  expect((await api.get("/v1/networks/web", AS)).body).toMatchObject({ router: "core", vni: 20000 });
 
   await runAll(migrate);
-  expect((await api.get("/v1/networks/web/endpoints/vm1")).body).toMatchObject({
+  expect((await api.get("/v1/networks/web/endpoints/vm1", AS)).body).toMatchObject({
     host: "h2",
     port: "tap9",
     mobility: 1,
   });
 
   await runAll(evacuate);
-  expect((await api.get("/v1/hosts/h1")).status).toBe(404);
+  expect((await api.get("/v1/hosts/h1", AS)).status).toBe(404);
   expect(await items("/v1/hosts/h3/endpoints")).toHaveLength(2);
 
   const [, , audit] = await runAll(retire);

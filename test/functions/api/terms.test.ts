@@ -3,6 +3,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import type { Store } from "../../../functions/store/store.ts";
 import { createMemoryStore, type MemoryStore } from "../../fakes/store.ts";
+import { identifyAs, somebody } from "../../fakes/principals.ts";
 import { type Answer, type ApiUnderTest, createApiUnderTest, created, expectProblem, seed } from "./api-under-test.ts";
 
 const VM1 = "/v1/networks/web/endpoints/vm1";
@@ -48,7 +49,7 @@ describe("Idempotency-Key", () => {
   });
 
   test("of another actor -> another key", async () => {
-    const identify = (headers: Headers) => Promise.resolve({ kind: "user", id: headers.get("x-who") ?? "" } as const);
+    const identify = (headers: Headers) => identifyAs(somebody(headers.get("x-who") ?? "", "write"))(headers);
     const people = createApiUnderTest(store, undefined, { identify });
     const post = (who: string, vni: number) => people.post("/v1/networks", { ...input, vni }, { ...KEY, "x-who": who });
     await created(post("jane", 7));

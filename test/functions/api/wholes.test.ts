@@ -2,6 +2,7 @@
 
 import { beforeEach, describe, expect, test } from "vitest";
 import { createMemoryStore, type MemoryStore } from "../../fakes/store.ts";
+import { identifyAs, somebody } from "../../fakes/principals.ts";
 import { type ApiUnderTest, createApiUnderTest, created, expectProblem, type Json, seed } from "./api-under-test.ts";
 
 const WEB = "/v1/networks/web";
@@ -212,7 +213,7 @@ describe("audit", () => {
       [
         { outcome: "refused", operation: "deleteNetwork", status: 409, resource: { kind: "network", id: "web" } },
         { outcome: "refused", operation: "createNetwork", request: { vni: 100, id: "db" }, problem: /vni-taken/ },
-        { outcome: "done", actor: "anonymous", action: "change", before: { name: "Web" }, after: { name: "New" } },
+        { outcome: "done", actor: "user:operator", action: "change", before: { name: "Web" }, after: { name: "New" } },
       ].map((entry) => ("problem" in entry ? { ...entry, problem: expect.stringMatching(entry.problem) } : entry)),
     );
     const ofWeb = await items("/v1/audit?resource=network/web");
@@ -265,7 +266,7 @@ describe("audit", () => {
 });
 
 test("rate: more at once than an actor may -> 429 with when to try again, and others pass", async () => {
-  const identify = (headers: Headers) => Promise.resolve({ kind: "user", id: headers.get("x-who") ?? "" } as const);
+  const identify = (headers: Headers) => identifyAs(somebody(headers.get("x-who") ?? "", "write"))(headers);
   const limited = createApiUnderTest(store, undefined, { identify, rate: { perSec: 2, burst: 3 } });
   const get = (who: string) => limited.get("/v1/tenants", { "x-who": who });
   for (let i = 0; i < 3; i++) expect((await get("jane")).status).toBe(200);
