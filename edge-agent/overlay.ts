@@ -28,7 +28,7 @@ import {
   NO_DECISIONS,
   routesOf,
 } from "./evpn/mac-table.ts";
-import { exportTargets, importTargets, routeDistinguishers } from "./evpn/mac-vrf.ts";
+import { exportTargets, importTargets, routeDistinguishers } from "../shared/evpn/mac-vrf.ts";
 import { chooseNeighbour } from "./evpn/mac-vrf-table.ts";
 import { isOwn, type Originator, originateMac, originateMembership } from "./evpn/originate.ts";
 import { type ExportRefusal, exportRefusal, leadsWhereAllowed, type NextHopList } from "./evpn/policy.ts";

@@ -2,24 +2,24 @@
 // Pure; made from what was read back, or from what is desired, to be compared side by side.
 
 import type { IpAddress } from "../../shared/address/ip.ts";
-import { type Mac, ZERO_MAC } from "../../shared/address/mac.ts";
+import type { Mac } from "../../shared/address/mac.ts";
 import type { Vni } from "../../shared/address/vni.ts";
+import { floodEntryLine, learnedLine, localLine, neighbourLine, tunnelLine } from "../../shared/text/fdb.ts";
 import type { ActualDevices, Op, Tunnel } from "./kernel.ts";
-import { bridgeName, NEIGHBOUR_PROTOCOL, type NetworkState, vxlanName } from "./state.ts";
+import { bridgeName, type NetworkState, vxlanName } from "./state.ts";
 
 /** The network's lines, without the last newline. Ports first, then entries by kind. */
 export function describeNetwork(network: NetworkState): string {
   const bridge = bridgeName(network.vni);
-  const vxlan = vxlanName(network.vni);
   const mtu = network.mtuBytes === undefined ? "" : ` mtu ${network.mtuBytes}`;
   const lines = [
     `vni ${network.vni} (${network.owner}) local ${network.vtep}${mtu}`,
     ...byText(network.ports.map((port) => `port ${port.name} master ${bridge}`)),
-    ...byText(network.local.map((entry) => `${entry.mac} dev ${entry.port} master ${bridge} static`)),
+    ...byText(network.local.map((entry) => localLine(network.vni, entry.mac, entry.port))),
     ...byText(
       network.remote.flatMap((entry) => [
-        `${entry.mac} dev ${vxlan} extern_learn master ${bridge}`,
-        `${entry.mac} dev ${vxlan} ${wayOf(entry.vteps ?? [entry.vtep], entry.vni)} self extern_learn`,
+        learnedLine(network.vni, entry.mac),
+        tunnelLine(network.vni, entry.mac, entry.vteps ?? [entry.vtep], entry.vni),
       ]),
     ),
     ...byText(network.flood.map((vtep) => describeFlood(network.vni, vtep))),
@@ -45,20 +45,18 @@ export function describeRow(
   const origin = row.port === vxlanName(vni) ? " extern_learn" : row.pinned ? " static" : "";
   const halves = [
     ...(row.port === undefined ? [] : [`${mac} dev ${row.port} master ${bridgeName(vni)}${row.pinned ? origin : ""}`]),
-    ...(row.tunnel
-      ? [`${mac} dev ${vxlanName(vni)} ${wayOf(row.tunnel.vteps, row.tunnel.vni)} self extern_learn`]
-      : []),
+    ...(row.tunnel ? [tunnelLine(vni, mac, row.tunnel.vteps, row.tunnel.vni)] : []),
   ];
   return halves.length > 0 ? halves.join("; ") : undefined;
 }
 
 export function describeFlood(vni: Vni, vtep: IpAddress): string {
-  return `${ZERO_MAC} dev ${vxlanName(vni)} dst ${vtep} self permanent`;
+  return floodEntryLine(vni, vtep);
 }
 
 export function describeNeighbour(vni: Vni, ip: IpAddress, mac: Mac | undefined): string | undefined {
   if (mac === undefined) return undefined;
-  return `${ip} dev ${bridgeName(vni)} lladdr ${mac} PERMANENT proto ${NEIGHBOUR_PROTOCOL}`;
+  return neighbourLine(vni, ip, mac);
 }
 
 /** What a device op puts right, as it should be and as it is. */
@@ -108,11 +106,6 @@ export function describeDeviceOp(
     default:
       return { before: op.kind, after: undefined };
   }
-}
-
-/** `dst 192.0.2.2`; of a segment's several VTEPs, by a group of nexthops, `dst 192.0.2.2/192.0.2.3`. */
-function wayOf(vteps: readonly IpAddress[], vni: Vni | undefined): string {
-  return `dst ${vteps.join("/")}${vni === undefined ? "" : ` vni ${vni}`}`;
 }
 
 function byText(lines: readonly string[]): string[] {

@@ -7,11 +7,22 @@
 //
 // Pure data. How it becomes kernel objects is router-diff.ts; how the kernel shows them is router-kernel.ts.
 
-import { createHash } from "node:crypto";
 import { type IpAddress, type Ipv6, ipFromOctets, ipToOctets, isIpv4 } from "../../shared/address/ip.ts";
-import { type Mac, macFromOctets } from "../../shared/address/mac.ts";
+import type { Mac } from "../../shared/address/mac.ts";
 import { type Prefix, prefixAddress } from "../../shared/address/prefix.ts";
 import { parseVni, type Vni } from "../../shared/address/vni.ts";
+import { FIRST_TABLE } from "../../shared/model/device.ts";
+
+/** What both sides derive alike; the words of the dataplane all the same. */
+export {
+  GATEWAY_MAC,
+  ROUTE_METRIC,
+  ROUTE_PROTOCOL,
+  routerMac,
+  routerTable,
+  vrfName,
+  vtepGateway,
+} from "../../shared/model/device.ts";
 
 /** An address of the anycast gateway and the length of its subnet. */
 export type Gateway = { readonly ip: IpAddress; readonly length: number };
@@ -52,53 +63,15 @@ export function hasIpv6({ networks, routes }: RouterState): boolean {
   return gateways.some(({ ip }) => !isIpv4(ip)) || routes.some(({ prefix }) => !isIpv4(prefixAddress(prefix)));
 }
 
-/** RTA_PROTOCOL of our routes, addresses and rules, shown as `proto 79`: unassigned in rtnetlink.h, the letter O. */
-export const ROUTE_PROTOCOL = 79;
-/** Metric of our routes: behind what the kernel derives from addresses, before what others add without a number. */
-export const ROUTE_METRIC = 20;
 /** Metric of the last resort: behind everything (the number that the kernel's vrf.rst gives it). */
 export const LAST_RESORT_METRIC = 4_278_198_272;
-
-/**
- * The MAC of every anycast gateway, the same on every host (RFC 9135 4.1), so that a machine that moves finds its gateway
- * where it was. Locally administered; VNI 0 in the form of `bridgeMac`, which no network has.
- */
-export const GATEWAY_MAC = "06:6f:00:00:00:01" as Mac;
 
 /** The gateway's link-local address, from its MAC (RFC 4291 appendix A): the source of its neighbour solicitations. */
 export const GATEWAY_LINK_LOCAL = "fe80::46f:ff:fe00:1" as Ipv6;
 
-/** `ovr5000`. */
-export function vrfName(vni: Vni): string {
-  return `ovr${vni}`;
-}
-
-const FIRST_TABLE = 1_300_000_000;
-
-/** The VRF's routing table: 1300005000 for the L3 VNI 5000. */
-export function routerTable(vni: Vni): number {
-  return FIRST_TABLE + vni;
-}
-
 /** The L3 VNI whose routing table it would be; undefined for all other tables. */
 export function vrfOfTable(table: number): Vni | undefined {
   return parseVni(table - FIRST_TABLE);
-}
-
-/**
- * The router MAC of a host, which every other host derives alike, so that intent alone is enough: `06:72:` and the four
- * octets of an IPv4 VTEP, or `0a:` and 40 bits of a hash of an IPv6 one. Locally administered.
- */
-export function routerMac(vtep: IpAddress): Mac {
-  const octets = ipToOctets(vtep);
-  if (isIpv4(vtep)) return macFromOctets(Uint8Array.of(0x06, 0x72, ...octets));
-  return macFromOctets(Uint8Array.of(0x0a, ...createHash("sha256").update(octets).digest().subarray(0, 5)));
-}
-
-/** How a route of the family of `to` names the VTEP as its gateway: IPv6 by IPv4 VTEPs as `::ffff:192.0.2.1`. */
-export function vtepGateway(vtep: IpAddress, to: IpAddress): IpAddress {
-  if (!isIpv4(vtep) || isIpv4(to)) return vtep;
-  return ipFromOctets(Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, ...ipToOctets(vtep)));
 }
 
 /** The VTEP that `vtepGateway` named. */

@@ -3,9 +3,21 @@
 // How a network becomes devices and entries is in diff.ts; how the kernel shows them is `ActualState` in kernel.ts.
 
 import type { IpAddress } from "../../shared/address/ip.ts";
-import { ipToOctets, isIpv4 } from "../../shared/address/ip.ts";
-import { type Mac, macFromOctets } from "../../shared/address/mac.ts";
+import { isIpv4 } from "../../shared/address/ip.ts";
+import type { Mac } from "../../shared/address/mac.ts";
 import type { Vni } from "../../shared/address/vni.ts";
+import { OWNER_PREFIX } from "../../shared/model/device.ts";
+
+/** What both sides derive alike; the words of the dataplane all the same. */
+export {
+  bridgeMac,
+  bridgeName,
+  NEIGHBOUR_PROTOCOL,
+  ownerMark,
+  routerMark,
+  VXLAN_PORT,
+  vxlanName,
+} from "../../shared/model/device.ts";
 
 /** An endpoint on this host: a static bridge entry on its port. */
 export type LocalEntry = { readonly mac: Mac; readonly port: string };
@@ -46,24 +58,6 @@ export type NetworkState = {
 
 export type DesiredState = { readonly networks: readonly NetworkState[] };
 
-/** VXLAN's UDP port (RFC 7348 section 5; IANA). */
-export const VXLAN_PORT = 4789;
-
-/** NDA_PROTOCOL of our neighbour entries, shown as `proto 79`: unassigned in rtnetlink.h, the letter O. */
-export const NEIGHBOUR_PROTOCOL = 79;
-
-const OWNER_PREFIX = "overspan ";
-
-/** The alias that makes a network's device ours, readable in `ip link`: `overspan net=blue tenant=acme`. */
-export function ownerMark(network: string, tenant: string): string {
-  return `${OWNER_PREFIX}net=${network} tenant=${tenant}`;
-}
-
-/** The alias of a router's devices, which this part leaves alone: `overspan router=core tenant=acme`. */
-export function routerMark(router: string, tenant: string): string {
-  return `${OWNER_PREFIX}router=${router} tenant=${tenant}`;
-}
-
 /** Whose a device with this alias is; undefined for a device that is not ours. The text after the word is for people. */
 export function ownerOf(alias: string | undefined): "network" | "router" | undefined {
   if (!alias?.startsWith(OWNER_PREFIX)) return undefined;
@@ -73,25 +67,6 @@ export function ownerOf(alias: string | undefined): "network" | "router" | undef
 /** True if a device with this alias is a network's. */
 export function isOwnerMark(alias: string | undefined): boolean {
   return ownerOf(alias) === "network";
-}
-
-/** `ovbr100`: at most 12 of an interface name's 15 characters. */
-export function bridgeName(vni: Vni): string {
-  return `ovbr${vni}`;
-}
-
-/** `ovx100`. */
-export function vxlanName(vni: Vni): string {
-  return `ovx${vni}`;
-}
-
-/**
- * The bridge's own address, `06:6f:<vni>:<last octet of the VTEP>`: locally administered. Nothing is sent from it; it
- * only has to stay the same, whatever ports come and go.
- */
-export function bridgeMac(vni: Vni, vtep: IpAddress): Mac {
-  const last = ipToOctets(vtep).at(-1) ?? 0;
-  return macFromOctets(Uint8Array.of(0x06, 0x6f, vni >> 16, (vni >> 8) & 0xff, vni & 0xff, last));
 }
 
 /** Octets that VXLAN adds: Ethernet 14, VXLAN 8, UDP 8, and IPv4 20 or IPv6 40 (RFC 7348 section 5). */

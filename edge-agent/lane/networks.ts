@@ -21,7 +21,7 @@ import { describeProblem } from "../dataplane/problem.ts";
 import type { DataplaneReport, NetworkReport } from "../dataplane/reconciler.ts";
 import { DUPLICATE_LIMITS } from "../evpn/duplicate-mac.ts";
 import type { IntentTrust } from "../evpn/mac-table.ts";
-import { routeDistinguishers } from "../evpn/mac-vrf.ts";
+import { routeDistinguishers } from "../../shared/evpn/mac-vrf.ts";
 import { createMobilityWatch, type MobilityWatch, type MovedMac, type RaisedMac } from "../evpn/mobility.ts";
 import { nextHopList } from "../evpn/policy.ts";
 import { l2Networks } from "../intent/view.ts";

@@ -11,7 +11,7 @@ import type { ExportedRoute, ReceivedRoute } from "../bgp/route.ts";
 import { GATEWAY_MAC, routerMac, type RouterState } from "../dataplane/router-state.ts";
 import { routerMark } from "../dataplane/state.ts";
 import { buildIpVrf, type IpVrfTable, originatePrefix } from "../evpn/ip-vrf.ts";
-import { exportTargets, importTargets } from "../evpn/mac-vrf.ts";
+import { exportTargets, importTargets } from "../../shared/evpn/mac-vrf.ts";
 import { type ExportRefusal, prefixRefusal } from "../evpn/policy.ts";
 import type { Routing } from "./network.ts";
 import type { RouterIntent } from "./router-intent.ts";

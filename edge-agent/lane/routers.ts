@@ -11,7 +11,7 @@ import { debounce } from "../clock.ts";
 import type { RouterKernel, RouterSupport } from "../dataplane/router-kernel.ts";
 import { describeRouterProblem } from "../dataplane/router-problem.ts";
 import { createRouterReconciler, type RouterReport, type RoutersReport } from "../dataplane/router-reconciler.ts";
-import { routeDistinguishers } from "../evpn/mac-vrf.ts";
+import { routeDistinguishers } from "../../shared/evpn/mac-vrf.ts";
 import { leadsWhereAllowed, nextHopList } from "../evpn/policy.ts";
 import type { IntentChange } from "../intent/session.ts";
 import { routerIdOf } from "../overlay.ts";

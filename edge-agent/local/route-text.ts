@@ -1,5 +1,6 @@
-// EVPN routes and their communities as text, in the words of FRR, which network engineers read every day. Pure.
+// What `show route` says of EVPN routes beyond their names (shared/text/evpn-route.ts), in the words of FRR. Pure.
 
+import { colons, describeAttributes } from "../../shared/text/evpn-route.ts";
 import type { EvpnRoute, ExportedRoute, ReceivedRoute } from "../bgp/route.ts";
 
 /** What a route may be asked for by. */
@@ -24,50 +25,11 @@ export function namesOf(nlri: EvpnRoute): string[] {
   }
 }
 
-/** The bracketed form that FRR prints. */
-export function describePrefix(nlri: EvpnRoute): string {
-  switch (nlri.type) {
-    case "mac-ip":
-      return `[2]:[${nlri.ethernetTag}]:[48]:[${nlri.mac}]${nlri.ip ? `:${describeIp(nlri.ip)}` : ""}`;
-    case "imet":
-      return `[3]:[${nlri.ethernetTag}]:${describeIp(nlri.originator)}`;
-    case "ethernet-ad":
-      return `[1]:[${nlri.ethernetTag}]:[${colons(nlri.esi)}]`;
-    case "ethernet-segment":
-      return `[4]:[${colons(nlri.esi)}]:${describeIp(nlri.originator)}`;
-    case "ip-prefix": {
-      const [address, length] = nlri.prefix.split("/");
-      return `[5]:[${nlri.ethernetTag}]:[${length}]:[${address}]`;
-    }
-    case "per-region-i-pmsi":
-      return `[9]:[${nlri.ethernetTag}]:[${nlri.region}]`;
-    case "s-pmsi":
-      return `[10]:[${nlri.ethernetTag}]:[${nlri.source ?? "*"}]:[${nlri.group ?? "*"}]:${describeIp(nlri.originator)}`;
-    case "leaf":
-      return `[11]:[${nlri.route}]:${describeIp(nlri.originator)}`;
-  }
-}
-
-function describeIp(ip: string): string {
-  return `[${ip.includes(":") ? 128 : 32}]:[${ip}]`;
-}
-
-/** An ESI as it is written: `03:44:38:39:ff:ff:01:00:00:01`. */
-export function colons(esi: string): string {
-  return (esi.match(/../g) ?? []).join(":");
-}
-
 /** In FRR's words: `RT:65000:100 ET:8 MM:7, sticky MAC Rmac:…`. */
 export function describeCommunities(route: ReceivedRoute | ExportedRoute): string {
-  const { routeTargets, mobility, routerMac } = route;
   const encapsulations = isReceived(route) ? route.encapsulations : [8];
-  return [
-    ...routeTargets.map((target) => `RT:${target}`),
-    ...encapsulations.map((type) => `ET:${type}`),
-    ...(mobility ? [`MM:${mobility.sequence}${mobility.sticky ? ", sticky MAC" : ""}`] : []),
-    ...(routerMac ? [`Rmac:${routerMac}`] : []),
-    ...(isReceived(route) ? receivedCommunities(route) : []),
-  ].join(" ");
+  const more = isReceived(route) ? receivedCommunities(route) : [];
+  return [describeAttributes({ ...route, encapsulations }), ...more].join(" ");
 }
 
 function receivedCommunities(route: ReceivedRoute): string[] {

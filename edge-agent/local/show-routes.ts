@@ -2,10 +2,11 @@
 // distinguisher, with status codes, and each path of one route in full. This host's own routes are among them.
 
 import { importsAny } from "../../shared/address/rt.ts";
+import { colons, describePrefix } from "../../shared/text/evpn-route.ts";
 import type { AgentView } from "../agent.ts";
 import type { EvpnRoute, ExportedRoute, ReceivedRoute } from "../bgp/route.ts";
 import type { OverlayNetwork } from "../overlay.ts";
-import { colons, describeCommunities, describePmsi, describePrefix, isReceived, namesOf } from "./route-text.ts";
+import { describeCommunities, describePmsi, isReceived, namesOf } from "./route-text.ts";
 import { counted, groupBy, type Shown } from "./text.ts";
 
 /** A path as it is shown: one of the fabric's, or one of this host's. */

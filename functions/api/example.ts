@@ -167,3 +167,42 @@ export const problems: Record<number, { title: string; kind: string; field?: str
   500: { kind: "internal", title: "Internal error", reason: "an unexpected error; it was logged" },
   503: { kind: "busy", title: "Busy", reason: "the store is overloaded; try again" },
 };
+
+export const plan = {
+  operation: "moveEndpoint",
+  status: 200,
+  answer: { ...endpoint, host: "h2", mobility: 1, version: 2 },
+  resources: {
+    total: 1,
+    items: [{ resource: { kind: "endpoint", network: "web", id: "vm1" }, does: "change" }],
+    leftOut: 0,
+  },
+  hosts: {
+    touched: 1,
+    lines: 2,
+    items: [
+      {
+        host: "h3",
+        site: "fra",
+        kernel: { added: 1, removed: 1 },
+        bgp: { added: 0, removed: 0 },
+        lines: [
+          "- 02:00:5e:10:00:01 dev ovx10100 dst 192.0.2.11 self extern_learn",
+          "+ 02:00:5e:10:00:01 dev ovx10100 dst 192.0.2.12 self extern_learn",
+        ],
+        leftOut: 0,
+      },
+    ],
+    leftOut: 0,
+  },
+  tors: [{ tor: "tor1", site: "fra", peer: "192.0.2.1", announced: 2, withdrawn: 0, changed: 0 }],
+  headroom: [{ of: "endpoints of tenant acme", used: 3, limit: 100_000 }],
+  isolation: {
+    ok: true,
+    checks: [
+      { check: "route-targets", ok: true, findings: [] },
+      { check: "vnis", ok: true, findings: [] },
+      { check: "subnets", ok: true, findings: [] },
+    ],
+  },
+};

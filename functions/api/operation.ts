@@ -10,9 +10,11 @@ import { canonicalJson } from "../../shared/message/digest.ts";
 import { type Actor, actorText, withoutSecrets } from "../domain/audit.ts";
 import type { ResourceRef } from "../domain/resource.ts";
 import { refuse } from "../domain/write.ts";
+import { planOf } from "../plan/plan.ts";
 import type { Store } from "../store/store.ts";
 import { denied, type Denied, type Needs, type Principal, type Reach } from "./access.ts";
 import type { Services } from "./answers.ts";
+import { createCommands } from "./commands.ts";
 import * as example from "./example.ts";
 import type { Request } from "./execute.ts";
 import { readTerms, requestHeaders } from "./headers.ts";
@@ -27,6 +29,7 @@ import {
 } from "./problem.ts";
 import { foreignOwner, outOfReach, saysWhose, tenantOf } from "./reach.ts";
 import { immutableRefusals, refusalProblem } from "./refusal-problem.ts";
+import { LINES, PLAN_QUERY, PLAN_TYPE, PlanSchema } from "./plan-schema.ts";
 import { ProblemSchema } from "./schema.ts";
 
 export type Shape = Record<string, z.ZodType>;
@@ -61,6 +64,8 @@ export type Operation<P extends Shape, Q extends Shape, B extends z.ZodType> = {
     /** Default application/json. */
     type?: string;
   };
+  /** It changes nothing that a plan could show. */
+  unplanned?: true;
   /** The statuses of its problems besides those that every operation has. */
   problems: readonly number[];
   /** What a write is about, for the audit of a refusal. */
@@ -74,6 +79,8 @@ export type Input<P extends Shape, Q extends Shape, B extends z.ZodType> = {
   body: z.output<B>;
   /** Who asks, and on what terms. */
   request: Request;
+  /** What a write is done on: the store, or a rehearsal that shows what would come of it. */
+  on: Pick<Services, "runtime" | "commands">;
 };
 
 /** What an operation answers: a body, or a problem. */
@@ -93,10 +100,12 @@ export function addOperation<P extends Shape, Q extends Shape, B extends z.ZodTy
   // Made once: zod compiles a schema at its first use.
   const schemas: InputSchemas<P, Q> = {
     params: z.object(operation.params ?? ({} as P)),
-    query: z.strictObject(operation.query ?? ({} as Q)),
+    query: z.strictObject(queryOf(operation)),
   };
   app.on(method.toUpperCase(), [honoPath(path)], async (context) => {
-    const no = mayNot(context, { needs, reach });
+    // A plan changes nothing: who may see may plan.
+    const plans = canBePlanned(operation) && context.req.query("plan") === "true";
+    const no = mayNot(context, { needs: plans ? "read" : needs, reach });
     if (no) {
       await auditRefusal(services, { context, operation, problem: no.problem, input: undefined });
       return answerProblem(context, no.problem, no.headers);
@@ -106,13 +115,49 @@ export function addOperation<P extends Shape, Q extends Shape, B extends z.ZodTy
       await auditRefusal(services, { context, operation, problem: input.problem, input: undefined });
       return answerProblem(context, input.problem);
     }
-    const answer = await operation.run(input.input);
+    const asked = planTerms(input.input.query);
+    if (asked) return answerPlan(context, services, { operation, input: input.input, lines: asked.lines });
+    const { runtime, commands } = services;
+    const answer = await operation.run({ ...input.input, on: { runtime, commands } });
     if (answer.kind === "problem") {
       await auditRefusal(services, { context, operation, problem: answer.problem, input: input.input });
       return answerProblem(context, answer.problem, answer.headers);
     }
     return answered(context, operation.answer, answer);
   });
+}
+
+/** Does the write on a rehearsal. What is refused is refused alike, and left out of the audit: nothing was tried. */
+async function answerPlan<P extends Shape, Q extends Shape, B extends z.ZodType>(
+  context: Context,
+  services: Services,
+  planned: { operation: Operation<P, Q, B>; input: ReadInput<P, Q, B>; lines: number },
+): Promise<Response> {
+  const { operation, input, lines } = planned;
+  const { idempotency: _, ...request } = input.request;
+  const rehearsal = services.runtime.store.rehearsal();
+  const runtime = { ...services.runtime, store: rehearsal };
+  const answer = await operation.run({ ...input, request, on: { runtime, commands: createCommands(runtime) } });
+  if (answer.kind === "problem") return answerProblem(context, answer.problem, answer.headers);
+  const plan = await planOf(services.store, rehearsal, { lines, tenant: principalOf(context)?.tenant });
+  const status = answer.created ? 201 : operation.answer.created ? 200 : operation.answer.status;
+  const body = { operation: operation.id, status, answer: answer.body, ...plan };
+  return context.body(JSON.stringify(body), 200, { "content-type": PLAN_TYPE });
+}
+
+/** How many lines are asked of a plan; undefined if none is. */
+function planTerms(query: unknown): { lines: number } | undefined {
+  const { plan, lines = LINES.default } = query as { plan?: boolean; lines?: number };
+  return plan ? { lines } : undefined;
+}
+
+/** What the operation takes, and with it what a plan takes. */
+function queryOf<P extends Shape, Q extends Shape, B extends z.ZodType>(operation: Operation<P, Q, B>): Q {
+  return { ...(operation.query ?? ({} as Q)), ...(canBePlanned(operation) ? PLAN_QUERY : {}) };
+}
+
+function canBePlanned({ method, unplanned }: Pick<Operation<Shape, Shape, z.ZodType>, "method" | "unplanned">) {
+  return method !== "get" && !unplanned;
 }
 
 function answered(context: Context, how: Operation<Shape, Shape, z.ZodType>["answer"], answer: Answer): Response {
@@ -163,7 +208,7 @@ type Refusal<P extends Shape, Q extends Shape, B extends z.ZodType> = {
   context: Context;
   operation: Operation<P, Q, B>;
   problem: Problem;
-  input: Input<P, Q, B> | undefined;
+  input: ReadInput<P, Q, B> | undefined;
 };
 
 /** By itself, since nothing else is written. That it cannot be kept is told to the operator, not to the caller. */
@@ -204,7 +249,9 @@ function kept(text: string): string {
   return text.slice(0, KEPT_CHARACTERS).replace(/\p{Cs}/gu, "\ufffd");
 }
 
-type Read<P extends Shape, Q extends Shape, B extends z.ZodType> = { input: Input<P, Q, B> } | { problem: Problem };
+/** An input but for what it is done on. */
+type ReadInput<P extends Shape, Q extends Shape, B extends z.ZodType> = Omit<Input<P, Q, B>, "on">;
+type Read<P extends Shape, Q extends Shape, B extends z.ZodType> = { input: ReadInput<P, Q, B> } | { problem: Problem };
 
 type InputSchemas<P extends Shape, Q extends Shape> = {
   readonly params: z.ZodObject<P>;
@@ -240,8 +287,8 @@ async function readInput<P extends Shape, Q extends Shape, B extends z.ZodType>(
     const fingerprint = fingerprintOf([context.req.method, context.req.path, context.req.query(), asked]);
     return { ...rest, idempotency: { key, fingerprint } };
   };
-  const input = { params: parsedParams.data, query: parsedQuery.data } as Omit<Input<P, Q, B>, "body" | "request">;
-  if (!body) return { input: { ...input, request: fingerprinted(null) } as Input<P, Q, B> };
+  const input = { params: parsedParams.data, query: parsedQuery.data } as Omit<ReadInput<P, Q, B>, "body" | "request">;
+  if (!body) return { input: { ...input, request: fingerprinted(null) } as ReadInput<P, Q, B> };
   const json = await readJson(context, body.patch === true);
   if ("problem" in json) return json;
   const parsedBody = body.schema.safeParse(json.value, { error: typeMessage });
@@ -310,8 +357,10 @@ function ownParameter(context: Context, path: string, name: string): string {
 }
 
 function documentEntry<P extends Shape, Q extends Shape, B extends z.ZodType>(operation: Operation<P, Q, B>) {
-  const { id, method, path, summary, description, tag, needs, reach, params, query, body, answer, problems } =
-    operation;
+  const { id, method, path, summary, description, tag, needs, reach, params, body, answer, problems } = operation;
+  const planned = canBePlanned(operation);
+  const query = planned ? { ...operation.query, ...PLAN_QUERY } : operation.query;
+  const plan = { [PLAN_TYPE]: { schema: PlanSchema, example: example.plan } };
   const content = body && { schema: body.schema, example: body.example };
   const types = body?.patch ? ["application/merge-patch+json", "application/json"] : ["application/json"];
   const headers = requestHeaders(method, answer.tagged === true);
@@ -333,7 +382,12 @@ function documentEntry<P extends Shape, Q extends Shape, B extends z.ZodType>(op
   const replayed = method === "get" ? {} : { "Idempotency-Replayed": REPLAYED };
   const tagged = answer.tagged ? { ETag: ETAG } : {};
   const created = { ...success, headers: { Location: LOCATION, ...tagged, ...replayed } };
-  const done = { ...success, headers: { ...tagged, ...replayed } };
+  const done = {
+    ...success,
+    content: { ...success.content, ...(planned ? plan : {}) },
+    headers: { ...tagged, ...replayed },
+  };
+  const onlyPlanned = { description: "With `plan`: what would change.", content: plan };
   return createRoute({
     method,
     path,
@@ -354,7 +408,7 @@ function documentEntry<P extends Shape, Q extends Shape, B extends z.ZodType>(op
     },
     responses: {
       ...(answer.status === 201 || answer.created ? { 201: created } : {}),
-      ...(answer.status === 200 || answer.created ? { 200: done } : {}),
+      ...(answer.status === 200 || answer.created ? { 200: done } : planned ? { 200: onlyPlanned } : {}),
       ...(answer.tagged && method === "get" ? { 304: { description: "Not modified." } } : {}),
       ...Object.fromEntries(statuses.map((status) => [status, problemEntry(status)])),
     },

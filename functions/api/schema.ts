@@ -177,7 +177,8 @@ export function pageSchema<T extends z.ZodType>(name: string, item: T) {
   return z.object({ items: z.array(item), next }).openapi(name);
 }
 
-const RefSchema = z
+/** Names a resource. */
+export const RefSchema = z
   .object({
     kind: z.enum([...TOP_KINDS, "endpoint", "prefix"]),
     id: Slug,

@@ -9,30 +9,15 @@ import {
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
 import { marshall } from "@aws-sdk/util-dynamodb";
-import type { ResourceKind, ResourceOf } from "../domain/resource.ts";
 import type { Fence, Write } from "../domain/write.ts";
-import { readAuditPage } from "./audit.ts";
 import { allOf, fencedBy, isNotBeingDeleted, isNotDeleted, versionIs } from "./condition.ts";
-import { gapsBefore } from "./gaps.ts";
-import { type Item, readBook, readChange, readHeld, readMemo, readOwner, readPort, readRoom } from "./item.ts";
-import {
-  bookKey,
-  changeKey,
-  guardKey,
-  guardNumber,
-  listedKey,
-  listRange,
-  memoKey,
-  portKey,
-  resourceKey,
-  roomKey,
-  type Span,
-  spanRange,
-} from "./key.ts";
-import { createReader, skOf } from "./read.ts";
+import { resourceKey } from "./key.ts";
+import { createReader } from "./read.ts";
+import { createReads } from "./reads.ts";
+import { createRehearsal } from "./rehearsal.ts";
 import { type Pacing, withRetries } from "./retry.ts";
-import { type Committed, type ListOf, MAX_EXAMINED, type Page, type PageRequest, type Store } from "./store.ts";
-import { staleFence } from "./stale-fence.ts";
+import type { Committed, Store } from "./store.ts";
+import { unfencing } from "./stale-fence.ts";
 import { failedWrites, MAX_TRANSACTION_ITEMS, marshallKey, transactItem } from "./transaction.ts";
 
 /**
@@ -110,17 +95,6 @@ export function createDynamoDbStore(options: DynamoDbStoreOptions): Store {
     await updateIf(command);
   }
 
-  /** The items, with fences that nobody will take down taken down. */
-  async function unfenced(refs: readonly Fence["ref"][], items: readonly (Item | undefined)[]) {
-    const stale = now ? items.map((item) => staleFence(item, now())) : [];
-    if (!stale.some((token) => token !== undefined)) return items;
-    for (const [index, token] of stale.entries()) {
-      const ref = refs[index];
-      if (ref && token !== undefined) await unfence(ref, token);
-    }
-    return reader.many(refs.map(resourceKey));
-  }
-
   async function updateIf(command: UpdateItemCommand): Promise<boolean> {
     try {
       await withRetries(pacing, () => client.send(command));
@@ -131,88 +105,11 @@ export function createDynamoDbStore(options: DynamoDbStoreOptions): Store {
     }
   }
 
-  async function list<K extends ResourceKind>(
-    list: ListOf<K>,
-    page: PageRequest,
-    keep: (resource: ResourceOf[K]) => boolean = () => true,
-  ): Promise<Page<ResourceOf[K]>> {
-    const { pk, prefix, holds } = listRange(list);
-    const items: ResourceOf[K][] = [];
-    let last = page.position;
-    for (let examined = 0; examined < MAX_EXAMINED; ) {
-      const limit = Math.min(page.limit + 1, MAX_EXAMINED);
-      const after = last === undefined ? {} : { after: prefix + last };
-      const found = await reader.query({ pk, prefix, limit, notDeleted: holds === "resources", ...after });
-      const resources =
-        holds === "resources" ? found.items : await reader.many(found.items.map((item) => listedKey(list, skOf(item))));
-      for (const [index, item] of found.items.entries()) {
-        const held = readHeld<K>(list.kind as K, resources[index]);
-        if (held.state === "live" && keep(held.resource)) {
-          if (items.length === page.limit) return last === undefined ? { items } : { items, next: last };
-          items.push(held.resource);
-        }
-        last = skOf(item).slice(prefix.length);
-      }
-      if (found.next === undefined) return { items };
-      last = found.next.slice(prefix.length);
-      // Filtered-out items are read too: at least one page's worth.
-      examined += Math.max(found.items.length, limit);
-    }
-    return last === undefined ? { items } : { items, next: last };
-  }
-
-  async function free(span: Span, want: number): Promise<bigint[]> {
-    const { pk, from, to, first, last } = spanRange(span);
-    const gaps: bigint[] = [];
-    let at = first;
-    let after: string | undefined;
-    do {
-      const page = await reader.query({ pk, from, to, keysOnly: true, ...(after === undefined ? {} : { after }) });
-      for (const item of page.items) {
-        const taken = guardNumber(skOf(item));
-        gaps.push(...gapsBefore(at, taken, want - gaps.length));
-        if (gaps.length === want) return gaps;
-        at = taken + 1n;
-      }
-      after = page.next;
-    } while (after !== undefined);
-    gaps.push(...gapsBefore(at, last + 1n, want - gaps.length));
-    return gaps;
-  }
-
-  async function used(span: Span): Promise<number> {
-    const { pk, from, to } = spanRange(span);
-    let total = 0;
-    let after: string | undefined;
-    do {
-      const page = await reader.query({ pk, from, to, count: true, ...(after === undefined ? {} : { after }) });
-      total += page.count;
-      after = page.next;
-    } while (after !== undefined);
-    return total;
-  }
-
   return {
-    async get(ref) {
-      const [item] = await unfenced([ref], [await reader.get(resourceKey(ref))]);
-      return readHeld(ref.kind, item);
-    },
-    async many(refs) {
-      const items = await unfenced(refs, await reader.many(refs.map(resourceKey)));
-      return refs.map((ref, index) => readHeld(ref.kind, items[index]));
-    },
-    list,
-    change: async (id) => readChange(await reader.get(changeKey(id))),
-    owner: async (guard) => readOwner(await reader.get(guardKey(guard))),
-    free,
-    used,
-    ports: async (places) => (await reader.many(places.map(({ host, port }) => portKey(host, port)))).map(readPort),
-    book: async (router) => readBook(await reader.get(bookKey(router))),
-    room: async (tenant) => readRoom(await reader.get(roomKey(tenant))),
-    memo: async (id) => readMemo(await reader.get(memoKey(id))),
-    audit: (query, page) => readAuditPage(reader, query, page),
+    ...createReads(reader, unfencing(reader, unfence, now)),
     commit,
     fence,
     unfence,
+    rehearsal: () => createRehearsal(reader, now),
   };
 }

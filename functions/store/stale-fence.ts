@@ -5,6 +5,10 @@
 import * as z from "zod";
 import { unmarshall } from "@aws-sdk/util-dynamodb";
 import type { Item } from "./item.ts";
+import { resourceKey } from "./key.ts";
+import type { TableReader } from "./read.ts";
+import type { Unfenced } from "./reads.ts";
+import type { Store } from "./store.ts";
 
 /** No request takes as long (infra/stack.ts: 29 s), also by clocks that differ. */
 export const FENCE_STALE_MS = 120_000;
@@ -17,4 +21,17 @@ export function staleFence(item: Item | undefined, nowMs: number): string | unde
   const fenced = Fenced.safeParse(item?.["fence"] ? unmarshall(item) : undefined);
   if (!fenced.success || nowMs - fenced.data.fencedAtMs < FENCE_STALE_MS) return undefined;
   return fenced.data.fence;
+}
+
+/** Takes such fences down where resources are read, and reads again what they were on. `now` absent: none is stale. */
+export function unfencing(reader: Pick<TableReader, "many">, unfence: Store["unfence"], now?: () => number): Unfenced {
+  return async (refs, items) => {
+    const stale = now ? items.map((item) => staleFence(item, now())) : [];
+    if (!stale.some((token) => token !== undefined)) return items;
+    for (const [index, token] of stale.entries()) {
+      const ref = refs[index];
+      if (ref && token !== undefined) await unfence(ref, token);
+    }
+    return reader.many(refs.map(resourceKey));
+  };
 }

@@ -70,7 +70,12 @@ export type Store = {
   fence(fence: Fence, token: string): Promise<boolean>;
   /** Takes the fence down if it is still the one with this token. */
   unfence(ref: ResourceRef, token: string): Promise<void>;
+  /** The same store for somebody who only wants to see what would come of it: what is written there is read there alone. */
+  rehearsal(): Rehearsal;
 };
+
+/** A store whose writes go nowhere, with what was committed to it, in order. */
+export type Rehearsal = Store & { readonly committed: readonly Write[] };
 
 /** The store gave up after retrying: conflicts with other transactions, or throttling. Nothing was written. */
 export class StoreBusyError extends Error {

@@ -9,7 +9,7 @@ import { AbandonmentSchema, ActivationSchema, EndpointMoveSchema, EndpointSchema
 const ONE = "/v1/networks/{network}/endpoints/{endpoint}";
 
 export function addMoves(api: Api): void {
-  const { commands, receipts } = api.services;
+  const { receipts } = api.services;
   const moved = { ...example.endpoint, ...example.endpointMove, mobility: 1, version: 2 };
   const common = {
     method: "post" as const,
@@ -36,7 +36,7 @@ export function addMoves(api: Api): void {
     description: "Raises its mobility sequence (RFC 7432 section 15). A move to where it is changes nothing.",
     body: { schema: EndpointMoveSchema, example: example.endpointMove },
     answer: answer("The endpoint after the move.", moved),
-    run: async ({ params: { network, endpoint: id }, body, request }) =>
+    run: async ({ params: { network, endpoint: id }, body, request, on: { commands } }) =>
       answerOutcome(await commands.endpoint.move(request, { ...body, network, id })),
   });
   addOperation(api, {
@@ -48,7 +48,7 @@ export function addMoves(api: Api): void {
       "The target host gets the network, the port and its guards; frames still go to the source. The `change` of the answer is live when the target is ready. Prepared already for the same place: nothing.",
     body: { schema: EndpointMoveSchema, example: example.endpointMove },
     answer: answer("The endpoint with its `next`.", example.preparedEndpoint),
-    run: async ({ params: { network, endpoint: id }, body, request }) =>
+    run: async ({ params: { network, endpoint: id }, body, request, on: { commands } }) =>
       answerOutcome(await commands.endpoint.prepareMove(request, { ...body, network, id })),
   });
   addOperation(api, {
@@ -60,7 +60,7 @@ export function addMoves(api: Api): void {
       "The endpoint is where it was prepared to be, with its mobility sequence raised. Refused while the target has not reported that it is ready, unless it is forced.",
     body: { schema: ActivationSchema, example: {} },
     answer: answer("The endpoint after the move.", moved),
-    run: async ({ params: { network, endpoint: id }, body, request }) =>
+    run: async ({ params: { network, endpoint: id }, body, request, on: { commands } }) =>
       answerOutcome(await commands.endpoint.activateMove(request, { network, id }, body.force ? undefined : receipts)),
   });
   addOperation(api, {
@@ -71,7 +71,7 @@ export function addMoves(api: Api): void {
     description: "The endpoint stays where it is, and the target forgets it. Nothing prepared: nothing.",
     body: { schema: AbandonmentSchema, example: {} },
     answer: answer("The endpoint without `next`.", { ...example.endpoint, version: 3 }),
-    run: async ({ params: { network, endpoint: id }, request }) =>
+    run: async ({ params: { network, endpoint: id }, request, on: { commands } }) =>
       answerOutcome(await commands.endpoint.abandonMove(request, { network, id })),
   });
 }

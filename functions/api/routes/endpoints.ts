@@ -19,7 +19,7 @@ const COLLECTION = "/v1/networks/{network}/endpoints";
 const tag = "Endpoints";
 
 export function addEndpoints(api: Api): void {
-  const { commands, store } = api.services;
+  const { store } = api.services;
   addResource(api, {
     kind: "endpoint",
     names: { one: "Endpoint", many: "Endpoints", a: "an endpoint" },
@@ -67,12 +67,12 @@ export function addEndpoints(api: Api): void {
     },
     ref: ({ network }, id) => ({ kind: "endpoint", network, id }),
     cascades: false,
-    commands: {
+    commands: (commands) => ({
       create: (request, { network }, body) => commands.endpoint.create(request, { ...body, network }),
       put: (request, { network }, body) => commands.endpoint.put(request, { ...body, network }),
       change: (request, { network }, id, patch) => commands.endpoint.change(request, { network, id, patch }),
       delete: (request, { network }, id) => commands.endpoint.delete(request, { network, id }),
-    },
+    }),
   });
   addBatch(api);
   addMoves(api);
@@ -98,7 +98,7 @@ async function ownerOf(
 }
 
 function addBatch(api: Api): void {
-  const { runtime, ids } = api.services;
+  const { ids } = api.services;
   addOperation(api, {
     id: "batchEndpoints",
     method: "post",
@@ -119,7 +119,7 @@ function addBatch(api: Api): void {
     },
     problems: [404],
     subject: ({ network }) => ({ kind: "network", id: network }),
-    run: async ({ params: { network }, body, request }) => {
+    run: async ({ params: { network }, body, request, on: { runtime } }) => {
       const ref = { kind: "network", id: network } as const;
       if ((await runtime.store.get(ref)).state !== "live") {
         return { kind: "problem", problem: refusalProblem(refuse({ kind: "not-found", ref })) };

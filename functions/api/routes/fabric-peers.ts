@@ -12,7 +12,7 @@ import { FabricPeerPatchSchema, FabricPeerSchema, NewFabricPeerSchema } from "..
 import { addResource, OPERATORS } from "./resource.ts";
 
 export function addFabricPeers(api: Api): void {
-  const { commands, store } = api.services;
+  const { store } = api.services;
   addResource(api, {
     kind: "fabric-peer",
     names: { one: "FabricPeer", many: "FabricPeers", a: "a fabric peer" },
@@ -35,12 +35,12 @@ export function addFabricPeers(api: Api): void {
       store.list<"fabric-peer">({ kind: "fabric-peer", ...(site === undefined ? {} : { site }) }, page, keep),
     ref: (_params, id) => ({ kind: "fabric-peer", id }),
     cascades: false,
-    commands: {
+    commands: (commands) => ({
       create: (request, _params, body) => commands.fabricPeer.create(request, body),
       put: (request, _params, body) => commands.fabricPeer.put(request, body),
       change: (request, _params, id, patch) => commands.fabricPeer.change(request, { id, patch }),
       delete: (request, _params, id) => commands.fabricPeer.delete(request, { id }),
-    },
+    }),
   });
   addOperation(api, {
     id: "getFabricPeerConfig",

@@ -10,7 +10,7 @@ import { EndpointSchema, HostPatchSchema, HostSchema, NewHostSchema, pageSchema,
 import { addResource, OPERATORS, sparse } from "./resource.ts";
 
 export function addHosts(api: Api): void {
-  const { commands, store, hosts } = api.services;
+  const { store, hosts } = api.services;
   addResource(api, {
     kind: "host",
     names: { one: "Host", many: "Hosts", a: "a host" },
@@ -41,12 +41,12 @@ export function addHosts(api: Api): void {
       return status ? { status } : {};
     },
     cascades: true,
-    commands: {
+    commands: (commands) => ({
       create: (request, _params, body) => commands.host.create(request, body),
       put: (request, _params, body) => commands.host.put(request, body),
       change: (request, _params, id, patch) => commands.host.change(request, { id, patch }),
       delete: (request, _params, id) => commands.host.delete(request, { id }),
-    },
+    }),
   });
   addOperation(api, {
     id: "listHostEndpoints",

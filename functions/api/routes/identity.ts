@@ -70,6 +70,7 @@ export function addIdentity(api: Api): void {
     summary: "Let a host join",
     description: "A token with which the host gets its first certificate, once. Earlier certificates stay good.",
     tag,
+    unplanned: true,
     needs: "admin",
     params: { host: Slug },
     body: { schema: Order, example: { lifeSec: 3600 } },
@@ -98,6 +99,7 @@ export function addIdentity(api: Api): void {
     summary: "Join with a token",
     description: "What overspan-agent join asks: a certificate for the host that the token is for.",
     tag,
+    unplanned: true,
     needs: "nothing",
     body: { schema: Join, example: { token: TOKEN_EXAMPLE, csr: PEM_EXAMPLE("CERTIFICATE REQUEST") } },
     answer: {
@@ -134,6 +136,7 @@ export function addIdentity(api: Api): void {
       "was deleted. Its kernel goes on forwarding " +
       "what it knows: take the machine off the fabric too. To let it in again, ask for a join token.",
     tag,
+    unplanned: true,
     needs: "admin",
     params: { host: Slug },
     answer: {

@@ -7,7 +7,7 @@ import { NetworkPatchSchema, NetworkSchema, NewNetworkSchema } from "../schema.t
 import { addResource, OWNED } from "./resource.ts";
 
 export function addNetworks(api: Api): void {
-  const { commands, store } = api.services;
+  const { store } = api.services;
   addResource(api, {
     kind: "network",
     names: { one: "Network", many: "Networks", a: "a network" },
@@ -31,11 +31,11 @@ export function addNetworks(api: Api): void {
       store.list<"network">({ kind: "network", ...(tenant === undefined ? {} : { tenant }) }, page, keep),
     ref: (_params, id) => ({ kind: "network", id }),
     cascades: true,
-    commands: {
+    commands: (commands) => ({
       create: (request, _params, body) => commands.network.create(request, body),
       put: (request, _params, body) => commands.network.put(request, body),
       change: (request, _params, id, patch) => commands.network.change(request, { id, patch }),
       delete: (request, _params, id) => commands.network.delete(request, { id }),
-    },
+    }),
   });
 }

@@ -19,6 +19,7 @@ import {
 } from "../answers.ts";
 import type { Needs, Reach } from "../access.ts";
 import { deleteCascading } from "../cascade.ts";
+import type { Commands } from "../commands.ts";
 import * as example from "../example.ts";
 import type { Outcome, Request } from "../execute.ts";
 import { addOperation, type Answer, type Api, type Shape } from "../operation.ts";
@@ -73,7 +74,8 @@ export type Resource<
   more?: (resource: ResourceOf[K]) => Promise<object>;
   /** True if deletions may cascade. */
   cascades: boolean;
-  commands: {
+  /** Those of the kind, among all: the write's, or its rehearsal's. */
+  commands: (commands: Commands) => {
     create(request: Request, params: Params<P>, body: z.output<N> & { id: string }): Promise<Outcome<ResourceOf[K]>>;
     put(request: Request, params: Params<P>, body: z.output<N> & { id: string }): Promise<Outcome<ResourceOf[K]>>;
     change(request: Request, params: Params<P>, id: string, patch: z.output<C>): Promise<Outcome<ResourceOf[K]>>;
@@ -119,8 +121,8 @@ export function addResource<
     body,
     answer: { status: 201, tagged: true, description: "It is created.", ...shown },
     problems: [...parentProblems, 409],
-    run: async ({ params, body, request }) => {
-      const create = (id: string) => commands.create(request, params, { ...body, id });
+    run: async ({ params, body, request, on }) => {
+      const create = (id: string) => commands(on.commands).create(request, params, { ...body, id });
       const outcome = await withId(services.ids, kind, body.id, create);
       return answerOutcome<Stored & { id: string }>(outcome, ({ id }) => placeOf(params, id));
     },
@@ -206,13 +208,13 @@ export function addResource<
     answer: { status: 200, created: true, tagged: true, description: "As it is now.", ...shown },
     problems: [...parentProblems, 409],
     subject,
-    run: async ({ params, body, request }) => {
+    run: async ({ params, body, request, on }) => {
       const id = idOf(params);
       if (body.id !== undefined && body.id !== id) {
         const problem = fieldsProblem([{ field: "id", reason: "must be the id of the path, or absent" }]);
         return { kind: "problem", problem };
       }
-      const outcome = await commands.put(request, parentsOf(params), { ...body, id });
+      const outcome = await commands(on.commands).put(request, parentsOf(params), { ...body, id });
       return answerOutcome<Stored & { id: string }>(outcome, () => placeOf(parentsOf(params), id));
     },
   });
@@ -235,8 +237,8 @@ export function addResource<
     answer: { status: 200, tagged: true, description: "As it is after the change.", ...shown },
     problems: [404, 409],
     subject,
-    run: async ({ params, body, request }) =>
-      answerOutcome<Stored>(await commands.change(request, parentsOf(params), idOf(params), body)),
+    run: async ({ params, body, request, on }) =>
+      answerOutcome<Stored>(await commands(on.commands).change(request, parentsOf(params), idOf(params), body)),
   });
   addOperation(api, {
     id: `delete${names.one}`,
@@ -258,12 +260,11 @@ export function addResource<
     },
     problems: [404, 409],
     subject,
-    run: async ({ params, query, request }) => {
+    run: async ({ params, query, request, on }) => {
       if (!(query as { cascade?: boolean }).cascade) {
-        return answerDeleted(await commands.delete(request, parentsOf(params), idOf(params)));
+        return answerDeleted(await commands(on.commands).delete(request, parentsOf(params), idOf(params)));
       }
-      const { runtime, commands: all } = services;
-      const { outcome, cascaded } = await deleteCascading(runtime, all, { request, ref: subject(params) });
+      const { outcome, cascaded } = await deleteCascading(on.runtime, on.commands, { request, ref: subject(params) });
       return answerDeleted(outcome, cascaded);
     },
   });

@@ -16,7 +16,7 @@ import {
 import { addResource, OWNED, UNDER_OWNED } from "./resource.ts";
 
 export function addRouters(api: Api): void {
-  const { commands, store } = api.services;
+  const { store } = api.services;
   addResource(api, {
     kind: "router",
     names: { one: "Router", many: "Routers", a: "a router" },
@@ -39,12 +39,12 @@ export function addRouters(api: Api): void {
       store.list<"router">({ kind: "router", ...(tenant === undefined ? {} : { tenant }) }, page, keep),
     ref: (_params, id) => ({ kind: "router", id }),
     cascades: true,
-    commands: {
+    commands: (commands) => ({
       create: (request, _params, body) => commands.router.create(request, body),
       put: (request, _params, body) => commands.router.put(request, body),
       change: (request, _params, id, patch) => commands.router.change(request, { id, patch }),
       delete: (request, _params, id) => commands.router.delete(request, { id }),
-    },
+    }),
   });
   addResource(api, {
     kind: "prefix",
@@ -71,11 +71,11 @@ export function addRouters(api: Api): void {
     },
     ref: ({ router }, id) => ({ kind: "prefix", router, id }),
     cascades: false,
-    commands: {
+    commands: (commands) => ({
       create: (request, { router }, body) => commands.prefix.create(request, { ...body, router }),
       put: (request, { router }, body) => commands.prefix.put(request, { ...body, router }),
       change: (request, { router }, id, patch) => commands.prefix.change(request, { router, id, patch }),
       delete: (request, { router }, id) => commands.prefix.delete(request, { router, id }),
-    },
+    }),
   });
 }

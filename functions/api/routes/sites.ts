@@ -6,7 +6,7 @@ import { NewSiteSchema, SitePatchSchema, SiteSchema } from "../schema.ts";
 import { addResource, OPERATORS } from "./resource.ts";
 
 export function addSites(api: Api): void {
-  const { commands, store } = api.services;
+  const { store } = api.services;
   addResource(api, {
     kind: "site",
     names: { one: "Site", many: "Sites", a: "a site" },
@@ -24,11 +24,11 @@ export function addSites(api: Api): void {
     read: (_params, _filters, page, keep) => store.list<"site">({ kind: "site" }, page, keep),
     ref: (_params, id) => ({ kind: "site", id }),
     cascades: true,
-    commands: {
+    commands: (commands) => ({
       create: (request, _params, body) => commands.site.create(request, body),
       put: (request, _params, body) => commands.site.put(request, body),
       change: (request, _params, id, patch) => commands.site.change(request, { id, patch }),
       delete: (request, _params, id) => commands.site.delete(request, { id }),
-    },
+    }),
   });
 }

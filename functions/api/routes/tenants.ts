@@ -7,7 +7,7 @@ import { NewTenantSchema, ShownTenantSchema, TenantPatchSchema, TenantSchema } f
 import { addResource, OPERATORS } from "./resource.ts";
 
 export function addTenants(api: Api): void {
-  const { commands, store } = api.services;
+  const { store } = api.services;
   addResource(api, {
     kind: "tenant",
     names: { one: "Tenant", many: "Tenants", a: "a tenant" },
@@ -51,11 +51,11 @@ export function addTenants(api: Api): void {
       return { usage: { networks: usage("networks"), routers: usage("routers"), endpoints: usage("endpoints") } };
     },
     cascades: true,
-    commands: {
+    commands: (commands) => ({
       create: (request, _params, body) => commands.tenant.create(request, body),
       put: (request, _params, body) => commands.tenant.put(request, body),
       change: (request, _params, id, patch) => commands.tenant.change(request, { id, patch }),
       delete: (request, _params, id) => commands.tenant.delete(request, { id }),
-    },
+    }),
   });
 }

@@ -6,7 +6,7 @@ import { NewVniPoolSchema, ShownVniPoolSchema, VniPoolPatchSchema, VniPoolSchema
 import { addResource, OPERATORS } from "./resource.ts";
 
 export function addVniPools(api: Api): void {
-  const { commands, store } = api.services;
+  const { store } = api.services;
   addResource(api, {
     kind: "vni-pool",
     names: { one: "VniPool", many: "VniPools", a: "a VNI pool" },
@@ -43,11 +43,11 @@ export function addVniPools(api: Api): void {
       return { size, used: used.reduce((sum, each) => sum + each, 0) };
     },
     cascades: false,
-    commands: {
+    commands: (commands) => ({
       create: (request, _params, body) => commands.vniPool.create(request, body),
       put: (request, _params, body) => commands.vniPool.put(request, body),
       change: (request, _params, id, patch) => commands.vniPool.change(request, { id, patch }),
       delete: (request, _params, id) => commands.vniPool.delete(request, { id }),
-    },
+    }),
   });
 }

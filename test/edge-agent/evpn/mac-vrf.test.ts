@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { MacEntry } from "../../../edge-agent/evpn/mac-table.ts";
-import { exportTargets, importTargets, routeDistinguishers } from "../../../edge-agent/evpn/mac-vrf.ts";
+import { exportTargets, importTargets, routeDistinguishers } from "../../../shared/evpn/mac-vrf.ts";
 import { originateMac, originateMembership } from "../../../edge-agent/evpn/originate.ts";
 import type { IpAddress, Ipv4 } from "../../../shared/address/ip.ts";
 import type { Mac } from "../../../shared/address/mac.ts";

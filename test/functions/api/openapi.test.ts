@@ -105,6 +105,8 @@ test("document: addresses are strings with patterns, numbers have ranges", () =>
   expect(network["vni"]).toMatchObject({ type: "integer", minimum: 1, maximum: 16777215 });
 });
 
+const PLAN = "application/vnd.overspan.plan+json";
+
 describe("every operation", () => {
   test("has parameters for its path, an example of its answer and request, and its problems", () => {
     for (const { name, path, method, operation } of operations) {
@@ -118,11 +120,15 @@ describe("every operation", () => {
       for (const parameter of operation.parameters ?? []) expect(parameter.schema, name).toHaveProperty("description");
 
       const success = Object.entries(operation.responses).filter(([status]) => status.startsWith("2"));
+      const written = success.filter(([, { content }]) => Object.keys(content ?? {}).some((type) => type !== PLAN));
       expect(
-        success.map(([status]) => status),
+        written.map(([status]) => status),
         name,
       ).toEqual(method === "put" ? ["200", "201"] : [expect.stringMatching(/^20[01]$/)]);
-      for (const [status, { content, headers }] of success) {
+      const planned = (operation.parameters ?? []).some((parameter) => parameter.name === "plan");
+      expect(planned, name).toBe(method !== "get" && !/join|:revoke$/.test(path));
+      expect(Object.keys(operation.responses["200"]?.content ?? {}).includes(PLAN), name).toBe(planned);
+      for (const [status, { content, headers }] of written) {
         const [body] = Object.values(content ?? {});
         expect(body?.example, name).toBeDefined();
         if (status === "201") expect(headers, name).toHaveProperty("Location");

@@ -7,3 +7,8 @@ storeContract("in memory", () => {
   const store = createMemoryStore();
   return Promise.resolve({ store, dump: () => store.dump() });
 });
+
+storeContract("rehearsal over an empty table", () => {
+  const rehearsal = createMemoryStore().rehearsal();
+  return Promise.resolve({ store: rehearsal, dump: () => Promise.resolve(JSON.stringify(rehearsal.committed)) });
+});

@@ -5,7 +5,8 @@ import { type EvpnRoute, routeKey } from "../../../../edge-agent/bgp/route.ts";
 import { decodeEvpnNlri, encodeEvpnRoute } from "../../../../edge-agent/bgp/wire/evpn-nlri.ts";
 import { toHex } from "../../../../edge-agent/bgp/wire/hex.ts";
 import { Reader } from "../../../../edge-agent/bgp/wire/reader.ts";
-import { describePrefix, namesOf } from "../../../../edge-agent/local/route-text.ts";
+import { namesOf } from "../../../../edge-agent/local/route-text.ts";
+import { describePrefix } from "../../../../shared/text/evpn-route.ts";
 import { hex } from "./hex-message.ts";
 
 const RD = "00 01 c0 00 02 01 00 64";

@@ -1,11 +1,11 @@
 // Which routes belong to which network: route targets and route distinguishers of each MAC-VRF (RFC 7432 7.9, 7.10,
 // RFC 8365 5.1.2). VNIs repeat across sites, so a wildcard over ASes is imported only where it was asked for.
 
-import type { Ipv4 } from "../../shared/address/ip.ts";
-import type { RouteDistinguisher } from "../../shared/address/rd.ts";
-import { anyAsTarget, autoRouteTarget, type ImportTarget, type RouteTarget } from "../../shared/address/rt.ts";
-import type { Asn, Vni } from "../../shared/address/vni.ts";
-import type { HostBgp } from "../../shared/model/resource.ts";
+import type { Ipv4 } from "../address/ip.ts";
+import type { RouteDistinguisher } from "../address/rd.ts";
+import { anyAsTarget, autoRouteTarget, type ImportTarget, type RouteTarget } from "../address/rt.ts";
+import type { Asn, Vni } from "../address/vni.ts";
+import type { HostBgp } from "../model/resource.ts";
 
 /** What the route targets of one network follow from. */
 type Membership = {
