@@ -67,12 +67,18 @@ export function ipFromOctets(octets: Uint8Array): IpAddress {
 
 /** Reads the four octets at `offset`. */
 export function ipv4FromOctets(octets: Uint8Array, offset: number): Ipv4 {
-  return TEXT.toString("latin1", 0, writeIpv4(octets, offset)) as Ipv4;
+  const at = (i: number): number => octets[offset + i] as number;
+  return ipv4FromNumber((at(0) << 24) | (at(1) << 16) | (at(2) << 8) | at(3));
 }
 
-/** The address at `offset` and a prefix length, `192.0.2.0/24`; bits beyond the length are the caller's to clear. */
-export function ipv4WithLength(octets: Uint8Array, offset: number, length: number): string {
-  const end = writeIpv4(octets, offset);
+/** The address of which `value` are the 32 bits. */
+export function ipv4FromNumber(value: number): Ipv4 {
+  return TEXT.toString("latin1", 0, writeIpv4(value)) as Ipv4;
+}
+
+/** The address of which `value` are the 32 bits, and a prefix length, `192.0.2.0/24`; bits beyond the length are the caller's to clear. */
+export function ipv4WithLength(value: number, length: number): string {
+  const end = writeIpv4(value);
   TEXT[end] = SLASH;
   return TEXT.toString("latin1", 0, writeDecimal(length, end + 1));
 }
@@ -82,11 +88,11 @@ const TEXT = Buffer.alloc(18);
 const [SLASH, ZERO] = [0x2f, 0x30] as const;
 
 /** Writes into `TEXT` from its start; where it ends. */
-function writeIpv4(octets: Uint8Array, offset: number): number {
-  let at = 0;
-  for (let i = 0; i < 4; i++) {
-    if (i > 0) TEXT[at++] = DOT;
-    at = writeDecimal(octets[offset + i] as number, at);
+function writeIpv4(value: number): number {
+  let at = writeDecimal(value >>> 24, 0);
+  for (let shift = 16; shift >= 0; shift -= 8) {
+    TEXT[at++] = DOT;
+    at = writeDecimal((value >>> shift) & 0xff, at);
   }
   return at;
 }

@@ -24,6 +24,8 @@ const SPEAKER = "bgs-gobgp-speaker";
 const TOR = parseIp("10.95.0.1") as IpAddress;
 const VTEP = parseIp("10.95.0.2") as Ipv4;
 const ASN = 65000 as Asn;
+/** GoBGP's own times, and how long it is asked to keep our routes as the last resort. */
+const [RESTART_SEC, LONG_LIVED_SEC, OUR_LONG_LIVED_SEC] = [60, 100, 300];
 
 function exported(n: number): ExportedRoute {
   const rd = `${VTEP}:100` as RouteDistinguisher;
@@ -47,11 +49,12 @@ describe.runIf(requireKernel("root") && requireGobgp())("bgp graceful restart wi
       .toSorted((a, b) => a - b)
       .join("");
   const summary = async (): Promise<PeerSummary | undefined> => (await speaker.ask()).summary[0];
-  const startSpeaker = (...routes: number[]): void => {
-    speaker = new SpeakerInNamespace(SPEAKER, "restart=preserved");
+  const startSpeaker = (routes: number[], ...words: string[]): void => {
+    speaker = new SpeakerInNamespace(SPEAKER, "restart=preserved", ...words);
     speaker.tell({ type: "imports", targets: ["65000:100"] });
     speaker.tell({ type: "exports", routes: routes.map(exported) });
-    speaker.tell({ type: "configure", config: { asn: ASN, routerId: VTEP, peers: [{ address: TOR, asn: ASN }] } });
+    const peer = { address: TOR, asn: ASN, longLivedStaleSec: OUR_LONG_LIVED_SEC };
+    speaker.tell({ type: "configure", config: { asn: ASN, routerId: VTEP, peers: [peer] } });
   };
   const established = () =>
     eventually(
@@ -66,8 +69,15 @@ describe.runIf(requireKernel("root") && requireGobgp())("bgp graceful restart wi
 
   beforeAll(async () => {
     linkedNamespaces(ROUTER, SPEAKER, "10.95.0");
-    gobgp = startGobgp({ namespace: ROUTER, address: TOR, neighbour: VTEP, asn: ASN, restartTimeSec: 60 });
-    startSpeaker(1, 2);
+    gobgp = startGobgp({
+      namespace: ROUTER,
+      address: TOR,
+      neighbour: VTEP,
+      asn: ASN,
+      restartTimeSec: RESTART_SEC,
+      longLivedSec: LONG_LIVED_SEC,
+    });
+    startSpeaker([1, 2]);
     await established();
   });
 
@@ -85,10 +95,28 @@ describe.runIf(requireKernel("root") && requireGobgp())("bgp graceful restart wi
     speaker.tell({ type: "close", purpose: "restart" });
     await eventually("GoBGP sees the end", () => !inside(ROUTER, "gobgp neighbor").includes("Establ"));
     expect(ours()).toBe("12");
-    startSpeaker(2);
+    startSpeaker([2]);
     await established();
     await eventually("one route there", () => ours() === "2");
   }, 30_000);
+
+  it("our process stays away longer than its restart time -> GoBGP keeps our routes as LLGR_STALE (RFC 9494 4.2)", async () => {
+    speaker.tell({ type: "close", purpose: "restart" });
+    await eventually("GoBGP sees the end", () => !inside(ROUTER, "gobgp neighbor").includes("Establ"));
+    startSpeaker([2], "restartTimeSec=1");
+    await established();
+    expect((await summary())?.capabilities).toContainEqual(
+      expect.objectContaining({
+        kind: "long-lived-graceful-restart",
+        families: [expect.objectContaining({ afi: 25, safi: 70, staleTimeSec: LONG_LIVED_SEC })],
+      }),
+    );
+    speaker.tell({ type: "close", purpose: "restart" });
+    await eventually("the community", () => /02:bb:00:00:00:02.*llgr-stale/i.test(rib("-a evpn")), 15_000);
+    startSpeaker([2]);
+    await established();
+    await eventually("the route as it was", () => ours() === "2" && !/llgr-stale/i.test(rib("-a evpn")));
+  }, 90_000);
 
   it("GoBGP dies and returns without its forwarding state -> its routes stay until then, and go (RFC 4724 4.2)", async () => {
     const macadv = `add -a evpn macadv 02:dd:00:00:00:01 0.0.0.0 etag 0 label 100`;

@@ -37,6 +37,8 @@ export function startGobgp(options: {
   families?: readonly string[];
   /** Seconds that GoBGP asks its peers to wait for its restart; absent: no graceful restart. */
   restartTimeSec?: number;
+  /** Helps with long-lived graceful restart (RFC 9494), and asks for as many seconds of its own; absent: no. */
+  longLivedSec?: number;
 }): Gobgp {
   const { namespace } = options;
   const dir = mkdtempSync(join(tmpdir(), "overspan-gobgp-"));
@@ -63,9 +65,19 @@ export function startGobgp(options: {
 }
 
 function configText(options: Parameters<typeof startGobgp>[0]): string {
-  const { address, neighbour, asn, restartTimeSec, families = ["l2vpn-evpn"] } = options;
-  const restart = ["[neighbors.graceful-restart.config]", "enabled=true", `restart-time=${restartTimeSec}`];
-  const ofFamily = ["[neighbors.afi-safis.mp-graceful-restart.config]", "enabled=true"];
+  const { address, neighbour, asn, restartTimeSec, longLivedSec, families = ["l2vpn-evpn"] } = options;
+  const restart = [
+    "[neighbors.graceful-restart.config]",
+    "enabled=true",
+    `restart-time=${restartTimeSec}`,
+    ...(longLivedSec === undefined ? [] : ["long-lived-enabled=true"]),
+  ];
+  const longLived = ["[neighbors.afi-safis.long-lived-graceful-restart.config]", "enabled=true"];
+  const ofFamily = [
+    "[neighbors.afi-safis.mp-graceful-restart.config]",
+    "enabled=true",
+    ...(longLivedSec === undefined ? [] : [...longLived, `restart-time=${longLivedSec}`]),
+  ];
   return [
     "[global.config]",
     `as=${asn}`,

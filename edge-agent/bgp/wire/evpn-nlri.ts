@@ -17,7 +17,7 @@ import {
   ipFromOctets,
   type Ipv4,
   ipToOctets,
-  ipv4FromOctets,
+  ipv4FromNumber,
   ipv4WithLength,
   isUnicastIp,
 } from "../../../shared/address/ip.ts";
@@ -135,7 +135,7 @@ const ROWS: { readonly [T in EvpnRoute["type"]]: Row<T> } = {
       const length = reader.u8();
       const size = reader.remaining === 11 ? 4 : reader.remaining === 35 ? 16 : 0;
       if (size === 0 || length > size * 8) return undefined;
-      const prefix = prefixFrom(reader.view(size), length);
+      const prefix = size === 4 ? ipv4Prefix(reader.u32(), length) : ipv6Prefix(reader.view(size), length);
       // Nearly all routes have none: the next hop is the gateway.
       const gateway = size === 4 ? ipv4Gateway(reader.u32()) : ipFromOctets(reader.view(size));
       return { type: "ip-prefix", rd, esi: segment, ethernetTag, prefix, gateway, vni: label(reader) };
@@ -217,9 +217,10 @@ export function decodeEvpnNlri(reader: Reader): EvpnNlri | { readonly error: str
   const invalid: { route: EvpnRoute; reason: string }[] = [];
   let skipped = 0;
   const rds = new RdMemo();
+  const frame = new Reader(NO_OCTETS);
   while (reader.remaining > 0) {
     const code = reader.u8();
-    const frame = reader.sub(reader.u8());
+    reader.sub(reader.u8(), frame);
     if (reader.overrun) return { error: `EVPN route of type ${code} is longer than its field` };
     const row = ROW_BY_CODE.get(code);
     if (!row) {
@@ -310,15 +311,17 @@ function writeIp(value: IpAddress, writer: Writer): Writer {
 }
 
 /** Bits beyond the length are irrelevant (RFC 4271 4.3) and cleared, so that equal prefixes are equal text. */
-function prefixFrom(octets: Uint8Array, length: number): Prefix {
-  if (length === 32 && octets.length === 4) return ipv4WithLength(octets, 0, length) as Prefix;
+function ipv4Prefix(value: number, length: number): Prefix {
+  // A shift by 32 would be one by 0.
+  return ipv4WithLength(length === 0 ? 0 : value & (-1 << (32 - length)), length) as Prefix;
+}
+
+function ipv6Prefix(octets: Uint8Array, length: number): Prefix {
   if (length === octets.length * 8) return `${ipFromOctets(octets)}/${length}` as Prefix;
   const masked = octets.map((octet, i) => octet & (0xff << (8 - Math.min(8, Math.max(0, length - i * 8)))) & 0xff);
-  if (masked.length === 4) return ipv4WithLength(masked, 0, length) as Prefix;
   return `${ipFromOctets(masked)}/${length}` as Prefix;
 }
 
 function ipv4Gateway(value: number): Ipv4 {
-  if (value === 0) return UNSPECIFIED;
-  return ipv4FromOctets(Uint8Array.of(value >>> 24, (value >>> 16) & 0xff, (value >>> 8) & 0xff, value & 0xff), 0);
+  return value === 0 ? UNSPECIFIED : ipv4FromNumber(value);
 }

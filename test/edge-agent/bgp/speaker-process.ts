@@ -19,7 +19,7 @@ export type Command =
   | { readonly type: "close"; readonly purpose?: "restart" };
 
 const words: Partial<Record<string, string>> = Object.fromEntries(process.argv.slice(2).map((it) => it.split("=", 2)));
-const { staleMs = "120000", listenPort, md5 = "", hostName, restart } = words;
+const { staleMs = "120000", listenPort, md5 = "", hostName, restart, restartTimeSec = "120" } = words;
 // `md5=ADDRESS/KEY,ADDRESS/KEY`
 const md5Keys = new Map(
   md5.split(",").flatMap((pair): [IpAddress, string][] => {
@@ -46,7 +46,7 @@ const deps: SpeakerDeps = {
   staleMs: Number(staleMs),
   hostName,
   // `restart=preserved` or `restart=lost`
-  restart: restart === undefined ? undefined : { timeSec: 120, preserved: restart === "preserved" },
+  restart: restart === undefined ? undefined : { timeSec: Number(restartTimeSec), preserved: restart === "preserved" },
   ...listen,
 };
 
