@@ -156,7 +156,7 @@ export class Lab {
 
   /** Remote MACs in the kernel of the measured side. */
   kernelRoutes(device: string): number {
-    const count = `bridge fdb show dev ${device} | grep -c "dst ${FEEDER} self" || true`;
+    const count = `bridge fdb show dev ${device} | grep -cE "(dst ${FEEDER}|nhid [0-9]+) self" || true`;
     return Number(run("ip", "netns", "exec", RX, "sh", "-c", count));
   }
 

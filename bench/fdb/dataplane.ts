@@ -32,6 +32,8 @@ export type Says = {
   readonly event: "ready" | "done";
   readonly wallS: number;
   readonly cpuS: number;
+  /** Of `cpuS`, what the kernel took for it. */
+  readonly systemS: number;
   readonly longestGapMs: number;
   readonly rssMb: number;
   readonly applied: number;
@@ -143,15 +145,14 @@ async function measured(act: () => Promise<void>): Promise<void> {
   const { user, system } = process.cpuUsage(start);
   const wallS = (performance.now() - startMs) / 1000;
   await new Promise((resolve) => setTimeout(resolve, 2));
-  say("done", { wallS, cpuS: (user + system) / 1e6 });
+  say("done", { wallS, cpuS: (user + system) / 1e6, systemS: system / 1e6 });
 }
 
-function say(event: Says["event"], { wallS, cpuS }: { wallS: number; cpuS: number }): void {
+function say(event: Says["event"], times: Pick<Says, "wallS" | "cpuS" | "systemS">): void {
   const counters = reconciler.latest()?.counters;
   const says: Says = {
     event,
-    wallS,
-    cpuS,
+    ...times,
     longestGapMs,
     rssMb: process.memoryUsage.rss() / 2 ** 20,
     applied: counters?.applied ?? 0,
@@ -169,4 +170,4 @@ createInterface({ input: process.stdin }).on("line", (line) => {
   });
 });
 process.stdin.on("end", () => process.exit(0));
-say("ready", { wallS: 0, cpuS: process.cpuUsage().user / 1e6 });
+say("ready", { wallS: 0, cpuS: 0, systemS: 0 });

@@ -11,6 +11,7 @@ import type { Vni } from "../../shared/address/vni.ts";
 import { type MacTarget, type NetworkFrame, sameTarget } from "./desired.ts";
 import { type ActualDevices, type OpFailure, sameTunnel, type Tunnel } from "./kernel.ts";
 import type { Place } from "./places.ts";
+import { DirtyRows, type Listed } from "./dirty-rows.ts";
 import { describeFlood, describeNeighbour, describeRow } from "./describe.ts";
 import type { Problem } from "./problem.ts";
 import { vxlanName } from "./state.ts";
@@ -19,7 +20,8 @@ import { vxlanName } from "./state.ts";
 const MOST_LEARNED = 4096;
 
 /** One MAC: where it is wanted, and the two halves that the kernel has of it. */
-export type MacRow = {
+export type MacRow = Listed & {
+  readonly mac: Mac;
   want: Place | undefined;
   /** The bridge's entry: its port, and whether it never ages. */
   port: string | undefined;
@@ -28,7 +30,12 @@ export type MacRow = {
 };
 
 /** One IP: the MAC that it is wanted with, and the neighbour that the kernel has. */
-export type IpRow = { want: Mac | undefined; have: Mac | undefined; ours: boolean };
+export type IpRow = Listed & {
+  readonly ip: IpAddress;
+  want: Mac | undefined;
+  have: Mac | undefined;
+  ours: boolean;
+};
 
 /** What was there before another hand changed it; what is there is in the row. */
 export type Suspect = { readonly before: string | undefined; readonly foundBy: "event" | "comparison" };
@@ -57,8 +64,8 @@ export type Network = {
     frame: boolean;
     /** Every row. */
     all: boolean;
-    readonly macs: Set<Mac>;
-    readonly ips: Set<IpAddress>;
+    readonly macs: DirtyRows<MacRow>;
+    readonly ips: DirtyRows<IpRow>;
     flood: boolean;
   };
   /** Rows that are right but for a deletion that waits until the desired state is complete. */
@@ -105,7 +112,7 @@ export function createNetwork(vni: Vni): Network {
     upPorts: new Set(),
     localPorts: new Map(),
     usable: new Set(),
-    dirty: { frame: true, all: true, macs: new Set(), ips: new Set(), flood: false },
+    dirty: { frame: true, all: true, macs: new DirtyRows(), ips: new DirtyRows(), flood: false },
     waiting: { macs: new Set(), ips: new Set(), flood: 0, devices: 0 },
     suspects: new Map(),
     repairs: new Map(),
@@ -199,7 +206,7 @@ export function setBridgeHalf(
     setLearned(network, mac, pinned ? undefined : port);
     // What is learned and not declared is nobody's wish.
     if (port === undefined || !pinned) return;
-    row = emptyRow();
+    row = emptyRow(mac);
     network.macs.set(mac, row);
   }
   if (row.port === port && row.pinned === pinned) return;
@@ -234,7 +241,7 @@ export function setTunnelHalf(
   let row = network.macs.get(mac);
   if (!row) {
     if (!tunnel) return;
-    row = emptyRow();
+    row = emptyRow(mac);
     network.macs.set(mac, row);
   }
   if (sameTunnel(row.tunnel, tunnel)) {
@@ -255,7 +262,7 @@ export function setNeighbour(
   let row = network.ips.get(ip);
   if (!row) {
     if (have.mac === undefined) return;
-    row = { want: undefined, have: undefined, ours: false };
+    row = emptyIpRow(ip);
     network.ips.set(ip, row);
   }
   if (row.have === have.mac && row.ours === have.ours) return;
@@ -288,7 +295,7 @@ export function wantMac(network: Network, mac: Mac, place: Place | undefined): v
   let row = network.macs.get(mac);
   if (!row) {
     if (!place) return;
-    row = emptyRow();
+    row = emptyRow(mac);
     network.macs.set(mac, row);
   }
   countPort(network, row.want, -1);
@@ -304,7 +311,7 @@ export function wantNeighbour(network: Network, ip: IpAddress, mac: Mac | undefi
   let row = network.ips.get(ip);
   if (!row) {
     if (mac === undefined) return;
-    row = { want: undefined, have: undefined, ours: false };
+    row = emptyIpRow(ip);
     network.ips.set(ip, row);
   }
   row.want = mac;
@@ -318,11 +325,11 @@ export function checkMac(network: Network, mac: Mac, row: MacRow): void {
   if (waiting.macs.size > 0) waiting.macs.delete(mac);
   if (!row.want && row.port === undefined && !row.tunnel) {
     macs.delete(mac);
-    dirty.macs.delete(mac);
+    dirty.macs.delete(row);
     network.yielded.delete(row);
   } else if (dirty.all) return;
-  else if (isMacRight(network, row)) dirty.macs.delete(mac);
-  else dirty.macs.add(mac);
+  else if (isMacRight(network, row)) dirty.macs.delete(row);
+  else dirty.macs.add(row);
 }
 
 export function checkIp(network: Network, ip: IpAddress, row: IpRow): void {
@@ -330,10 +337,10 @@ export function checkIp(network: Network, ip: IpAddress, row: IpRow): void {
   if (waiting.ips.size > 0) waiting.ips.delete(ip);
   if (row.want === undefined && row.have === undefined) {
     ips.delete(ip);
-    dirty.ips.delete(ip);
+    dirty.ips.delete(row);
   } else if (dirty.all) return;
-  else if (isIpRight(network, row)) dirty.ips.delete(ip);
-  else dirty.ips.add(ip);
+  else if (isIpRight(network, row)) dirty.ips.delete(row);
+  else dirty.ips.add(row);
 }
 
 /** True if what the tunnels of a network are made of is whole and up. */
@@ -425,7 +432,7 @@ export function changedWhole(network: Network): void {
 export function noteMac(network: Network, mac: Mac, row: MacRow, foundBy: Suspect["foundBy"]): void {
   const { changed, dirty, suspects } = network;
   if (!changed.whole && !changed.macs.has(mac)) changed.macs.set(mac, verifiedMac(network, row));
-  if (!network.settled || dirty.all || dirty.macs.has(mac) || network.waiting.macs.has(mac)) return;
+  if (!network.settled || dirty.all || row.dirty || network.waiting.macs.has(mac)) return;
   const key = `mac ${mac}`;
   if (!suspects.has(key)) suspects.set(key, { before: describeRow(network.vni, mac, row), foundBy });
 }
@@ -433,7 +440,7 @@ export function noteMac(network: Network, mac: Mac, row: MacRow, foundBy: Suspec
 function noteIp(network: Network, ip: IpAddress, row: IpRow, foundBy: Suspect["foundBy"]): void {
   const { changed, dirty, suspects } = network;
   if (!changed.whole && !changed.neighbours.has(ip)) changed.neighbours.set(ip, verifiedNeighbour(network, row));
-  if (!network.settled || dirty.all || dirty.ips.has(ip) || network.waiting.ips.has(ip)) return;
+  if (!network.settled || dirty.all || row.dirty || network.waiting.ips.has(ip)) return;
   const key = `ip ${ip}`;
   if (!suspects.has(key)) suspects.set(key, { before: describeNeighbour(network.vni, ip, row.have), foundBy });
 }
@@ -447,6 +454,10 @@ function countPort({ localPorts, dirty }: Network, place: Place | undefined, by:
   if (count === 0 || (count === 1 && by > 0)) dirty.frame = true;
 }
 
-function emptyRow(): MacRow {
-  return { want: undefined, port: undefined, pinned: false, tunnel: undefined };
+function emptyRow(mac: Mac): MacRow {
+  return { mac, want: undefined, port: undefined, pinned: false, tunnel: undefined, dirty: false, listed: false };
+}
+
+function emptyIpRow(ip: IpAddress): IpRow {
+  return { ip, want: undefined, have: undefined, ours: false, dirty: false, listed: false };
 }

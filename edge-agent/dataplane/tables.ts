@@ -6,7 +6,7 @@ import type { Mac } from "../../shared/address/mac.ts";
 import type { Vni } from "../../shared/address/vni.ts";
 import { assertNever } from "../../shared/assert.ts";
 import type { Breath } from "./breath.ts";
-import { type DesiredChange, tablesOf } from "./desired.ts";
+import { type DesiredChange, type MacTarget, tablesOf } from "./desired.ts";
 import type { ActualEntries, KernelEvent, Tunnel } from "./kernel.ts";
 import {
   checkMac,
@@ -66,8 +66,7 @@ export function createTables(form: Tunnel["form"]): Tables {
     return network;
   };
 
-  function want(network: Network, macs: DesiredMacs, mac: Mac): void {
-    const target = macs.get(mac);
+  function want(network: Network, mac: Mac, target: MacTarget | undefined): void {
     const before = network.macs.get(mac)?.want;
     const place = target && places.take(target, { vtep: network.frame?.vtep, vni: network.vni });
     if (place !== before) wantMac(network, mac, place);
@@ -89,8 +88,8 @@ export function createTables(form: Tunnel["form"]): Tables {
     const network = networkOf(change.vni);
     if (change.frame) await setFrame(network, change.frame, breath);
     if (change.macs) {
-      for (const mac of change.macs.keys()) {
-        want(network, change.macs, mac);
+      for (const [mac, target] of change.macs) {
+        want(network, mac, target);
         if (breath.due()) await breath.rest();
       }
     }
@@ -120,7 +119,7 @@ export function createTables(form: Tunnel["form"]): Tables {
 
   async function clear(network: Network, breath: Breath): Promise<void> {
     for (const [mac, row] of network.macs) {
-      if (row.want) want(network, NOTHING, mac);
+      if (row.want) want(network, mac, undefined);
       if (breath.due()) await breath.rest();
     }
     for (const [ip, row] of network.ips) {
@@ -270,9 +269,6 @@ export function createTables(form: Tunnel["form"]): Tables {
   };
 }
 
-type DesiredMacs = NonNullable<Exclude<DesiredChange, { remove: true }>["macs"]>;
-
-const NOTHING: DesiredMacs = new Map();
 const GONE = { port: undefined, pinned: false };
 const NO_NEIGHBOUR = { mac: undefined, ours: false };
 

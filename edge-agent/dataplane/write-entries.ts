@@ -54,17 +54,15 @@ export function createEntryWriter(options: {
       await apply(lists.writes.splice(0));
     };
     if (network.dirty.flood) diffFlood(network, lists);
-    // Copies: what is written leaves the sets when the kernel tells of it.
-    for (const mac of Array.from(network.dirty.macs)) {
-      const row = network.macs.get(mac);
-      if (row && !(holds && isRetarget(network, mac, row))) diffMac(network, mac, row, lists);
+    // What is written is no longer dirty when the kernel tells of it.
+    for (const row of network.dirty.macs) {
+      if (!(holds && isRetarget(network, row.mac, row))) diffMac(network, row.mac, row, lists);
       await flush(CHUNK);
       if (breath.due()) await breath.rest();
     }
-    for (const ip of Array.from(network.dirty.ips)) {
-      const row = network.ips.get(ip);
-      const held = row && holds && isIpRetarget(network, ip, row);
-      if (row && !held && !isIpRight(network, row)) diffIp(network, ip, row, lists);
+    for (const row of network.dirty.ips) {
+      const held = holds && isIpRetarget(network, row.ip, row);
+      if (!held && !isIpRight(network, row)) diffIp(network, row.ip, row, lists);
       await flush(CHUNK);
       if (breath.due()) await breath.rest();
     }
@@ -97,20 +95,18 @@ export function createEntryWriter(options: {
   function withhold(network: Network, { mayRetarget }: WriteRights): void {
     const { dirty, waiting } = network;
     const holds = !mayRetarget && network.adopted;
-    for (const mac of dirty.macs) {
-      const row = network.macs.get(mac);
+    for (const row of dirty.macs) {
       const lists: OpLists = { writes: [], deletions: [] };
-      if (row) diffMac(network, mac, row, lists);
-      const held = row !== undefined && holds && isRetarget(network, mac, row);
+      diffMac(network, row.mac, row, lists);
+      const held = holds && isRetarget(network, row.mac, row);
       if (lists.writes.length > 0 && !held) continue;
-      dirty.macs.delete(mac);
-      if (held || lists.deletions.length > 0) waiting.macs.add(mac);
+      dirty.macs.delete(row);
+      if (held || lists.deletions.length > 0) waiting.macs.add(row.mac);
     }
-    for (const ip of dirty.ips) {
-      const row = network.ips.get(ip);
-      if (row?.want !== undefined && !(holds && isIpRetarget(network, ip, row))) continue;
-      dirty.ips.delete(ip);
-      waiting.ips.add(ip);
+    for (const row of dirty.ips) {
+      if (row.want !== undefined && !(holds && isIpRetarget(network, row.ip, row))) continue;
+      dirty.ips.delete(row);
+      waiting.ips.add(row.ip);
     }
     const wanted = wantedFlood(network);
     waiting.flood = [...network.flood].filter((vtep) => !wanted.has(vtep)).length;
@@ -119,8 +115,14 @@ export function createEntryWriter(options: {
 
   function releaseWaiting(network: Network): void {
     const { dirty, waiting } = network;
-    for (const mac of waiting.macs) dirty.macs.add(mac);
-    for (const ip of waiting.ips) dirty.ips.add(ip);
+    for (const mac of waiting.macs) {
+      const row = network.macs.get(mac);
+      if (row) dirty.macs.add(row);
+    }
+    for (const ip of waiting.ips) {
+      const row = network.ips.get(ip);
+      if (row) dirty.ips.add(row);
+    }
     if (waiting.flood > 0) dirty.flood = true;
     waiting.macs.clear();
     waiting.ips.clear();

@@ -50,6 +50,16 @@ export class MessageWriter {
     return { buffer: this.#buffer, at };
   }
 
+  /** Room for the value of an attribute, to be written at the returned place of `buffer` before anything else is. */
+  room(type: number, bytes: number): number {
+    return this.#attribute(type, bytes);
+  }
+
+  /** Another one once there was no more room. */
+  get buffer(): Buffer {
+    return this.#buffer;
+  }
+
   octets(type: number, value: Uint8Array): void {
     // The buffer may be another one once there is room for the attribute.
     const at = this.#attribute(type, value.length);
@@ -92,9 +102,9 @@ export class MessageWriter {
     this.#length = 0;
   }
 
-  /** A copy of all messages so far, which empties the writer. */
+  /** All messages so far, which empties the writer; a view that lasts until the next message is begun. */
   take(): Buffer {
-    const out = Buffer.from(this.#buffer.subarray(0, this.#length));
+    const out = this.#buffer.subarray(0, this.#length);
     this.#length = 0;
     return out;
   }
@@ -114,7 +124,8 @@ export class MessageWriter {
       this.#buffer.copy(larger, 0, 0, at);
       this.#buffer = larger;
     }
-    this.#buffer.fill(0, at, need);
+    // A few octets, for which `fill` costs more than they do.
+    for (let i = at; i < need; i++) this.#buffer[i] = 0;
     this.#length = need;
     return at;
   }

@@ -3,12 +3,13 @@
 //
 //   ndmsg:  family:1 | pad:3 | ifindex:4 | state:2 | flags:1 | type:1
 
-import { type IpAddress, ipFromOctets, ipToOctets, ipv4FromOctets, isIpv4 } from "../../shared/address/ip.ts";
-import { type Mac, macFromOctets, writeMac } from "../../shared/address/mac.ts";
+import { type IpAddress, isIpv4 } from "../../shared/address/ip.ts";
+import type { Mac } from "../../shared/address/mac.ts";
 import type { WireRequest } from "./connection.ts";
 import * as k from "./constants.ts";
 import type { Request } from "./link-message.ts";
 import type { MessageWriter } from "./message.ts";
+import { putIp, putMac, takeIp, takeMac } from "./text-memo.ts";
 
 /** An entry as it goes over the wire. */
 export type NeighbourMessage = {
@@ -35,6 +36,7 @@ export type NeighbourChange = Pick<NeighbourMessage, "family" | "index" | "state
   Partial<Pick<NeighbourMessage, "dst" | "protocol" | "nexthop" | "vni">>;
 
 const NDMSG_BYTES = 12;
+const MAC_BYTES = 6;
 
 /** Writes one RTM_NEWNEIGH or RTM_DELNEIGH. */
 export function writeNeighbour(writer: MessageWriter, request: Request, entry: NeighbourChange): void {
@@ -44,8 +46,14 @@ export function writeNeighbour(writer: MessageWriter, request: Request, entry: N
   buffer.writeInt32LE(entry.index, at + 4);
   buffer.writeUInt16LE(entry.state, at + 8);
   buffer.writeUInt8(entry.flags, at + 10);
-  if (entry.mac !== undefined) writer.octets(k.NDA_LLADDR, macOctets(entry.mac));
-  if (entry.dst !== undefined) writer.octets(k.NDA_DST, ipToOctets(entry.dst));
+  if (entry.mac !== undefined) {
+    const macAt = writer.room(k.NDA_LLADDR, MAC_BYTES);
+    putMac(writer.buffer, macAt, entry.mac);
+  }
+  if (entry.dst !== undefined) {
+    const dstAt = writer.room(k.NDA_DST, isIpv4(entry.dst) ? 4 : 16);
+    putIp(writer.buffer, dstAt, entry.dst);
+  }
   if (entry.nexthop !== undefined) writer.u32(k.NDA_NH_ID, entry.nexthop);
   if (entry.vni !== undefined) writer.u32(k.NDA_VNI, entry.vni);
   if (entry.protocol !== undefined) writer.u8(k.NDA_PROTOCOL, entry.protocol);
@@ -94,10 +102,10 @@ export function parseNeighbourAt(buffer: Buffer, start: number, end: number): Ne
     if (length < 4 || at + length > end) throw new RangeError("malformed netlink attribute");
     switch (buffer.readUInt16LE(at + 2) & k.NLA_TYPE_MASK) {
       case k.NDA_LLADDR:
-        if (length === 10) mac = macFromOctets(buffer, at + 4);
+        if (length === 4 + MAC_BYTES) mac = takeMac(buffer, at + 4);
         break;
       case k.NDA_DST:
-        dst = address(buffer, at + 4, length - 4);
+        dst = takeIp(buffer, at + 4, length - 4);
         break;
       case k.NDA_MASTER:
         master = buffer.readUInt32LE(at + 4);
@@ -127,18 +135,4 @@ export function parseNeighbourAt(buffer: Buffer, start: number, end: number): Ne
     nexthop,
     vni,
   };
-}
-
-/** Other families' neighbours (DECnet once, now none) have addresses that are not ours to read. */
-function address(buffer: Buffer, at: number, length: number): IpAddress | undefined {
-  if (length === 4) return ipv4FromOctets(buffer, at);
-  return length === 16 ? ipFromOctets(buffer.subarray(at, at + 16)) : undefined;
-}
-
-const scratch = new Uint8Array(6);
-
-/** The writer copies at once, so one array serves all calls. */
-function macOctets(mac: Mac): Uint8Array {
-  writeMac(mac, scratch);
-  return scratch;
 }

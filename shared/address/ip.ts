@@ -36,22 +36,37 @@ export function isIpv4(ip: IpAddress): ip is Ipv4 {
 
 /** The 4 or 16 octets of `ip`. */
 export function ipToOctets(ip: IpAddress): Uint8Array {
-  if (isIpv4(ip)) return ipv4Octets(ip);
+  const octets = new Uint8Array(isIpv4(ip) ? 4 : 16);
+  writeIp(ip, octets);
+  return octets;
+}
+
+/** Writes the 4 or 16 octets of `ip` into `target` at `offset`. */
+export function writeIp(ip: IpAddress, target: Uint8Array, offset = 0): void {
+  if (isIpv4(ip)) {
+    writeIpv4Octets(ip, target, offset);
+    return;
+  }
   const groups = ipv6Groups(ip);
   if (!groups) throw new RangeError(`not an IPv6 address: ${ip}`);
-  return Uint8Array.from(groups.flatMap((group) => [group >> 8, group & 0xff]));
+  groups.forEach((group, index) => {
+    target[offset + index * 2] = group >> 8;
+    target[offset + index * 2 + 1] = group & 0xff;
+  });
 }
 
 /** Digit by digit: a table of addresses is read and written by the hundred thousand. */
-function ipv4Octets(ip: Ipv4): Uint8Array {
-  const octets = new Uint8Array(4);
-  let octet = 0;
+function writeIpv4Octets(ip: Ipv4, target: Uint8Array, offset: number): void {
+  let at = offset;
+  let value = 0;
   for (let i = 0; i < ip.length; i++) {
     const code = ip.charCodeAt(i);
-    if (code === DOT) octet++;
-    else octets[octet] = (octets[octet] as number) * 10 + code - 0x30;
+    if (code === DOT) {
+      target[at++] = value;
+      value = 0;
+    } else value = value * 10 + code - 0x30;
   }
-  return octets;
+  target[at] = value;
 }
 
 const DOT = 0x2e;
