@@ -16,8 +16,11 @@ export const ASN = 65000 as Asn;
 export const VNI = 100 as Vni;
 export const TARGET = `${ASN}:${VNI}` as RouteTarget;
 
-/** `count` routes of type 2 (a MAC each) or 5 (a /32 each) from the speaker at `from`. */
-export function routesFrom(from: Ipv4, type: 2 | 5, count: number): ExportedRoute[] {
+/** What a route of the feed is: a MAC, a MAC with its IP, or a /32. */
+export type FeedType = "mac" | "mac-ip" | "prefix";
+
+/** `count` routes of a type from the speaker at `from`. */
+export function routesFrom(from: Ipv4, type: FeedType, count: number): ExportedRoute[] {
   const rd = `${from}:${VNI}` as RouteDistinguisher;
   const shared = { nextHop: from, routeTargets: [TARGET] };
   return Array.from({ length: count }, (_, i): ExportedRoute => ({ ...shared, nlri: nlri(rd, type, i) }));
@@ -32,11 +35,12 @@ export function encodeFeed(routes: readonly ExportedRoute[]): Uint8Array {
   return Buffer.concat(messages);
 }
 
-function nlri(rd: RouteDistinguisher, type: 2 | 5, i: number): EvpnRoute {
+function nlri(rd: RouteDistinguisher, type: FeedType, i: number): EvpnRoute {
   const [a, b, c] = [(i >> 16) & 0xff, (i >> 8) & 0xff, i & 0xff];
-  if (type === 2) {
+  if (type !== "prefix") {
     const mac = macFromOctets(Uint8Array.of(0x02, 0, 0, a, b, c));
-    return { type: "mac-ip", rd, esi: ZERO_ESI, ethernetTag: 0, mac, vni: VNI };
+    const route = { type: "mac-ip", rd, esi: ZERO_ESI, ethernetTag: 0, mac, vni: VNI } as const;
+    return type === "mac" ? route : { ...route, ip: ipFromOctets(Uint8Array.of(10, a, b, c)) };
   }
   const prefix = `${ipFromOctets(Uint8Array.of(10 + a, b, c, 1))}/32` as Prefix;
   return { type: "ip-prefix", rd, esi: ZERO_ESI, ethernetTag: 0, prefix, gateway: "0.0.0.0" as Ipv4, vni: VNI };

@@ -160,6 +160,12 @@ export class Lab {
     return Number(run("ip", "netns", "exec", RX, "sh", "-c", count));
   }
 
+  /** Neighbours with an address of the feed on a device of the measured side. */
+  kernelNeighbours(device: string): number {
+    const count = `ip -4 neigh show dev ${device} nud all | grep -c "^10\\..* lladdr" || true`;
+    return Number(run("ip", "netns", "exec", RX, "sh", "-c", count));
+  }
+
   #talker<E extends { readonly event: string }>(namespace: string, program: string, options: object): Talker<E> {
     const script = fileURLToPath(new URL(`../dist/${program}.mjs`, import.meta.url));
     const args = ["netns", "exec", namespace, process.execPath, script, JSON.stringify(options)];

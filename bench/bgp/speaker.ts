@@ -56,7 +56,7 @@ createInterface({ input: process.stdin })
 function speakerAlone(): Speaker {
   const alone = createSpeaker(deps, watching());
   alone.setImports((targets) => targets.includes(TARGET));
-  alone.setExports(routesFrom(options.own, 2, options.exports));
+  alone.setExports(routesFrom(options.own, "mac", options.exports));
   const { own, peer, connect } = options;
   alone.configure({
     asn: ASN,
@@ -94,7 +94,7 @@ function watching(on?: SpeakerListener): SpeakerListener {
 }
 
 function announceOne(): void {
-  const routes = routesFrom(options.own, 2, 1);
+  const routes = routesFrom(options.own, "mac", 1);
   say({ event: "announcing", atMs: wallMs() });
   speaker.setExports(routes);
 }

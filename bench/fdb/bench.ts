@@ -13,6 +13,8 @@ const PACKED = "packed C";
 const VTEPS = 200;
 const MANY = 100_000;
 const REPAIRS = 1000;
+/** The BGP bench's cases that end in the kernel. */
+const FROM_FEED = ", kernel";
 
 type Side = (lab: FdbLab) => Promise<Figures>;
 type Case = {
@@ -26,13 +28,9 @@ type Case = {
 const CASES: readonly Case[] = [
   insert("10k entries, normal path", 10_000, { text: `wall <= 0.5 of ${BATCH}`, met: fastEnough }),
   insert("100k entries, normal path", MANY, {
-    text: `wall <= 0.5 of ${BATCH}, cpu <= 2 of ${PACKED}, cpu <= 8 us a MAC, gap <= 50 ms, rss <= 200 MiB`,
+    text: `wall <= 0.5 of ${BATCH}, cpu <= 2 of ${PACKED}, gap <= 50 ms, rss <= 200 MiB`,
     met: (row) =>
-      fastEnough(row) &&
-      (row.ratio[PACKED]?.["cpu"] ?? 0) <= 2 &&
-      (row.ours["cpuS"] ?? 0) <= 0.8 &&
-      gapMet(row) &&
-      (row.ours["rssMb"] ?? 0) <= 200,
+      fastEnough(row) && (row.ratio[PACKED]?.["cpu"] ?? 0) <= 2 && gapMet(row) && (row.ours["rssMb"] ?? 0) <= 200,
   }),
   {
     name: "100k entries, plain destinations",
@@ -122,9 +120,8 @@ export async function runFdbBench(options: BenchOptions): Promise<readonly Row[]
   const rows = cases.map(({ name, peers, target, note }) =>
     toRow(name, rounds.get(name) ?? [], target, PACKED in peers && noPacked !== undefined ? noPacked : note),
   );
-  const zebra = "RT-2 100k, kernel";
-  const wanted = options.only === undefined || zebra.includes(options.only);
-  return wanted ? [...rows, ...(await runBgpBench({ ...options, only: zebra }))] : rows;
+  const wanted = options.only === undefined || options.only.endsWith(FROM_FEED);
+  return wanted ? [...rows, ...(await runBgpBench({ ...options, only: options.only ?? FROM_FEED }))] : rows;
 }
 
 async function inFreshNamespace(lab: FdbLab, measure: Side): Promise<Figures> {
@@ -144,11 +141,11 @@ function insert(name: string, entries: number, target: Target): Case {
       [BATCH]: async (lab) => {
         lab.makeDevices();
         const { fdb, neigh } = addLines(entries, VTEPS);
-        return lab.batch(fdb, neigh);
+        return each(lab.batch(fdb, neigh), entries);
       },
       [PACKED]: async (lab) => {
         lab.makeDevices();
-        return lab.packed(entries, VTEPS);
+        return each(lab.packed(entries, VTEPS), entries);
       },
     },
     target,
@@ -157,7 +154,12 @@ function insert(name: string, entries: number, target: Target): Case {
 
 async function oursInserts(lab: FdbLab, entries: number, tunnelForm: "nexthop" | "dst"): Promise<Figures> {
   const dataplane = await lab.dataplane({ tunnelForm });
-  return figuresOf(await dataplane.do({ do: "want", entries, vteps: VTEPS, networks: 1 }));
+  return each(figuresOf(await dataplane.do({ do: "want", entries, vteps: VTEPS, networks: 1 })), entries);
+}
+
+/** With the CPU time of one machine: its entry and its neighbour. */
+function each(figures: Figures, entries: number): Figures {
+  return { ...figures, usEach: ((figures["cpuS"] ?? 0) * 1e6) / entries };
 }
 
 /** A new process finds what an earlier one left, and is told the same by intent. */
@@ -190,8 +192,8 @@ async function repair(lab: FdbLab): Promise<Figures> {
   return { ...figures, wallS: Math.max(0, (figures["wallS"] ?? 0) - wallS) };
 }
 
-function figuresOf({ wallS, cpuS, rssMb, longestGapMs }: Says): Figures {
-  return { wallS, cpuS, rssMb, gapMs: longestGapMs };
+function figuresOf({ wallS, cpuS, systemS, rssMb, longestGapMs }: Says): Figures {
+  return { wallS, cpuS, systemS, rssMb, gapMs: longestGapMs };
 }
 
 function fastEnough({ ratio }: Pick<Row, "ratio">): boolean {

@@ -27,7 +27,12 @@ export type MacRow = Listed & {
   port: string | undefined;
   pinned: boolean;
   tunnel: Tunnel | undefined;
+  /** Which halves the reading that is being taken in has: `BRIDGE_READ`, `TUNNEL_READ`. */
+  read: number;
 };
+
+export const BRIDGE_READ = 1;
+export const TUNNEL_READ = 2;
 
 /** One IP: the MAC that it is wanted with, and the neighbour that the kernel has. */
 export type IpRow = Listed & {
@@ -35,6 +40,8 @@ export type IpRow = Listed & {
   want: Mac | undefined;
   have: Mac | undefined;
   ours: boolean;
+  /** The reading that is being taken in has it. */
+  read: boolean;
 };
 
 /** What was there before another hand changed it; what is there is in the row. */
@@ -455,9 +462,18 @@ function countPort({ localPorts, dirty }: Network, place: Place | undefined, by:
 }
 
 function emptyRow(mac: Mac): MacRow {
-  return { mac, want: undefined, port: undefined, pinned: false, tunnel: undefined, dirty: false, listed: false };
+  return {
+    mac,
+    want: undefined,
+    port: undefined,
+    pinned: false,
+    tunnel: undefined,
+    read: 0,
+    dirty: false,
+    listed: false,
+  };
 }
 
 function emptyIpRow(ip: IpAddress): IpRow {
-  return { ip, want: undefined, have: undefined, ours: false, dirty: false, listed: false };
+  return { ip, want: undefined, have: undefined, ours: false, read: false, dirty: false, listed: false };
 }

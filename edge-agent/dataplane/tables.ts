@@ -9,6 +9,7 @@ import type { Breath } from "./breath.ts";
 import { type DesiredChange, type MacTarget, tablesOf } from "./desired.ts";
 import type { ActualEntries, KernelEvent, Tunnel } from "./kernel.ts";
 import {
+  BRIDGE_READ,
   checkMac,
   createNetwork,
   type Network,
@@ -18,6 +19,7 @@ import {
   setLearned,
   setNeighbour,
   setTunnelHalf,
+  TUNNEL_READ,
   wantMac,
   wantNeighbour,
 } from "./network.ts";
@@ -209,44 +211,51 @@ export function createTables(form: Tunnel["form"]): Tables {
     load: async (entries, foundBy, breath) => {
       const network = networkOf(entries.vni);
       const { vni } = network;
-      const untouched = (key: string) => !touched?.has(key);
-      const bridge = new Set<Mac>();
+      // Marks on the rows in place of sets of keys, which would be as large as the tables once more.
+      const isTouched = (kind: string, key: string) => touched !== undefined && touched.has(`${kind} ${vni} ${key}`);
+      const learned = new Set<Mac>();
       for (const { mac, port, pinned } of entries.bridgeEntries) {
-        bridge.add(mac);
-        if (untouched(`b ${vni} ${mac}`)) setBridgeHalf(network, mac, { port, pinned }, foundBy);
+        if (!pinned) learned.add(mac);
+        if (!isTouched("b", mac)) setBridgeHalf(network, mac, { port, pinned }, foundBy);
+        const row = network.macs.get(mac);
+        if (row) row.read |= BRIDGE_READ;
         if (breath.due()) await breath.rest();
       }
       for (const mac of network.learned.keys()) {
-        if (!bridge.has(mac) && untouched(`b ${vni} ${mac}`)) setLearned(network, mac, undefined);
+        if (!learned.has(mac) && !isTouched("b", mac)) setLearned(network, mac, undefined);
       }
-      const tunnelled = new Set<Mac>();
       for (const { mac, tunnel } of entries.vxlanEntries) {
-        tunnelled.add(mac);
-        if (untouched(`v ${vni} ${mac}`)) setTunnelHalf(network, mac, tunnel, foundBy);
+        if (!isTouched("v", mac)) setTunnelHalf(network, mac, tunnel, foundBy);
+        const row = network.macs.get(mac);
+        if (row) row.read |= TUNNEL_READ;
         if (breath.due()) await breath.rest();
       }
       for (const [mac, row] of network.macs) {
-        if (row.port !== undefined && !bridge.has(mac) && untouched(`b ${vni} ${mac}`)) {
+        const { read } = row;
+        row.read = 0;
+        if (row.port !== undefined && !(read & BRIDGE_READ) && !isTouched("b", mac)) {
           setBridgeHalf(network, mac, GONE, foundBy);
         }
-        if (row.tunnel && !tunnelled.has(mac) && untouched(`v ${vni} ${mac}`)) {
+        if (row.tunnel && !(read & TUNNEL_READ) && !isTouched("v", mac)) {
           setTunnelHalf(network, mac, undefined, foundBy);
         }
         if (breath.due()) await breath.rest();
       }
-      const ips = new Set<IpAddress>();
       for (const { ip, mac, ours } of entries.neighbours) {
-        ips.add(ip);
-        if (untouched(`n ${vni} ${ip}`)) setNeighbour(network, ip, { mac, ours }, foundBy);
+        if (!isTouched("n", ip)) setNeighbour(network, ip, { mac, ours }, foundBy);
+        const row = network.ips.get(ip);
+        if (row) row.read = true;
         if (breath.due()) await breath.rest();
       }
       for (const [ip, row] of network.ips) {
-        if (row.have === undefined || ips.has(ip) || !untouched(`n ${vni} ${ip}`)) continue;
-        setNeighbour(network, ip, NO_NEIGHBOUR, foundBy);
+        const { read } = row;
+        row.read = false;
+        if (row.have !== undefined && !read && !isTouched("n", ip)) setNeighbour(network, ip, NO_NEIGHBOUR, foundBy);
+        if (breath.due()) await breath.rest();
       }
       const flood = new Set(entries.flood);
       for (const vtep of new Set([...flood, ...network.flood])) {
-        if (untouched(`f ${vni} ${vtep}`)) setFlood(network, vtep, flood.has(vtep), foundBy);
+        if (!isTouched("f", vtep)) setFlood(network, vtep, flood.has(vtep), foundBy);
       }
     },
     settleTunnels: () => {

@@ -137,11 +137,8 @@ export function emptyDraft(vni: Vni): EntryDraft {
 export function addEntry(
   draft: EntryDraft,
   entry: NeighbourMessage,
-  on: {
-    readonly kind: "bridge" | "vxlan" | "port";
-    readonly name: string;
-    readonly tunnel: (entry: NeighbourMessage) => Tunnel;
-  },
+  on: { readonly kind: "bridge" | "vxlan" | "port"; readonly name: string },
+  tunnel: (entry: NeighbourMessage) => Tunnel,
 ): void {
   const { mac, dst, flags, state, protocol } = entry;
   if (mac === undefined) return;
@@ -150,7 +147,7 @@ export function addEntry(
     if (declared) draft.neighbours.push({ ip: dst, mac, ours: protocol === NEIGHBOUR_PROTOCOL });
   } else if (flags & k.NTF_SELF) {
     if (on.kind !== "vxlan") return;
-    if (mac !== ZERO_MAC) draft.vxlanEntries.push({ mac, tunnel: on.tunnel(entry) });
+    if (mac !== ZERO_MAC) draft.vxlanEntries.push({ mac, tunnel: tunnel(entry) });
     else if (dst !== undefined) draft.flood.push(dst);
   } else if (on.kind !== "bridge" && !isOwnAddress(entry)) {
     draft.bridgeEntries.push({ mac, port: on.name, pinned: isPinned(entry) });

@@ -17,7 +17,7 @@ import { parseLink } from "./link-message.ts";
 import { createLinkTable, type Role } from "./link-table.ts";
 import type { NetlinkMessage } from "./message.ts";
 import { createMonitor, createTunnelReader } from "./monitor.ts";
-import { parseNeighbour } from "./neighbour-message.ts";
+import { neighbourIndex, parseNeighbourAt } from "./neighbour-message.ts";
 import { type NexthopMessage, parseNexthop } from "./nexthop-message.ts";
 import { createNexthopTable } from "./nexthop-table.ts";
 import { createPathMtu } from "./path-mtu.ts";
@@ -200,11 +200,10 @@ export async function createNetlinkKernel(options: NetlinkKernelOptions): Promis
   /** Sorts entries to their networks as they are read. */
   const sortEntries =
     (drafts: Map<Vni, EntryDraft>) =>
-    ({ payload }: NetlinkMessage): void => {
-      const entry = parseNeighbour(payload);
-      const role: Role | undefined = links.role(entry.index);
+    ({ buffer, start, end }: NetlinkMessage): void => {
+      const role: Role | undefined = links.role(neighbourIndex(buffer, start));
       const draft = role && drafts.get(role.vni);
-      if (draft) addEntry(draft, entry, { ...role, tunnel: readTunnel });
+      if (draft) addEntry(draft, parseNeighbourAt(buffer, start, end), role, readTunnel);
     };
 
   const readEntries = async (vni: Vni): Promise<ActualEntries> => {
@@ -307,16 +306,19 @@ const GROUPS = [
 ] as const;
 
 function joinDrafts(vni: Vni, parts: readonly EntryDraft[]): ActualEntries {
-  const [first = emptyDraft(vni), ...others] = parts;
-  if (others.length === 0) return first;
-  const flood = new Set<IpAddress>(parts.flatMap((part) => part.flood));
   return {
     vni,
-    bridgeEntries: parts.flatMap((part) => part.bridgeEntries),
-    vxlanEntries: parts.flatMap((part) => part.vxlanEntries),
-    flood: [...flood],
-    neighbours: parts.flatMap((part) => part.neighbours),
+    bridgeEntries: joined(parts.map((part) => part.bridgeEntries)),
+    vxlanEntries: joined(parts.map((part) => part.vxlanEntries)),
+    flood: [...new Set<IpAddress>(parts.flatMap((part) => part.flood))],
+    neighbours: joined(parts.map((part) => part.neighbours)),
   };
+}
+
+/** Nearly always one table has all entries of a kind: it is not copied. */
+function joined<T>(lists: readonly (readonly T[])[]): readonly T[] {
+  const some = lists.filter((list) => list.length > 0);
+  return some.length > 1 ? some.flat() : (some[0] ?? []);
 }
 
 function networksOf(ops: readonly Op[]): ReadonlySet<Vni | undefined> {

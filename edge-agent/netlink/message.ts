@@ -18,8 +18,12 @@ export type NetlinkMessage = {
   readonly seq: number;
   /** Port of the socket whose request caused the message; 0 where the kernel does not say. */
   readonly port: number;
-  /** A view of the receive buffer. */
+  /** A view of the receive buffer, made when it is asked for. */
   readonly payload: Buffer;
+  /** Where the payload is, for tables of which no view is to be made for each entry. */
+  readonly buffer: Buffer;
+  readonly start: number;
+  readonly end: number;
 };
 
 /** The answer to a request: errno 0 is an acknowledgement. */
@@ -151,13 +155,31 @@ export function eachMessage(
 
 /** The message that `eachMessage` found at these places. */
 export function messageAt(buffer: Buffer, at: number, end: number): NetlinkMessage {
-  return {
-    type: buffer.readUInt16LE(at + 4),
-    flags: buffer.readUInt16LE(at + 6),
-    seq: buffer.readUInt32LE(at + 8),
-    port: buffer.readUInt32LE(at + 12),
-    payload: buffer.subarray(at + HEADER_BYTES, end),
-  };
+  return new PlacedMessage(buffer, at, end);
+}
+
+class PlacedMessage implements NetlinkMessage {
+  readonly type: number;
+  readonly flags: number;
+  readonly seq: number;
+  readonly port: number;
+  readonly buffer: Buffer;
+  readonly start: number;
+  readonly end: number;
+
+  constructor(buffer: Buffer, at: number, end: number) {
+    this.type = buffer.readUInt16LE(at + 4);
+    this.flags = buffer.readUInt16LE(at + 6);
+    this.seq = buffer.readUInt32LE(at + 8);
+    this.port = buffer.readUInt32LE(at + 12);
+    this.buffer = buffer;
+    this.start = at + HEADER_BYTES;
+    this.end = end;
+  }
+
+  get payload(): Buffer {
+    return this.buffer.subarray(this.start, this.end);
+  }
 }
 
 /** Splits one received datagram; throws RangeError if a length points outside of it. */
@@ -183,7 +205,7 @@ export function parseAttributes(buffer: Buffer, at = 0): Map<number, Buffer> {
 }
 
 /** Reads the payload of NLMSG_ERROR or NLMSG_DONE, with the kernel's own words when NETLINK_EXT_ACK is on. */
-export function parseErrorReply(message: NetlinkMessage): ErrorReply {
+export function parseErrorReply(message: Pick<NetlinkMessage, "type" | "flags" | "payload">): ErrorReply {
   const { payload, flags, type } = message;
   if (payload.length < 4) return { errno: 0, text: undefined };
   const errno = Math.abs(payload.readInt32LE(0));

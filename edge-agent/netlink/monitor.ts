@@ -27,7 +27,7 @@ export type MonitorPorts = {
 
 /** Takes notifications. Throws for one that cannot be read. */
 export type Monitor = {
-  take(message: NetlinkMessage): void;
+  take(message: Pick<NetlinkMessage, "type" | "payload">): void;
   /** The same for one that is in `buffer`, header included, from `at` to `end`: of entries, no object is made for it. */
   takeAt(type: number, buffer: Buffer, at: number, end: number): void;
 };
@@ -85,7 +85,7 @@ export function createMonitor(ports: MonitorPorts): Monitor {
     if (nexthop) emitAll(gone ? nexthops.onDeleted(nexthop.id) : nexthops.onNew(nexthop));
   };
 
-  const take = ({ type, payload }: NetlinkMessage): void => {
+  const take = ({ type, payload }: Pick<NetlinkMessage, "type" | "payload">): void => {
     switch (type) {
       case k.RTM_NEWLINK:
       case k.RTM_DELLINK:

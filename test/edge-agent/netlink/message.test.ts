@@ -80,8 +80,7 @@ describe("netlink framing", () => {
 });
 
 describe("parseErrorReply", () => {
-  const reply = (flags: number, hex: string) =>
-    parseErrorReply({ type: k.NLMSG_ERROR, flags, seq: 1, port: 0, payload: fromHex(hex) });
+  const reply = (flags: number, hex: string) => parseErrorReply({ type: k.NLMSG_ERROR, flags, payload: fromHex(hex) });
   const header = "28000000 1c00 0505 01000000 00000000";
 
   it("errno 0 -> an acknowledgement", () => {

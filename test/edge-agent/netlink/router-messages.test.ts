@@ -141,7 +141,7 @@ describe("router monitor", () => {
   const message = (request: WireRequest, port = 0): NetlinkMessage => {
     const [parsed] = parseMessages(written(request));
     if (!parsed) throw new Error("nothing was written");
-    return { ...parsed, port };
+    return { ...parsed, payload: parsed.payload, port };
   };
   const monitor = createRouterMonitor();
   monitor.onDump([plain]);
