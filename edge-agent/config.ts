@@ -20,6 +20,11 @@ const AgentConfig = z.strictObject({
   allowPlainSnapshots: z.boolean().default(false),
   /** The unix socket of `overspan-agent show`. */
   socket: z.string().default(DEFAULT_SOCKET),
+  /** A group whose members may ask the socket to show; absent: only root and the agent's own user. */
+  socketGroup: z
+    .string()
+    .regex(/^[a-z_0-9][a-z0-9_.-]{0,31}$/, "must be the name or the number of a group")
+    .optional(),
   /** A full comparison with the kernel at least this often. */
   compareEverySec: z.number().min(1).max(3600).default(30),
   /** How long the fabric's routes are kept after a ToR session is lost (RFC 4724 4.2), 0 to 4095. */
@@ -44,7 +49,7 @@ export type AgentConfig = z.infer<typeof AgentConfig> & {
 
 /** Reads the file and the keys; throws an Error that names the file, the field and the reason. */
 export async function readConfig(path: string): Promise<AgentConfig> {
-  const text = await readText(path, "config file", WRITABLE_BY_ANYBODY);
+  const text = await readText(path, "config file", { ...OPEN_TO_OTHERS, why: "it is the agent's alone" });
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -78,7 +83,6 @@ async function readMd5Keys(files: Readonly<Record<string, string>>): Promise<Map
 /** Bits of a file's mode that it must not have, and why. */
 type Forbidden = { readonly bits: number; readonly why: string; readonly mend: string };
 const OPEN_TO_OTHERS: Forbidden = { bits: 0o077, why: "it is a secret that others can reach", mend: "chmod 600" };
-const WRITABLE_BY_ANYBODY: Forbidden = { bits: 0o002, why: "anybody can write it", mend: "chmod o-w" };
 
 /** The mode is that of the file that is read, whatever its name comes to mean meanwhile. */
 async function readText(path: string, what: string, forbidden: Forbidden): Promise<string> {

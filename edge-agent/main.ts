@@ -18,7 +18,8 @@ import { httpSnapshots } from "./intent/download.ts";
 import { type BrokerConnection, connectBroker } from "./intent/mqtt.ts";
 import { openReplicaFiles } from "./intent/replica-files.ts";
 import { answerLocal } from "./local/answer.ts";
-import { serveSocket } from "./local/socket.ts";
+import { groupId, loadPeerCredentials } from "./local/peer-credentials.ts";
+import { serveSocket, type SocketAccess } from "./local/socket.ts";
 import { createDiary, type Diary } from "./log.ts";
 import { openRaisedSequences } from "./lane/raised-sequences.ts";
 import { createNetlinkHostPorts } from "./netlink/host-ports.ts";
@@ -48,8 +49,10 @@ export async function runAgent(configPath: string): Promise<void> {
   const diary = createDiary(clock.wallMs, (line) => process.stderr.write(`${line}\n`));
   // The socket first: a second agent, started by mistake, ends here, before it takes the first one's place at the broker.
   let agent: Agent | undefined;
-  const socket = await serveSocket(config.socket, (request) =>
-    agent ? answerLocal(agent, request) : { error: "the agent is starting: ask again" },
+  const socket = await serveSocket(
+    config.socket,
+    (request) => (agent ? answerLocal(agent, request) : { error: "the agent is starting: ask again" }),
+    await socketAccess(config, diary),
   );
   const replica = await openReplicaFiles(join(config.stateDir, "replica"));
   const calls = await loadSocketCalls().catch((cause: Error) => {
@@ -155,4 +158,13 @@ async function openConnection(config: AgentConfig, log: Diary): Promise<BrokerCo
     log,
   });
   return withRenewal(connection, { host, renewal, log });
+}
+
+async function socketAccess({ socketGroup }: AgentConfig, diary: Diary): Promise<SocketAccess> {
+  const peerOf = await loadPeerCredentials().catch((cause: Error) => {
+    diary.warn("socket-no-credentials", `the socket is its owner's alone, by its mode: ${cause.message}`);
+    return undefined;
+  });
+  const readers = socketGroup === undefined ? {} : { readers: await groupId(socketGroup) };
+  return { peerOf, ownUid: process.geteuid?.() ?? 0, ...readers };
 }

@@ -5,7 +5,7 @@
 // A file that does not check is set aside, never used: the cloud has its content.
 
 import { constants, createReadStream } from "node:fs";
-import { type FileHandle, mkdir, open, readdir, rename, rm, truncate } from "node:fs/promises";
+import { chmod, type FileHandle, mkdir, open, readdir, rename, rm, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import type { LogEntry } from "../../shared/message/inbox.ts";
 import type { Channel } from "../../shared/model/record.ts";
@@ -38,9 +38,14 @@ export type ReplicaStore = {
 /** What a file is known to hold: entries may be appended to nothing else. */
 type OnDisk = { seq: number; wholeBytes: number; appendedBytes: number };
 
-/** Opens `dir`, made with mode 0700 if it is not there. */
+/** Opens `dir`, made if it is not there, and closed to others (mode 0700) if it was open; not one of somebody else. */
 export async function openReplicaFiles(dir: string): Promise<ReplicaStore> {
-  await mkdir(dir, { recursive: true, mode: 0o700 }).catch((cause: Error) => {
+  const prepare = async () => {
+    await mkdir(dir, { recursive: true, mode: 0o700 });
+    // Whoever can write here says what this host forwards. Only the owner's (or root's) chmod succeeds.
+    await chmod(dir, 0o700);
+  };
+  await prepare().catch((cause: Error) => {
     throw new Error(`cannot keep the replica in ${dir}: ${cause.message}`, { cause });
   });
   const onDisk = new Map<Channel, OnDisk>();

@@ -1,5 +1,5 @@
 // What the agent's socket answers: `show`, which changes nothing, and `clear`, which releases one frozen MAC and can do
-// no more. Whoever may open the socket (its owner alone) may do both.
+// no more. Who may ask for which is decided before (socket.ts).
 
 import { parseMac } from "../../shared/address/mac.ts";
 import type { Agent } from "../agent.ts";

@@ -1,11 +1,13 @@
-// The agent's unix socket: one JSON request a line, one JSON answer a line. Only the owner may open it (mode 0600).
-// What is asked and answered is answer.ts.
+// The agent's unix socket: one JSON request a line, one JSON answer a line. Two locks: the file's mode (0600, or 0660 with a
+// group that may read), and the credentials that the kernel gives of whoever connects (peer-credentials.ts). What is asked
+// and answered is answer.ts.
 
-import { chmodSync, rmSync } from "node:fs";
+import { chmodSync, chownSync, rmSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { createConnection, createServer, type Socket } from "node:net";
 import { dirname } from "node:path";
 import { createInterface } from "node:readline";
+import { type PeerOf, type Rights, rightsOf } from "./peer-credentials.ts";
 
 export type LocalRequest = { readonly command: readonly string[]; readonly json: boolean };
 /** `text` is what to print; `error` what went wrong and what to do. */
@@ -14,10 +16,20 @@ export type LocalAnswer = { readonly text: string } | { readonly error: string }
 export const DEFAULT_SOCKET = "/run/overspan/agent.sock";
 const LONGEST_REQUEST = 10_000;
 
+/** Who may ask. */
+export type SocketAccess = {
+  /** Undefined where nobody's credentials can be known: then the file's mode is the only lock, and its owner's alone. */
+  readonly peerOf: PeerOf | undefined;
+  readonly ownUid: number;
+  /** Members of this group may read. */
+  readonly readers?: number;
+};
+
 /** Serves `answer` at `path`. A stale socket file of a killed agent is replaced; a live agent's is not. */
 export async function serveSocket(
   path: string,
   answer: (request: LocalRequest) => LocalAnswer,
+  access: SocketAccess,
 ): Promise<{ close(): Promise<void> }> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   if (await isAnswered(path)) throw new Error(`another agent answers at ${path}: stop it first`);
@@ -27,8 +39,15 @@ export async function serveSocket(
     open.add(socket);
     socket.on("close", () => open.delete(socket));
     socket.on("error", () => socket.destroy());
+    const rights = rightsOfPeer(socket, access);
+    if (rights === "none") {
+      socket.end(`${JSON.stringify({ error: REFUSED })}\n`);
+      return;
+    }
     const lines = createInterface({ input: socket });
-    lines.on("line", (line) => socket.write(`${JSON.stringify(handle(line, answer))}\n`));
+    const allowed = (request: LocalRequest) =>
+      rights === "act" || request.command[0] === "show" ? answer(request) : { error: READ_ONLY };
+    lines.on("line", (line) => socket.write(`${JSON.stringify(handle(line, allowed))}\n`));
     lines.on("error", () => socket.destroy());
   });
   const previousMask = process.umask(0o177);
@@ -36,7 +55,12 @@ export async function serveSocket(
     server.once("error", reject);
     server.listen(path, resolve);
   }).finally(() => process.umask(previousMask));
-  chmodSync(path, 0o600);
+  if (access.readers !== undefined && access.peerOf) {
+    chownSync(path, access.ownUid, access.readers);
+    chmodSync(path, 0o660);
+  } else {
+    chmodSync(path, 0o600);
+  }
   return {
     close: () =>
       new Promise((resolve) => {
@@ -44,6 +68,16 @@ export async function serveSocket(
         server.close(() => resolve());
       }),
   };
+}
+
+const REFUSED = "the agent answers root, its own user and the group that its config names (socketGroup), and not you";
+const READ_ONLY = "you may ask the agent to show, and nothing else: that is for root and the agent's own user";
+
+function rightsOfPeer(socket: Socket, { peerOf, ...who }: SocketAccess): Rights {
+  if (!peerOf) return "act";
+  // Node keeps the descriptor in the handle, and offers no other way to it.
+  const { fd } = (Reflect.get(socket, "_handle") as { readonly fd?: number } | null) ?? {};
+  return rightsOf(fd === undefined || fd < 0 ? undefined : peerOf(fd), who);
 }
 
 /** Asks the agent at `path`; rejects with what to do if none is there. */

@@ -124,7 +124,9 @@ async function advance(
     const known = facts[at];
     if (!known) throw new Error("an item without facts");
     const context = { ...contextOf(runtime, request), ...whose(known.network) };
-    const decision = foreign(request.tenant, endpointRef(item.command), known.network) ?? decide(known, item, context);
+    const decision =
+      foreign(request.tenant, known.network, { ref: endpointRef(item.command), makes: false }) ??
+      decide(known, item, context);
     if (decision.kind === "refused") {
       // What is in the group may be why: it is decided on what is there before.
       if (planned.length > 0) break;

@@ -60,7 +60,6 @@ export function networkCommands(runtime: Runtime) {
         ref: refOf(command),
         facts: created(command),
         held: ({ network }) => network,
-        owner: ({ network }) => network,
         decide: (known, context) => createNetwork(known, command, context),
       }),
     put: (request: Request, command: ask.CreateNetwork) =>
@@ -119,7 +118,6 @@ export function routerCommands(runtime: Runtime) {
         ref: refOf(command),
         facts: created(command),
         held: ({ router }) => router,
-        owner: ({ router }) => router,
         decide: (known, context) => createRouter(known, command, context),
       }),
     put: (request: Request, command: ask.CreateRouter) =>

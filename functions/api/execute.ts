@@ -147,9 +147,12 @@ async function attempt<F, T extends Stamped>(
   const decide = async (more: { fence?: string }): Promise<Decision<T>> => {
     const facts = await command.facts(tried);
     const owner = command.owner?.(facts);
+    const held = command.held(facts);
+    // What says itself whose it is: its own parent, so to speak.
+    const makes = (owner as unknown) === held && command.creates === true;
     return (
-      foreign(request.tenant, command.ref, owner) ??
-      unmet(command, request, command.held(facts)) ??
+      foreign(request.tenant, owner, { ref: command.ref, makes }) ??
+      unmet(command, request, held) ??
       command.decide(facts, { ...context, ...whose(owner), ...more })
     );
   };

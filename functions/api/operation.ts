@@ -11,7 +11,6 @@ import { type Actor, actorText, withoutSecrets } from "../domain/audit.ts";
 import type { ResourceRef } from "../domain/resource.ts";
 import { refuse } from "../domain/write.ts";
 import { planOf } from "../plan/plan.ts";
-import type { Store } from "../store/store.ts";
 import { denied, type Denied, type Needs, type Principal, type Reach } from "./access.ts";
 import type { Services } from "./answers.ts";
 import { createCommands } from "./commands.ts";
@@ -70,6 +69,8 @@ export type Operation<P extends Shape, Q extends Shape, B extends z.ZodType> = {
   problems: readonly number[];
   /** What a write is about, for the audit of a refusal. */
   subject?(params: { [K in keyof P]: z.output<P[K]> }): ResourceRef;
+  /** What is wrong with the request by itself, besides what its schemas say. */
+  check?(input: ReadInput<P, Q, B>): Problem | undefined;
   run(input: Input<P, Q, B>): Promise<Answer>;
 };
 
@@ -110,15 +111,18 @@ export function addOperation<P extends Shape, Q extends Shape, B extends z.ZodTy
       await auditRefusal(services, { context, operation, problem: no.problem, input: undefined });
       return answerProblem(context, no.problem, no.headers);
     }
-    const input = await readInput(context, operation, { schemas, store: services.store });
+    const input = await readInput(context, operation, schemas);
     if ("problem" in input) {
       await auditRefusal(services, { context, operation, problem: input.problem, input: undefined });
       return answerProblem(context, input.problem);
     }
+    const wrong = operation.check?.(input.input) ?? (await beyondReach(services.store, operation, input.input));
     const asked = planTerms(input.input.query);
-    if (asked) return answerPlan(context, services, { operation, input: input.input, lines: asked.lines });
+    if (asked && !wrong) return answerPlan(context, services, { operation, input: input.input, lines: asked.lines });
     const { runtime, commands } = services;
-    const answer = await operation.run({ ...input.input, on: { runtime, commands } });
+    const answer: Answer = wrong
+      ? { kind: "problem", problem: wrong }
+      : await operation.run({ ...input.input, on: { runtime, commands } });
     if (answer.kind === "problem") {
       await auditRefusal(services, { context, operation, problem: answer.problem, input: input.input });
       return answerProblem(context, answer.problem, answer.headers);
@@ -158,6 +162,17 @@ function queryOf<P extends Shape, Q extends Shape, B extends z.ZodType>(operatio
 
 function canBePlanned({ method, unplanned }: Pick<Operation<Shape, Shape, z.ZodType>, "method" | "unplanned">) {
   return method !== "get" && !unplanned;
+}
+
+/** Looked at last, so that a request that is wrong by itself tells nothing of what is there. */
+async function beyondReach<P extends Shape, Q extends Shape, B extends z.ZodType>(
+  store: Services["store"],
+  { method, reach }: Operation<P, Q, B>,
+  { params, body, request: { tenant } }: ReadInput<P, Q, B>,
+): Promise<Problem | undefined> {
+  if (tenant === undefined) return undefined;
+  const far = reach === "path" ? await outOfReach(store, tenant, { params, puts: method === "put" }) : undefined;
+  return far ?? foreignOwner(tenant, body);
 }
 
 function answered(context: Context, how: Operation<Shape, Shape, z.ZodType>["answer"], answer: Answer): Response {
@@ -260,8 +275,8 @@ type InputSchemas<P extends Shape, Q extends Shape> = {
 
 async function readInput<P extends Shape, Q extends Shape, B extends z.ZodType>(
   context: Context,
-  { body, path, method, reach }: Operation<P, Q, B>,
-  { schemas, store }: { schemas: InputSchemas<P, Q>; store: Store },
+  { body, path, method }: Operation<P, Q, B>,
+  schemas: InputSchemas<P, Q>,
 ): Promise<Read<P, Q, B>> {
   const names = pathParameters(path);
   const given = Object.fromEntries(names.map((name) => [name, ownParameter(context, path, name)]));
@@ -276,10 +291,6 @@ async function readInput<P extends Shape, Q extends Shape, B extends z.ZodType>(
   const terms = readTerms(context.req.raw.headers, method);
   if ("problem" in terms) return terms;
   const tenant = principalOf(context)?.tenant;
-  if (tenant !== undefined && reach === "path") {
-    const problem = await outOfReach(store, tenant, { params: parsedParams.data, creates: method === "put" });
-    if (problem) return { problem };
-  }
   const request = { ...terms.terms, actor: actorOf(context), ...(tenant === undefined ? {} : { tenant }) };
   const fingerprinted = (asked: unknown): Request => {
     const { key, ...rest } = request;
@@ -292,8 +303,6 @@ async function readInput<P extends Shape, Q extends Shape, B extends z.ZodType>(
   const json = await readJson(context, body.patch === true);
   if ("problem" in json) return json;
   const parsedBody = body.schema.safeParse(json.value, { error: typeMessage });
-  const foreign = tenant === undefined || !parsedBody.success ? undefined : foreignOwner(tenant, parsedBody.data);
-  if (foreign) return { problem: foreign };
   if (parsedBody.success) return { input: { ...input, body: parsedBody.data, request: fingerprinted(json.value) } };
   const { issues } = parsedBody.error;
   const [first, ...more] = immutableRefusals(issues, body.immutable ?? []);

@@ -37,22 +37,22 @@ function ownerOf(held: Held<{ tenant: string }>): string | undefined {
 }
 
 /**
- * The problem if what the path names is of another tenant; undefined if it is the tenant's, or not there at all, which
- * the operation tells itself. `creates`: the operation would make the last of what is named, whose id is taken then.
+ * The problem if what the path names is of another tenant or is not there, which is one case here, so that nobody can tell
+ * the one from the other; undefined if it is the tenant's. `puts`: the operation makes what is not there.
  */
 export async function outOfReach(
   store: Store,
   tenant: string,
-  { params, creates }: { params: Readonly<Record<string, unknown>>; creates: boolean },
+  { params, puts }: { params: Readonly<Record<string, unknown>>; puts: boolean },
 ): Promise<Problem | undefined> {
   for (const kind of ["network", "router"] as const) {
     const id = params[kind];
     if (typeof id !== "string") continue;
     const ref = { kind, id };
     const owner = await tenantOf(store, ref);
-    if (owner === undefined || owner === tenant) continue;
-    const taken = creates && Object.keys(params).length === 1;
-    return refusalProblem(refuse(taken ? { kind: "id-taken", ref } : { kind: "not-found", ref }));
+    if (owner === tenant) continue;
+    if (!puts || hasChild(params)) return refusalProblem(refuse({ kind: "not-found", ref }));
+    if (owner !== undefined) return refusalProblem(refuse({ kind: "id-taken", ref }));
   }
   if (typeof params["tenant"] === "string" && params["tenant"] !== tenant) {
     return refusalProblem(refuse({ kind: "not-found", ref: { kind: "tenant", id: params["tenant"] } }));
@@ -60,6 +60,10 @@ export async function outOfReach(
   const id = params["change"];
   if (typeof id === "string" && (await store.change(id))?.tenant !== tenant) return noSuchChange(id);
   return undefined;
+}
+
+function hasChild({ endpoint, prefix }: Readonly<Record<string, unknown>>): boolean {
+  return endpoint !== undefined || prefix !== undefined;
 }
 
 export function noSuchChange(id: string): Problem {

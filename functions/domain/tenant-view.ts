@@ -4,14 +4,17 @@ import type { Refusal } from "./refusal.ts";
 import type { Held, ResourceRef } from "./resource.ts";
 import { type Refused, refuse } from "./write.ts";
 
-/** The refusal if the owner of what is asked about is another tenant. Seen on the facts that the decision is made on. */
+/**
+ * The refusal if the owner of what is asked about is another tenant. Seen on the facts that the decision is made on.
+ * `makes`: the owner is what would be made, whose id is taken then.
+ */
 export function foreign(
   tenant: string | undefined,
-  ref: ResourceRef,
   owner: Held<{ tenant: string }> | undefined,
+  { ref, makes }: { ref: ResourceRef; makes: boolean },
 ): Refused | undefined {
   if (tenant === undefined || owner?.state !== "live" || owner.resource.tenant === tenant) return undefined;
-  return refuse({ kind: "not-found", ref });
+  return refuse({ kind: makes ? "id-taken" : "not-found", ref });
 }
 
 /** A refusal without what it tells of others. */

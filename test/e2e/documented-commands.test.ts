@@ -83,7 +83,8 @@ describe.runIf(requireKernel("root", "vxlan", "bridge"))("documented commands of
     await writeIdentity(dir, "h1");
     // Nobody answers at that broker: the views must read well then too.
     const broker = { url: "mqtts://127.0.0.1:9" };
-    writeFileSync(config, JSON.stringify({ host: "h1", broker, stateDir: dir, socket: join(dir, "agent.sock") }));
+    const settings = { host: "h1", broker, stateDir: dir, socket: join(dir, "agent.sock") };
+    writeFileSync(config, JSON.stringify(settings), { mode: 0o600 });
     agent = spawn("unshare", ["-n", process.execPath, bundle, "run", "--config", config], { stdio: "ignore" });
     // The socket is there before the agent: until it is up, a request is answered with an error that says so.
     await vi.waitFor(() => execute(process.execPath, [bundle, "show", "summary", "--config", config]), {

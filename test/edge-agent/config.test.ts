@@ -16,7 +16,7 @@ afterEach(() => rmSync(dir, { recursive: true }));
 function config(bgp: object): string {
   const path = join(dir, "agent.json");
   const broker = { url: "mqtts://127.0.0.1" };
-  writeFileSync(path, JSON.stringify({ host: "h1", broker, bgp }));
+  writeFileSync(path, JSON.stringify({ host: "h1", broker, bgp }), { mode: 0o600 });
   return path;
 }
 
@@ -51,10 +51,10 @@ describe("config: bgp", () => {
     );
   });
 
-  it("a config file that anybody can write -> refused", async () => {
+  it.each([0o646, 0o644, 0o620])("a config file of mode %o -> refused, with what to do", async (mode) => {
     const path = config({});
-    chmodSync(path, 0o646);
-    await expect(readConfig(path)).rejects.toThrow(/has mode 0646: anybody can write it; chmod o-w /);
+    chmodSync(path, mode);
+    await expect(readConfig(path)).rejects.toThrow(/has mode 06\d\d: it is the agent's alone; chmod 600 /);
   });
 
   it.each(["", "x".repeat(81)])("a key of %j -> refused, and not repeated", async (key) => {

@@ -72,7 +72,7 @@ const MAY_IMPORT: readonly (readonly [string, readonly string[], string])[] = [
 const ADAPTERS: readonly (readonly [RegExp, RegExp])[] = [
   [/^mqtt$/, /^(edge-agent\/intent\/mqtt|local\/|lab\/)/],
   [/^netlink$/, /^edge-agent\/netlink\//],
-  [/^koffi$/, /^edge-agent\/(netlink\/|bgp\/transport)/],
+  [/^koffi$/, /^edge-agent\/(netlink\/|bgp\/transport|local\/peer-credentials)/],
   [/^node:(net|tls|dgram)$/, /^(edge-agent\/bgp\/transport|edge-agent\/local\/socket|local\/|lab\/)/],
   [/^node:child_process$/, /^(edge-agent\/nftables\/nft\.|local\/|lab\/|infra\/|cli\/main)/],
   [/^@aws-sdk\/client-/, /^(functions\/|local\/)/],

@@ -208,12 +208,12 @@ export function addResource<
     answer: { status: 200, created: true, tagged: true, description: "As it is now.", ...shown },
     problems: [...parentProblems, 409],
     subject,
+    check: ({ params, body }) =>
+      body.id === undefined || body.id === idOf(params)
+        ? undefined
+        : fieldsProblem([{ field: "id", reason: "must be the id of the path, or absent" }]),
     run: async ({ params, body, request, on }) => {
       const id = idOf(params);
-      if (body.id !== undefined && body.id !== id) {
-        const problem = fieldsProblem([{ field: "id", reason: "must be the id of the path, or absent" }]);
-        return { kind: "problem", problem };
-      }
       const outcome = await commands(on.commands).put(request, parentsOf(params), { ...body, id });
       return answerOutcome<Stored & { id: string }>(outcome, () => placeOf(parentsOf(params), id));
     },

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -59,6 +59,9 @@ describe("replica files", () => {
     expect(replicas.map(stateOf)).toEqual([stateOf(replica)]);
     expect(replicas[0]?.records).toEqual(replica.records);
     expect((await stat(join(dir, FILE))).mode & 0o777).toBe(0o600);
+    expect((await stat(dir)).mode & 0o777).toBe(0o700);
+    await chmod(dir, 0o777);
+    await reload();
     expect((await stat(dir)).mode & 0o777).toBe(0o700);
   });
 

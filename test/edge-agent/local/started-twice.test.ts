@@ -20,7 +20,7 @@ it("agent: started while another one runs -> ends with the reason, and never spe
   });
   await new Promise<void>((resolve) => broker.listen(0, "127.0.0.1", resolve));
   const socket = join(folder, "agent.sock");
-  const first = await serveSocket(socket, () => ({ text: "the first" }));
+  const first = await serveSocket(socket, () => ({ text: "the first" }), { peerOf: undefined, ownUid: 0 });
   try {
     const url = `mqtts://127.0.0.1:${(broker.address() as AddressInfo).port}`;
     const config = {
@@ -29,7 +29,7 @@ it("agent: started while another one runs -> ends with the reason, and never spe
       stateDir: join(folder, "state"),
       socket,
     };
-    await writeFile(join(folder, "config.json"), JSON.stringify(config));
+    await writeFile(join(folder, "config.json"), JSON.stringify(config), { mode: 0o600 });
     const second = await run(["run", "--config", join(folder, "config.json")]);
     expect(second.status).toBe(1);
     expect(second.errors).toContain(`overspan-agent: another agent answers at ${socket}: stop it first`);
