@@ -4,7 +4,6 @@
 
 import type { ImportTarget } from "../../shared/address/rt.ts";
 import type { Digest } from "../../shared/message/digest.ts";
-import type { LineProof, SeenProof } from "../../shared/message/report.ts";
 import type { Channel } from "../../shared/model/record.ts";
 import type { FamilyName } from "../bgp/family.ts";
 import type { PeerKey, RouteChange } from "../bgp/route.ts";
@@ -16,6 +15,7 @@ import type { DataplaneReport, Reconciler } from "../dataplane/reconciler.ts";
 import type { IntentState } from "../intent/intent.ts";
 import type { IntentChange } from "../intent/session.ts";
 import type { Diary } from "../log.ts";
+import type { FabricProofs } from "../report/confirmation.ts";
 import type { Pace } from "./pace.ts";
 
 /** What a lane may use of the agent. */
@@ -54,8 +54,7 @@ export type ChannelPart = {
   /** Why the kernel is not as intent wants it, in words for an operator. */
   readonly problems: readonly string[];
   /** What the fabric proves of the channel's endpoints (report/confirmation.ts); of one lane only. */
-  readonly announced?: LineProof | undefined;
-  readonly seen?: readonly SeenProof[] | undefined;
+  readonly fabric?: FabricProofs | undefined;
 };
 
 /** Every handler returns soon and does what is long in its turn of the pace. */

@@ -7,6 +7,7 @@ import type { EndpointRecord, NetworkRecord, RecordBody, VtepRecord } from "../.
 import { type Declared, firstDeclared } from "../evpn/mac-table.ts";
 import { MultiMap } from "../evpn/multi-map.ts";
 import { declaredOf, namelessPort } from "../overlay.ts";
+import type { OfSite } from "../report/confirmation.ts";
 
 /** What a changed record bears on. */
 export type Touched = {
@@ -86,12 +87,13 @@ export class NetworkRecords {
     return first;
   }
 
-  /** The endpoint that a MAC is taken to be, if it is on another host of this site. */
-  neighbourOfSite(mac: Mac, own: { readonly vtep: IpAddress; readonly site: string }): Declared | undefined {
+  /** The endpoint that a MAC is taken to be, if it is at this site. */
+  endpointOfSite(mac: Mac, own: { readonly vtep: IpAddress; readonly site: string }): OfSite | undefined {
     const declared = this.declared(mac, own.vtep);
     const host = declared && this.endpoints.get(declared.id)?.host;
-    if (host === undefined || host === this.#ownHost) return undefined;
-    return this.vteps.get(host)?.site === own.site ? declared : undefined;
+    if (!declared || host === undefined) return undefined;
+    if (host === this.#ownHost) return { declared, own: true };
+    return this.vteps.get(host)?.site === own.site ? { declared, own: false } : undefined;
   }
 
   /** True if an endpoint of this host has the MAC. */

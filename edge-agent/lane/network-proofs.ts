@@ -17,7 +17,7 @@ export type NetworkProofs = {
   /** What a step changed. `generation`: of the desired state that it went into; undefined: the kernel was told nothing. */
   told(network: Network, step: Pick<NetworkStep, "delta" | "endpoints">, generation: number | undefined): void;
   read(report: DataplaneReport): void;
-  of(network: Network): Pick<ChannelPart, "kernel" | "announced" | "seen"> | undefined;
+  of(network: Network): Pick<ChannelPart, "kernel" | "fabric"> | undefined;
   readonly busy: boolean;
   /** Works off about `most` keys. */
   work(most: number): void;
@@ -64,8 +64,8 @@ export function createNetworkProofs(reconciler: Pick<Reconciler, "verified">, ch
     for (const mac of unsure) {
       if (left-- === 0) return;
       unsure.delete(mac);
-      confirmations.putAnnounced(mac, network.announcedOf(mac));
-      confirmations.putSeen(mac, network.neighbourOfSite(mac), network.table.routesOf(mac));
+      const routes = { announced: network.announcedOf(mac), received: network.table.routesOf(mac) };
+      confirmations.put(mac, network.endpointOfSite(mac), routes);
     }
     unconfirmed.delete(network);
     changed();
@@ -113,8 +113,7 @@ export function createNetworkProofs(reconciler: Pick<Reconciler, "verified">, ch
     of(network) {
       const proof = proofs.get(network);
       if (!proof) return undefined;
-      const { announced, seen } = proof.confirmations;
-      return { kernel: reconciler.verified(proof.vni) && proof.receipt.digest, announced, seen };
+      return { kernel: reconciler.verified(proof.vni) && proof.receipt.digest, fabric: proof.confirmations.proofs };
     },
     get busy() {
       return unproven.size + unconfirmed.size > 0;

@@ -10,7 +10,6 @@ import type { HostRecord, RecordBody } from "../../shared/model/record.ts";
 import { type ExportChange, type ExportedRoute, routeKey } from "../bgp/route.ts";
 import { type DesiredChange, type MacTarget, type NetworkFrame, sameTarget } from "../dataplane/desired.ts";
 import {
-  type Declared,
   type IntentTrust,
   type Learned,
   MAX_SEQUENCE,
@@ -27,6 +26,7 @@ import {
   settingsOf,
   targetOf,
 } from "../overlay.ts";
+import type { OfSite } from "../report/confirmation.ts";
 import { NetworkRecords } from "./network-intent.ts";
 
 /** What a router on this host adds to a network that it routes. */
@@ -141,9 +141,9 @@ export class Network {
     return (this.#announced.get(mac) ?? []).flatMap(({ route, reason }) => (reason ? [] : [route]));
   }
 
-  /** The endpoint of a MAC on another host of this site. */
-  neighbourOfSite(mac: Mac): Declared | undefined {
-    return this.records.neighbourOfSite(mac, this.#host.record);
+  /** The endpoint of a MAC at this site. */
+  endpointOfSite(mac: Mac): OfSite | undefined {
+    return this.records.endpointOfSite(mac, this.#host.record);
   }
 
   /** A record as it is now; undefined: it is gone. */

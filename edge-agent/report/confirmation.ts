@@ -5,38 +5,70 @@
 //               exactly this, with End-of-RIB, on the session that is up. It does not prove that the ToR took it in.
 //   seen        per peer, the endpoints of this site's other hosts of which the peer has the very route: this MAC, these
 //               IPs, this VTEP. It proves that the ToR holds the route and passes it on.
+//   site        all endpoints that the two above are about, as they were taken to be: the step of intent that they are of.
+//
+// What lacks in the first two is named, as long as it is little: one endpoint that a ToR does not have must not hide that it
+// has the others.
 
 import type { Mac } from "../../shared/address/mac.ts";
-import { ipLine, macLine } from "../../shared/message/forwarding.ts";
-import type { LineProof, SeenProof } from "../../shared/message/report.ts";
+import { digestAdd } from "../../shared/message/digest.ts";
+import { endpointLines, ipLine, macLine } from "../../shared/message/forwarding.ts";
+import { type AnnouncedProof, type LineProof, MOST_LACKING, type SeenProof } from "../../shared/message/report.ts";
 import type { ExportedRoute, PeerKey, ReceivedRoute } from "../bgp/route.ts";
 import type { Declared } from "../evpn/mac-table.ts";
 import { KeyedSum } from "./keyed-sum.ts";
 
 const NO_LINES: readonly string[] = [];
 
+/** An endpoint of this site, and whether it is on this host. */
+export type OfSite = { readonly declared: Declared; readonly own: boolean };
+
+export type FabricProofs = {
+  readonly announced: AnnouncedProof;
+  /** Peers that confirm nothing are left out. */
+  readonly seen: readonly SeenProof[];
+  readonly site: LineProof;
+};
+
 /** The proofs of one network. */
 export class Confirmations {
+  readonly #own = new KeyedSum<Mac>();
+  readonly #others = new KeyedSum<Mac>();
   readonly #announced = new KeyedSum<Mac>();
   readonly #seen = new Map<PeerKey, KeyedSum<Mac>>();
+  #made: FabricProofs | undefined;
 
-  get announced(): LineProof {
-    return { digest: this.#announced.digest, count: this.#announced.size };
+  /** Made once for every change of them: a report asks for all networks. */
+  get proofs(): FabricProofs {
+    this.#made ??= {
+      announced: proofOf(this.#announced, this.#own),
+      seen: Array.from(this.#seen, ([peer, sum]) => ({ peer, ...proofOf(sum, this.#others) })).filter(
+        ({ count }) => count > 0,
+      ),
+      site: {
+        digest: digestAdd(this.#own.digest, this.#others.digest),
+        count: this.#own.size + this.#others.size,
+      },
+    };
+    return this.#made;
   }
 
-  /** Peers that confirm nothing are left out. */
-  get seen(): readonly SeenProof[] {
-    const proofs = Array.from(this.#seen, ([peer, { digest, size }]) => ({ peer, digest, count: size }));
-    return proofs.filter(({ count }) => count > 0);
+  /** What a MAC is taken to be at this site, what is announced of it, and the routes that peers have of it. */
+  put(
+    mac: Mac,
+    endpoint: OfSite | undefined,
+    routes: { readonly announced: readonly ExportedRoute[]; readonly received: readonly ReceivedRoute[] },
+  ): void {
+    this.#made = undefined;
+    const lines = endpoint ? endpointLines(endpoint.declared, endpoint.declared.vtep) : NO_LINES;
+    this.#own.put(mac, endpoint?.own ? lines : NO_LINES);
+    this.#others.put(mac, endpoint?.own ? NO_LINES : lines);
+    // What is announced besides what is declared, such as a learned machine, is no part of it.
+    this.#announced.put(mac, endpoint?.own ? linesOf(routes.announced).filter((line) => lines.includes(line)) : NO_LINES);
+    this.#putSeen(mac, endpoint?.own ? undefined : endpoint?.declared, routes.received);
   }
 
-  /** What is announced of a MAC now. */
-  putAnnounced(mac: Mac, routes: readonly ExportedRoute[]): void {
-    this.#announced.put(mac, linesOf(routes));
-  }
-
-  /** The endpoint of a MAC, if it is one of this site's other hosts, and the MAC's routes. */
-  putSeen(mac: Mac, declared: Declared | undefined, routes: readonly ReceivedRoute[]): void {
+  #putSeen(mac: Mac, declared: Declared | undefined, routes: readonly ReceivedRoute[]): void {
     const byPeer = new Map<PeerKey, ReceivedRoute[]>();
     for (const route of routes) {
       if (!declared || route.nextHop !== declared.vtep || !isOf(route, declared)) continue;
@@ -51,6 +83,19 @@ export class Confirmations {
       sum.put(mac, linesOf(held));
     }
   }
+}
+
+/** What of `whole` is there, and what is not there whole. */
+function proofOf(sum: KeyedSum<Mac>, whole: KeyedSum<Mac>): LineProof & { lacking?: Mac[] } {
+  const lacking: Mac[] = [];
+  if (sum.digest !== whole.digest) {
+    for (const mac of whole.keys()) {
+      if (sum.part(mac) === whole.part(mac)) continue;
+      if (lacking.length === MOST_LACKING) return { digest: sum.digest, count: sum.size };
+      lacking.push(mac);
+    }
+  }
+  return { digest: sum.digest, count: sum.size, lacking };
 }
 
 /** A route with an IP says where the MAC is, too. */

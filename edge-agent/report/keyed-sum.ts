@@ -25,6 +25,11 @@ export class KeyedSum<K> {
     return this.#parts.has(key);
   }
 
+  /** The sum of a key's lines; undefined if it has none. */
+  part(key: K): Digest | undefined {
+    return this.#parts.get(key);
+  }
+
   /** The lines of a key from now on. */
   put(key: K, lines: readonly string[]): void {
     const before = this.#parts.get(key);

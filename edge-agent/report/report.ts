@@ -35,27 +35,43 @@ export function channelReports(
         ? digestSum(known.flatMap((part) => part.kernel ?? []))
         : undefined;
     const problems = known.flatMap((part) => part.problems).slice(0, MOST_PROBLEMS);
-    const announced = peers.length > 0 ? known.find((part) => part.announced)?.announced : undefined;
-    const seen = known.flatMap((part) => part.seen ?? []).filter(({ peer }) => sure.has(peer));
+    // Without BGP nothing is announced, and nothing is to be proven.
+    const fabric = peers.length > 0 ? known.find((part) => part.fabric)?.fabric : undefined;
+    const seen = (fabric?.seen ?? []).filter(({ peer }) => sure.has(peer));
     return {
       channel,
       seq,
       digest,
       ...(kernel && { kernel }),
       problems: problems.map((text) => text.slice(0, MOST_CHARACTERS)),
-      ...(announced && announced.count > 0 && { announced }),
+      ...(fabric &&
+        (fabric.announced.count > 0 || fabric.announced.lacking?.length !== 0) && {
+          announced: fabric.announced,
+        }),
       ...(seen.length > 0 && { seen }),
+      ...(fabric && fabric.site.count > 0 && { site: fabric.site }),
     };
   });
 }
 
 export function peerReport(peer: PeerSummary): PeerReport {
-  const { peer: name, asn = 0, state, sinceMs, routesIn, routesOut, families } = peer;
+  const { peer: key, asn = 0, state, sinceMs, routesIn, routesOut, families, peerRouterId, peerHostName } = peer;
   const told = isUp(state) && families.every((family) => family.told || !family.agreed);
   const counts = families.map(({ family, agreed, routesIn: from, routesOut: to }) => {
     return { family, agreed, routesIn: from, routesOut: to };
   });
-  return { peer: name, asn, state, sinceMs, routesIn, routesOut, told, families: counts };
+  return {
+    peer: key,
+    asn,
+    state,
+    sinceMs,
+    routesIn,
+    routesOut,
+    told,
+    families: counts,
+    ...(peerRouterId !== undefined && { routerId: peerRouterId }),
+    ...(peerHostName !== undefined && peerHostName !== "" && { name: peerHostName.slice(0, 64) }),
+  };
 }
 
 function isUp(state: PeerSummary["state"]): boolean {

@@ -185,7 +185,7 @@ export function createClient({ baseUrl, fetch = globalThis.fetch, headers = {} }
         abandonMove: (id: string, terms?: Terms) => act("abandonMove")(id, {}, terms),
       };
     },
-    receipt: (change: string, query: { wait?: "live"; timeoutMs?: number } = {}) =>
+    receipt: (change: string, query: { wait?: "live" | "seen"; timeoutMs?: number } = {}) =>
       call<Receipt>("GET", `/v1/changes/${encodeURIComponent(change)}`, { query }),
     audit: (query: Query = {}) => call<Page<AuditEntry>>("GET", "/v1/audit", { query }),
   };

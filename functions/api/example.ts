@@ -139,8 +139,18 @@ export const receipt = {
   at: AT,
   state: "published" as const,
   published: [{ channel: "net:web", seq: 17 }],
-  hosts: { total: 4, live: 3, waiting: [{ host: "h21", reason: "offline 12 s" }] },
-  summary: "live on 3 of 4 hosts; waiting for h21 (offline 12 s)",
+  hosts: {
+    total: 4,
+    live: 3,
+    waiting: [{ host: "h21", state: "silent" as const, reason: "offline 112 s", since: AT }],
+  },
+  times: { measured: 3, p50Ms: 61, p99Ms: 84, maxMs: 84 },
+  tors: {
+    total: 1,
+    seen: 1,
+    at: [{ tor: "tor1", state: "seen" as const, reason: "h12 has it from there", by: "h12" }],
+  },
+  summary: "live on 3 of 4 hosts; waiting for h21 (offline 112 s), seen at 1 of 1 ToR",
 };
 
 export const convergence = {

@@ -7,6 +7,26 @@ import type { ChangeRecord } from "../domain/change.ts";
 /** `accepted`: stored. `published`: in the log of every channel it concerns. `live`: in the kernel of every host. */
 export type ReceiptState = "accepted" | "published" | "live";
 
+/** A host that does not have it; see functions/report/liveness.ts for the states. */
+export type WaitingHost = { host: string; state: string; reason: string; since?: string };
+
+export type HostsReceipt = { total: number; live: number; waiting: WaitingHost[] };
+
+/**
+ * The ToRs of the endpoint's host: `seen` is proven by another host that has the route from there, `told` is all that can be
+ * known where no other host is; see functions/report/tors.ts.
+ */
+export type TorsReceipt = {
+  total: number;
+  seen: number;
+  at: {
+    tor: string;
+    state: "seen" | "told" | "pending" | "missing" | "down" | "unknown";
+    reason: string;
+    by?: string;
+  }[];
+};
+
 export type Receipt = {
   change: string;
   resource: ChangeRecord["resource"];
@@ -16,8 +36,12 @@ export type Receipt = {
   /** Where it is in each channel's log. */
   published: { channel: Channel; seq: number }[];
   /** The hosts concerned; `waiting` names those that do not have it yet, each with the reason in words. */
-  hosts: { total: number; live: number; waiting: { host: string; reason: string }[] };
-  /** One line for people: "live on 41 of 42 hosts; waiting for h17 (offline 12 s)". */
+  hosts: HostsReceipt;
+  /** From accepted to live, over the `measured` ones of the hosts that have it, ms. */
+  times?: { measured: number; p50Ms: number; p99Ms: number; maxMs: number };
+  /** Of an endpoint on a host with EVPN peers; absent where there is nothing to be seen, as after a deletion. */
+  tors?: TorsReceipt;
+  /** One line for people: "live on 42 of 42 hosts, seen at 2 of 2 ToRs". */
   summary: string;
 };
 
@@ -29,7 +53,7 @@ export type Convergence = {
   seq: number;
   /** True if every member host has that step in its kernel. */
   converged: boolean;
-  hosts: { total: number; live: number; waiting: { host: string; reason: string }[] };
+  hosts: HostsReceipt;
   summary: string;
 };
 

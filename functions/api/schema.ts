@@ -312,8 +312,38 @@ export const AuditEntrySchema = z
 const HostsSchema = z.object({
   total: z.number().int(),
   live: z.number().int(),
-  waiting: z.array(z.object({ host: Slug, reason: z.string() })),
+  waiting: z.array(
+    z.object({
+      host: Slug,
+      state: z.enum(["unreported", "silent", "pending", "behind", "diverged", "kernel"]).openapi({
+        description:
+          "unreported: it never reported. silent: it reports no more. pending: not of this channel yet. behind: it lacks entries. diverged: its copy is not what was sent. kernel: its kernel is not as it should be.",
+      }),
+      reason: z.string(),
+      since: z.iso.datetime().optional(),
+    }),
+  ),
 });
+const TorsSchema = z
+  .object({
+    total: z.number().int(),
+    seen: z.number().int(),
+    at: z.array(
+      z.object({
+        tor: z.string().openapi({ description: "The fabric peer, or what the ToR calls itself, or its address." }),
+        state: z.enum(["seen", "told", "pending", "missing", "down", "unknown"]).openapi({
+          description:
+            "seen: another host has the route from there. told: the host told it, and nobody else is there to show it. pending: one of the two is to come. missing: another host does not have it from there. down: no session. unknown: the host does not report.",
+        }),
+        reason: z.string(),
+        by: Slug.optional().openapi({ description: "The host that has the route from there." }),
+      }),
+    ),
+  })
+  .openapi({ description: "Of an endpoint, the ToRs of its host; absent where there is nothing to be seen." });
+const TimesSchema = z
+  .object({ measured: z.number().int(), p50Ms: z.number(), p99Ms: z.number(), maxMs: z.number() })
+  .openapi({ description: "From accepted to live, over the hosts that have it, as far as it was measured." });
 const ChannelSchema = z
   .string()
   .openapi({ description: "net:<network>, rtr:<router> or host:<host>.", example: "net:web" });
@@ -328,6 +358,8 @@ export const ReceiptSchema = z
     }),
     published: z.array(z.object({ channel: ChannelSchema, seq: z.number().int() })),
     hosts: HostsSchema,
+    times: TimesSchema.optional(),
+    tors: TorsSchema.optional(),
     summary: z.string(),
   })
   .openapi("Receipt", { example: example.receipt });

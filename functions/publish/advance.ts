@@ -83,7 +83,7 @@ export type LogFacts = Pick<NetworkFacts, "channel" | "head" | "records">;
 export function appendEntry(
   facts: LogFacts,
   records: readonly StoredRecord[],
-  { forwarding, routed }: Forwarding,
+  { forwarding, routed, sites }: Forwarding,
   isRouted = false,
 ): Step {
   const { channel, head } = facts;
@@ -96,7 +96,7 @@ export function appendEntry(
   return {
     channel,
     before: head,
-    after: { seq, digest, ...sums },
+    after: { seq, digest, ...sums, ...(sites ? { sites } : {}) },
     entry: { channel, seq, prev: head.seq, digest, ...(isRouted ? sums : { forwarding }), changes },
     kept: records,
     removed: [],

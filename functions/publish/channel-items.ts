@@ -27,7 +27,11 @@ export type Head = {
   readonly forwarding: Digest;
   /** Of a network: what hosts that only route to it hold in place of `forwarding`. */
   readonly routed?: Digest;
+  /** Of a network: by site, the sum of the lines of its endpoints, which fabrics confirm (functions/report/fabric-proof.ts). */
+  readonly sites?: SiteSums;
 };
+
+export type SiteSums = Readonly<Record<string, Digest>>;
 
 export const EMPTY_HEAD: Head = { seq: 0, digest: EMPTY_DIGEST, forwarding: EMPTY_DIGEST };
 
@@ -66,6 +70,8 @@ export type LoggedEntry = {
   readonly memberships: readonly Membership[];
   /** When it was committed, ms since the epoch. */
   readonly atMs: number;
+  /** As in the head after it. Not in the entry: hosts have no use for it. */
+  readonly sites?: SiteSums;
 };
 
 /** `change` reached `channel` with entry `seq`, as `version` of the record `key`. */
@@ -77,6 +83,9 @@ export type Mark = {
   readonly version: number;
   readonly deleted: boolean;
 };
+
+/** A mark and when it was written, ms since the epoch. */
+export type WrittenMark = Mark & { readonly atMs: number };
 
 export function channelPk(channel: Channel): string {
   return `CH#${channel}`;
@@ -132,11 +141,13 @@ export function headItem(channel: Channel, head: Head): Item {
 export function parseHead(item: Item | undefined): Head {
   if (!item) return EMPTY_HEAD;
   const routed = item["routed"] as Digest | undefined;
+  const sites = item["sites"] as SiteSums | undefined;
   return {
     seq: item["seq"] as number,
     digest: item["digest"] as Digest,
     forwarding: item["forwarding"] as Digest,
     ...(routed === undefined ? {} : { routed }),
+    ...(sites === undefined ? {} : { sites }),
   };
 }
 
@@ -147,10 +158,12 @@ export function logItem(logged: LoggedEntry): Item {
 }
 
 export function parseLog(item: Item): LoggedEntry {
+  const sites = item["sites"] as SiteSums | undefined;
   return {
     entry: item["entry"] as LogEntry,
     memberships: item["memberships"] as Membership[],
     atMs: item["atMs"] as number,
+    ...(sites === undefined ? {} : { sites }),
   };
 }
 
@@ -196,7 +209,7 @@ export function markItem(mark: Mark, atMs: number): Item {
   };
 }
 
-export function parseMark(item: Item): Mark {
+export function parseMark(item: Item): WrittenMark {
   return {
     change: item["change"] as string,
     channel: item["channel"] as Channel,
@@ -204,5 +217,6 @@ export function parseMark(item: Item): Mark {
     key: item["key"] as string,
     version: item["version"] as number,
     deleted: item["deleted"] === true,
+    atMs: Date.parse(item["at"] as string),
   };
 }

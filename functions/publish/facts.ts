@@ -8,6 +8,7 @@ import {
   type Channel,
   type EndpointRecord,
   hostChannel,
+  type HostRecord,
   type VtepRecord,
 } from "../../shared/model/record.ts";
 import {
@@ -87,8 +88,12 @@ export async function readHostLane(table: Table, channel: Channel, nowSec: numbe
   return { head, host };
 }
 
-/** What a host carries, by its own channel. `routed`: networks for their router only, without an endpoint there. */
+/**
+ * What a host carries, by its own channel. `routed`: networks for their router only, without an endpoint there. `site`: where
+ * it is itself, undefined once it is deleted.
+ */
 export type Carried = {
+  readonly site: string | undefined;
   readonly networks: readonly string[];
   readonly routed: readonly string[];
   readonly routers: readonly string[];
@@ -97,12 +102,18 @@ export type Carried = {
 };
 
 export async function readCarried(table: Table, host: string): Promise<Carried> {
-  const carried = { networks: [] as string[], routed: [] as string[], routers: [] as string[] };
+  const carried = {
+    site: undefined as string | undefined,
+    networks: [] as string[],
+    routed: [] as string[],
+    routers: [] as string[],
+  };
   const steps = new Map<string, number>();
   for (const item of await queryAll(table, channelPk(hostChannel(host)), { prefix: "REC#" })) {
     const key = item["key"] as string;
     const [kind, id = ""] = key.split("/");
     steps.set(key, item["seq"] as number);
+    if (kind === "host") carried.site = (item["body"] as HostRecord | undefined)?.site;
     if (kind === "router") carried.routers.push(id);
     if (kind !== "network") continue;
     const { routed } = item["body"] as CarriedNetworkRecord;
@@ -111,21 +122,29 @@ export async function readCarried(table: Table, host: string): Promise<Carried> 
   return { ...carried, steps };
 }
 
-/** The hosts that hold a channel of a network or router, with the entry that made each one: members, and other readers. */
-export async function readReaders(table: Table, channel: Channel): Promise<Map<string, { since: number }>> {
+/** A host that holds a channel: the entry that made it one, and of a member of a network its site. */
+export type ReaderOf = { readonly since: number; readonly site?: string };
+
+/** The hosts that hold a channel of a network or router: members, and other readers. */
+export async function readReaders(table: Table, channel: Channel): Promise<Map<string, ReaderOf>> {
   const [members, items] = await Promise.all([
-    channelNetwork(channel) === undefined ? new Map<string, { since: number }>() : readMembers(table, channel),
+    channelNetwork(channel) === undefined ? new Map<string, ReaderOf>() : readMembers(table, channel),
     queryAll(table, channelPk(channel), { prefix: READER_PREFIX }),
   ]);
   const readers = items.map((item) => [item["host"] as string, { since: item["since"] as number }] as const);
   return new Map([...readers, ...members]);
 }
 
-/** The member hosts of a network, with the entry that made each one. */
-export async function readMembers(table: Table, channel: Channel): Promise<Map<string, { since: number }>> {
+/** The member hosts of a network. */
+export async function readMembers(table: Table, channel: Channel): Promise<Map<string, ReaderOf>> {
   const items = await queryAll(table, channelPk(channel), { prefix: "REC#vtep/" });
-  const vteps = items.map((item) => [item["key"] as string, item["vtep"] as { since: number }] as const);
-  return new Map(vteps.map(([key, { since }]) => [key.slice("vtep/".length), { since }]));
+  return new Map(
+    items.map((item): [string, ReaderOf] => {
+      const { since } = item["vtep"] as { since: number };
+      const { site } = item["body"] as VtepRecord;
+      return [(item["key"] as string).slice("vtep/".length), { since, site }];
+    }),
+  );
 }
 
 /** Every host that a change is about: where its endpoint is, was or will be, or whose own data changed. */
@@ -154,7 +173,7 @@ async function readResidents(
   const { channel, records, sources, nowSec } = facts;
   const moved = [...sources].filter(([host, source]) => {
     const body = records.get(vtepRecordKey(host))?.body as VtepRecord | null | undefined;
-    return body && body.address !== source.body.address;
+    return body && (body.address !== source.body.address || body.site !== source.body.site);
   });
   const residents = new Map<string, StoredRecord[]>(moved.map(([host]) => [host, []]));
   if (moved.length === 0) return residents;

@@ -34,7 +34,9 @@ export const MAX_STEP_CHANGES = (MAX_TRANSACTION_ITEMS - 2) / 2;
 /** The writes of a network's step, those of its hosts' channels included. */
 export function networkStepWrites(step: NetworkStep, atMs: number): Write[] {
   const memberships = step.memberships.map(({ host, joined, seq }) => ({ host, joined, seq }));
-  const own = stepWrites(step, logItem({ entry: step.entry, memberships, atMs }), atMs);
+  const { sites } = step.after;
+  const log = logItem({ entry: step.entry, memberships, atMs, ...(sites ? { sites } : {}) });
+  const own = stepWrites(step, log, atMs);
   const hosts = step.memberships.flatMap((member) => [
     ...channelStepWrites(member.step, atMs),
     ...readerWrites(step.channel, member, step.after.seq),

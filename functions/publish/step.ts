@@ -19,7 +19,7 @@ export type NetworkFacts = {
   readonly hosts: ReadonlyMap<string, HostSource>;
   /** The channel of each host that may join or leave. */
   readonly lanes: ReadonlyMap<string, HostLane>;
-  /** All live endpoints of each host whose VTEP address differs from its record's (a host deleted and made again). */
+  /** All live endpoints of each host whose VTEP address or site differs from its record's (a host deleted and made again). */
   readonly residents: ReadonlyMap<string, readonly StoredRecord[]>;
 };
 

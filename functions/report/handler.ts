@@ -65,7 +65,7 @@ async function takeReport(deps: SyncDeps, host: string, report: Report): Promise
   if (foreign.length > 0) deps.telemetry.count("ForeignChannelsReported", foreign.length);
 
   const nowMs = deps.now();
-  const received: Received = { startedAtMs: report.agent.startedAtMs, number: report.number, nowMs };
+  const received: Received = { startedAtMs: report.agent.startedAtMs, number: report.number, nowMs, bgp: report.bgp };
   const facts = await readFacts(deps, host, own);
   const ownSeq = byChannel.get(hostChannel(host))?.seq ?? ownSeqOf(facts.rows.get(hostChannel(host)), received);
   let lagging = false;
@@ -73,8 +73,8 @@ async function takeReport(deps: SyncDeps, host: string, report: Report): Promise
     const channelFacts = facts.channels.get(each.channel);
     if (!channelFacts) continue;
     const previous = facts.rows.get(each.channel);
-    const { isRouted = false, step = 0 } = expected.get(each.channel) ?? {};
-    const row = assessChannel(each, { ...channelFacts, isRouted, isStale: ownSeq < step }, received, previous);
+    const { isRouted = false, site, step = 0 } = expected.get(each.channel) ?? {};
+    const row = assessChannel(each, { ...channelFacts, isRouted, site, isStale: ownSeq < step }, received, previous);
     if (isWorthWriting(row, previous)) await writeRow(deps, host, each.channel, row);
     lagging ||= needsAnswer(row, channelFacts, nowMs);
   }
@@ -99,24 +99,22 @@ function ownSeqOf(row: ChannelRow | undefined, { startedAtMs }: Received): numbe
   return row?.startedAtMs === startedAtMs ? row.appliedSeq : 0;
 }
 
-type Expected = {
-  readonly isRouted: boolean /** The step of the host's own channel that named it. */;
-  readonly step: number;
-};
+/** `step`: that of the host's own channel that named it. */
+type Expected = Required<Pick<ChannelFacts, "isRouted" | "site">> & { readonly step: number };
 
 /** The channels that a host is to hold, and whether it only routes there; none if no log speaks of it. */
 async function expectedChannels(deps: SyncDeps, host: string): Promise<Map<Channel, Expected>> {
   const own = hostChannel(host);
   if (parseHead(await getItem(deps.table, headKey(own))).seq === 0) return new Map();
-  const { networks, routed, routers, steps } = await readCarried(deps.table, host);
+  const { site, networks, routed, routers, steps } = await readCarried(deps.table, host);
   const step = (key: string) => steps.get(key) ?? 0;
   const network = (isRouted: boolean) => (id: string) =>
-    [networkChannel(id), { isRouted, step: step(`network/${id}`) }] as const;
+    [networkChannel(id), { isRouted, site, step: step(`network/${id}`) }] as const;
   return new Map<Channel, Expected>([
-    [own, { isRouted: false, step: 0 }],
+    [own, { isRouted: false, site, step: 0 }],
     ...networks.map(network(false)),
     ...routed.map(network(true)),
-    ...routers.map((id) => [routerChannel(id), { isRouted: false, step: step(`router/${id}`) }] as const),
+    ...routers.map((id) => [routerChannel(id), { isRouted: false, site, step: step(`router/${id}`) }] as const),
   ]);
 }
 
@@ -149,7 +147,8 @@ async function readFacts(deps: SyncDeps, host: string, reports: readonly Channel
   const ownRow = parseChannelRow(first.get(keyText(channelRowKey(own, host))));
   if (ownRow) rows.set(own, ownRow);
   for (const { channel, seq } of reports) {
-    const applied = logged(channel, seq)?.entry;
+    const log = logged(channel, seq);
+    const applied = log && { ...log.entry, ...(log.sites ? { sites: log.sites } : {}) };
     const lackingSinceMs = logged(channel, seq + 1)?.atMs;
     channels.set(channel, {
       head: headOf(channel),

@@ -7,32 +7,59 @@ export const OFFLINE_AFTER_MS = 90_000;
 /** How many waiting hosts a summary names. */
 const NAMED_HOSTS = 3;
 
-export type Waiting = { host: string; reason: string };
+/**
+ * What keeps a step from being live on a host: `unreported`: it never reported. `silent`: it does not report any more.
+ * `pending`: it did not report of the channel yet. `behind`: it lacks entries. `diverged`: its replica is not what the log says.
+ * `kernel`: it has the step, and its kernel does not.
+ */
+export type LagState = "unreported" | "silent" | "pending" | "behind" | "diverged" | "kernel";
+
+/** `since`: ISO 8601, where it is known. */
+export type Lag = { state: LagState; reason: string; since?: string };
+export type Waiting = { host: string } & Lag;
 export type HostCount = { total: number; live: number; waiting: Waiting[] };
 
 /** What a host reported of one channel, and when it reported at all. */
 export type Reported = { readonly row: ChannelRow | undefined; readonly host: HostRow | undefined };
 
-/** Why step `seq` is not seen to be live on a host; undefined if it is. */
-export function reasonNotLive(seq: number, { row, host }: Reported, nowMs: number): string | undefined {
+/**
+ * Why step `seq` is not seen to be live on a host; undefined if it is. `lackingSinceMs`: when the first entry that the host
+ * lacks was committed, as far as it is known.
+ */
+export function lagOf(
+  seq: number,
+  { row, host }: Reported,
+  { nowMs, lackingSinceMs }: { readonly nowMs: number; readonly lackingSinceMs?: number | undefined },
+): Lag | undefined {
   if (row && row.liveSeq >= seq) return undefined;
-  if (!host) return "never reported";
-  const silentMs = nowMs - Date.parse(host.lastSeenAt);
-  if (silentMs > OFFLINE_AFTER_MS) return `offline ${formatDuration(silentMs)}`;
-  if (!row) return "not applied yet";
-  if (row.appliedSeq < seq) return `behind by ${seq - row.appliedSeq}`;
-  if (!row.faithful) return "applied, content differs";
+  if (!host) return lag("unreported", "never reported", lackingSinceMs);
+  const silentMs = silenceOf(host, nowMs);
+  if (silentMs !== undefined) return lag("silent", `offline ${formatDuration(silentMs)}`, Date.parse(host.lastSeenAt));
+  if (!row) return lag("pending", "not applied yet", lackingSinceMs);
+  if (row.appliedSeq < seq) return lag("behind", `behind by ${seq - row.appliedSeq}`, lackingSinceMs);
+  if (!row.faithful) return lag("diverged", "applied, content differs", row.wrongSinceMs);
   const problem = row.problems[0];
-  if (problem !== undefined) return `applied, kernel differs: ${problem}`;
-  return row.kernel === undefined ? "applied, kernel not read back yet" : "applied, kernel differs";
+  if (problem !== undefined) return lag("kernel", `applied, kernel differs: ${problem}`, row.wrongSinceMs);
+  const reason = row.kernel === undefined ? "applied, kernel not read back yet" : "applied, kernel differs";
+  return lag("kernel", reason, row.wrongSinceMs);
 }
 
-/** Counts hosts by the reason that each has (undefined: live), in the order of their names. */
-export function countHosts(reasons: ReadonlyMap<string, string | undefined>): HostCount {
+/** For how long a host has been silent, ms; undefined if it is heard. */
+export function silenceOf({ lastSeenAt }: Pick<HostRow, "lastSeenAt">, nowMs: number): number | undefined {
+  const silentMs = nowMs - Date.parse(lastSeenAt);
+  return silentMs > OFFLINE_AFTER_MS ? silentMs : undefined;
+}
+
+function lag(state: LagState, reason: string, sinceMs: number | undefined): Lag {
+  return { state, reason, ...(sinceMs === undefined ? {} : { since: new Date(sinceMs).toISOString() }) };
+}
+
+/** Counts hosts by what each lacks (undefined: it is live), in the order of their names. */
+export function countHosts(lags: ReadonlyMap<string, Lag | undefined>): HostCount {
   const waiting: Waiting[] = [];
-  for (const [host, reason] of reasons) if (reason !== undefined) waiting.push({ host, reason });
+  for (const [host, each] of lags) if (each) waiting.push({ host, ...each });
   waiting.sort((a, b) => (a.host < b.host ? -1 : 1));
-  return { total: reasons.size, live: reasons.size - waiting.length, waiting };
+  return { total: lags.size, live: lags.size - waiting.length, waiting };
 }
 
 /** "live on 41 of 42 hosts; waiting for h17 (offline 12 s)". */

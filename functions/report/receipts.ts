@@ -1,18 +1,19 @@
 // Receipts: how far a change has come, of the publisher's marks and the hosts' reports. A change of an endpoint, network,
 // router or prefix is waited for on the hosts that held the channel at its step and still do, and, by their own channels, on those that it
-// made leave. Hosts that joined later have it in their snapshot; hosts that are gone are waited for no more.
+// made leave. Hosts that joined later have it in their snapshot; hosts that are gone are waited for no more. A change of an
+// endpoint is looked for at the ToRs of the host where it is now, too (tors.ts).
 
-import { type Channel, channelNetwork, channelRouter, hostChannel, networkChannel } from "../../shared/model/record.ts";
+import { networkChannel } from "../../shared/model/record.ts";
 import type { Convergence, Receipt, Receipts } from "../api/receipts.ts";
 import type { ChangeRecord } from "../domain/change.ts";
-import { headKey, type Mark, parseHead, parseMark, recordKey } from "../publish/channel-items.ts";
+import { headKey, parseHead, parseMark } from "../publish/channel-items.ts";
 import { readReaders } from "../publish/facts.ts";
-import { batchGet, getItem, keyText, queryAll, type Table } from "../publish/table.ts";
-import { countHosts, type HostCount, reasonNotLive, summarize } from "./liveness.ts";
-import { channelRowKey, hostRowKey, parseChannelRow, parseHostRow } from "./report-items.ts";
-
-/** A step of a channel that a host has to have. */
-type Due = { readonly host: string; readonly channel: Channel; readonly seq: number };
+import { getItem, queryAll, type Table } from "../publish/table.ts";
+import { dueOf, type HostState, readRows, statesOf } from "./due.ts";
+import { countHosts, type HostCount, summarize } from "./liveness.ts";
+import { liveTimes } from "./live-times.ts";
+import { readTors } from "./tor-reads.ts";
+import { summarizeTors } from "./tors.ts";
 
 /** Receipts from the table; `now` in ms since the epoch. */
 export function tableReceipts(table: Table, now: () => number): Receipts {
@@ -37,11 +38,24 @@ async function receiptOf(table: Table, nowMs: number, change: ChangeRecord): Pro
   // The mark on the change's own channel comes last, so until it is there, something may be missing.
   const published = change.channels.every((channel) => marks.some((mark) => mark.channel === channel));
   if (!published) return { ...base, state: "accepted", hosts: nobody, summary: "accepted; not published yet" };
-  const due = await Promise.all(marks.map((mark) => dueOf(table, mark)));
-  const hosts = await count(table, nowMs, due.flat());
+  const read = await Promise.all(marks.map((mark) => dueOf(table, mark)));
+  const due = read.flatMap((each) => each.due);
+  const rows = await readRows(table, due);
+  const states = await statesOf(table, nowMs, { due, rows });
+  const hosts = countStates(states);
   if (hosts.total === 0) return { ...base, state: "live", hosts, summary: "published; no host needs it" };
-  const state = hosts.live === hosts.total ? "live" : "published";
-  return { ...base, state, hosts, summary: summarize(hosts) };
+  const own = marks.findIndex(({ channel, key }) => key.startsWith("endpoint/") && change.channels.includes(channel));
+  const tors = await readTors(table, nowMs, { mark: marks[own], readers: read[own]?.readers, rows });
+  const atMs = [...states.values()].flatMap(({ lag, liveAtMs }) => (lag || liveAtMs === undefined ? [] : [liveAtMs]));
+  const times = liveTimes(Date.parse(change.at), atMs);
+  return {
+    ...base,
+    state: hosts.live === hosts.total ? "live" : "published",
+    hosts,
+    ...(times ? { times } : {}),
+    ...(tors ? { tors } : {}),
+    summary: tors ? `${summarize(hosts)}, ${summarizeTors(tors)}` : summarize(hosts),
+  };
 }
 
 async function convergenceOf(table: Table, nowMs: number, network: string): Promise<Convergence> {
@@ -49,43 +63,14 @@ async function convergenceOf(table: Table, nowMs: number, network: string): Prom
   // Members first: one that joins after this read has a later seq, and is not asked for an earlier one.
   const members = await readReaders(table, channel);
   const { seq } = parseHead(await getItem(table, headKey(channel)));
-  const hosts = await count(
-    table,
-    nowMs,
-    [...members.keys()].map((host) => ({ host, channel, seq })),
-  );
+  const due = [...members.keys()].map((host) => ({ host, channel, seq }));
+  const hosts = countStates(await statesOf(table, nowMs, { due, rows: await readRows(table, due) }));
   const converged = seq > 0 && hosts.live === hosts.total;
   if (seq === 0) return { network, channel, seq, converged, hosts, summary: "not published yet" };
   const summary = hosts.total === 0 ? "published; no host needs it" : summarize(hosts);
   return { network, channel, seq, converged, hosts, summary };
 }
 
-/** What a mark asks of which hosts. */
-async function dueOf(table: Table, mark: Mark): Promise<Due[]> {
-  const { channel, seq } = mark;
-  if (channelNetwork(channel) === undefined && channelRouter(channel) === undefined) return dueOfHost(table, mark);
-  const members = await readReaders(table, channel);
-  return [...members].filter(([, { since }]) => since <= seq).map(([host]) => ({ host, channel, seq }));
-}
-
-/** A host that is deleted, by this change or since, is nobody to wait for. */
-async function dueOfHost(table: Table, { channel, seq }: Mark): Promise<Due[]> {
-  const record = await getItem(table, recordKey(channel, "host"));
-  const isThere = record !== undefined && record["deleted"] !== true;
-  return isThere ? [{ host: channel.slice(hostChannel("").length), channel, seq }] : [];
-}
-
-/** A host counts once, and is live only if all that is due on it is. */
-async function count(table: Table, nowMs: number, due: readonly Due[]): Promise<HostCount> {
-  const items = await batchGet(
-    table,
-    due.flatMap(({ host, channel }) => [channelRowKey(channel, host), hostRowKey(host)]),
-  );
-  const reasons = new Map<string, string | undefined>();
-  for (const { host, channel, seq } of due) {
-    const row = parseChannelRow(items.get(keyText(channelRowKey(channel, host))));
-    const reason = reasonNotLive(seq, { row, host: parseHostRow(items.get(keyText(hostRowKey(host)))) }, nowMs);
-    reasons.set(host, reasons.get(host) ?? reason);
-  }
-  return countHosts(reasons);
+function countStates(states: ReadonlyMap<string, HostState>): HostCount {
+  return countHosts(new Map(Array.from(states, ([host, { lag }]) => [host, lag])));
 }

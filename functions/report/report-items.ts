@@ -13,6 +13,22 @@ import type { Item, Key } from "../publish/table.ts";
 /** Which report of which agent process a row is of: reports may arrive out of order. */
 const Stamp = { startedAtMs: z.number(), number: z.number() };
 
+/** What a host's sessions prove of a network's endpoints (fabric-proof.ts), the last time that they proved anything. */
+export const FabricRow = z.object({
+  /** The step of intent that it is of. */
+  seq: z.number(),
+  /** Cloud clock, ms since the epoch. */
+  atMs: z.number(),
+  /** MACs of this host's endpoints that it does not announce; absent: more than are named. */
+  unannounced: z.array(z.string()).optional(),
+  /**
+   * Per established peer: MACs of the site's other endpoints that it did not pass on; absent as above, or if it passed on
+   * nothing. `tor`: its AS number and BGP identifier, by which two hosts know the same ToR.
+   */
+  seen: z.array(z.object({ peer: z.string(), tor: z.string().optional(), lacking: z.array(z.string()).optional() })),
+});
+export type FabricRow = z.infer<typeof FabricRow>;
+
 export const ChannelRow = z.object({
   /** The seq that the host's replica is at. */
   appliedSeq: z.number(),
@@ -25,6 +41,14 @@ export const ChannelRow = z.object({
   live: z.boolean(),
   /** The last seq of which the kernel was seen to hold all; it never falls. */
   liveSeq: z.number(),
+  /**
+   * When `liveSeq` rose, oldest first and the last ones only. Of a step between two of them it is known when it was live; the
+   * first one is where knowledge begins.
+   */
+  lived: z.array(z.object({ seq: z.number(), atMs: z.number() })).default([]),
+  /** Since when the replica or the kernel is not as the log has it at `appliedSeq`, ms since the epoch. */
+  wrongSinceMs: z.number().optional(),
+  fabric: FabricRow.optional(),
   problems: z.array(z.string()),
   /** Cloud clock, ms since the epoch. */
   atMs: z.number(),

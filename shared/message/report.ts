@@ -2,6 +2,7 @@
 // Status is a second lane; nothing in it ever changes intent.
 
 import * as z from "zod";
+import { MacField } from "../model/fields.ts";
 import { ChannelField, DigestField } from "./inbox.ts";
 import { ProtocolVersion } from "./version.ts";
 
@@ -9,8 +10,17 @@ import { ProtocolVersion } from "./version.ts";
 export const LineProof = z.object({ digest: DigestField, count: z.number().int().min(0) });
 export type LineProof = z.infer<typeof LineProof>;
 
-/** What one peer's routes confirm. */
-export const SeenProof = LineProof.extend({ peer: z.string().max(64) });
+/** As many as a report names of the endpoints that a proof lacks. */
+export const MOST_LACKING = 16;
+/** The endpoints that a proof lacks, by MAC; absent: more than can be named, or an older agent. */
+const Lacking = z.array(MacField).max(MOST_LACKING).optional();
+
+/** This host's endpoints that it announces. */
+export const AnnouncedProof = LineProof.extend({ lacking: Lacking });
+export type AnnouncedProof = z.infer<typeof AnnouncedProof>;
+
+/** What one peer's routes confirm of the endpoints of the site's other hosts. */
+export const SeenProof = LineProof.extend({ peer: z.string().max(64), lacking: Lacking });
 export type SeenProof = z.infer<typeof SeenProof>;
 
 /** `kernel` is the digest of the forwarding form of what the kernel holds; absent where there is none (host channels). */
@@ -22,9 +32,14 @@ export const ChannelReport = z.object({
   /** Why the kernel is not as intent wants it, in words for an operator. */
   problems: z.array(z.string().max(300)).max(20).default([]),
   /** The endpoints of this host that it announces over BGP: what every peer that is `told` was sent. */
-  announced: LineProof.optional(),
+  announced: AnnouncedProof.optional(),
   /** Per established peer, the endpoints of the site's other hosts whose very routes it passed on: MAC, IPs and VTEP. */
   seen: z.array(SeenProof).max(16).optional(),
+  /**
+   * The site's endpoints, this host's own included, as the two proofs above took them to be: the cloud knows the sum at
+   * every step, and so which step the proofs are of.
+   */
+  site: LineProof.optional(),
 });
 export type ChannelReport = z.infer<typeof ChannelReport>;
 
@@ -42,6 +57,9 @@ export const PeerReport = z.object({
     .optional(),
   /** Sent everything that this host announces, End-of-RIB included, on the session that is up. */
   told: z.boolean().optional(),
+  /** Its BGP identifier (RFC 6286: unique in its AS), and its name as it tells it; of the session that is up. */
+  routerId: z.string().max(15).optional(),
+  name: z.string().max(64).optional(),
 });
 export type PeerReport = z.infer<typeof PeerReport>;
 

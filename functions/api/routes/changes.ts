@@ -25,10 +25,11 @@ const ChangeId = z
   .refine(isChangeId)
   .openapi({ description: "The `change` of a write.", example: example.CHANGE });
 const receiptQuery = {
-  wait: z
-    .literal("live", { error: "must be live" })
-    .optional()
-    .openapi({ description: "Answer once it is live, or at the timeout." }),
+  wait: z.enum(["live", "seen"], { error: "must be live or seen" }).optional().openapi({
+    description:
+      "Answer once it is live, or at the timeout. seen: once it is live, and each ToR has it or, where no other host could show it, was told it.",
+    example: "live",
+  }),
   timeoutMs: z
     .string()
     .regex(/^\d{1,5}$/, timeoutReason)
@@ -53,7 +54,8 @@ export function addChanges(api: Api): void {
     method: "get",
     path: "/v1/changes/{change}",
     summary: "Get the receipt of a change",
-    description: "Where the change is live, and which hosts are waited for and why.",
+    description:
+      "Where the change is live, which hosts are waited for and why, how long it took, and which ToRs are seen to hold the route of an endpoint.",
     tag,
     needs: "read",
     reach: "path",
@@ -66,7 +68,7 @@ export function addChanges(api: Api): void {
       if (!change) {
         return { kind: "problem", problem: noSuchChange(params.change) };
       }
-      return { kind: "answer", body: await receiptWithin(services, change, wait === "live" ? timeoutMs : 0) };
+      return { kind: "answer", body: await receiptWithin(services, change, { wait, timeoutMs }) };
     },
   });
   addOperation(api, {
@@ -91,13 +93,23 @@ export function addChanges(api: Api): void {
   });
 }
 
-/** The receipt, once it says live, or as it is after `timeoutMs`. */
-async function receiptWithin({ receipts, clock }: Services, change: ChangeRecord, timeoutMs: number): Promise<Receipt> {
-  const deadlineMs = clock.now() + timeoutMs;
+/** The receipt, once it says what is waited for, or as it is after `timeoutMs`. */
+async function receiptWithin(
+  { receipts, clock }: Services,
+  change: ChangeRecord,
+  { wait, timeoutMs }: { wait: "live" | "seen" | undefined; timeoutMs: number },
+): Promise<Receipt> {
+  const deadlineMs = clock.now() + (wait ? timeoutMs : 0);
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 2)) {
     const receipt = await receipts.receipt(change);
     const leftMs = deadlineMs - clock.now();
-    if (receipt.state === "live" || leftMs <= 0) return receipt;
+    const isThere = receipt.state === "live" && (wait !== "seen" || isSettled(receipt));
+    if (isThere || leftMs <= 0) return receipt;
     await clock.sleep(Math.min(pauseMs, leftMs));
   }
+}
+
+/** True if waiting longer can prove no more: where nobody else is on a ToR, what it was told is all that can be known. */
+function isSettled({ tors }: Receipt): boolean {
+  return (tors?.at ?? []).every(({ state }) => state === "seen" || state === "told");
 }

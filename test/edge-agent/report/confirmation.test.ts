@@ -5,6 +5,7 @@ import type { IpAddress } from "../../../shared/address/ip.ts";
 import type { Asn, Vni } from "../../../shared/address/vni.ts";
 import { endpointLines, forwardingDigest } from "../../../shared/message/forwarding.ts";
 import { EMPTY_DIGEST } from "../../../shared/message/digest.ts";
+import { MOST_LACKING } from "../../../shared/message/report.ts";
 import { HIGH, LOW, macOf, macRoute, OWN } from "../evpn/fabric-routes.ts";
 import { networkWorld } from "../lane/network-world.ts";
 
@@ -46,30 +47,30 @@ const whole = forwardingDigest(endpointLines({ mac: macOf(2), ips: [far] }, LOW)
 function host() {
   const world = networkWorld();
   world.declares(intent);
-  return { ...world, part: () => world.lane.channel?.("net:blue") };
+  return { ...world, fabric: () => world.lane.channel?.("net:blue")?.fabric };
 }
 
 describe("confirmations", () => {
   it("announced: the endpoints of this host -> what the cloud sums over their lines; without BGP nothing", () => {
-    const { part, put, rest } = host();
+    const { fabric, put, rest } = host();
     const digest = forwardingDigest(endpointLines({ mac: macOf(1), ips: [near] }, OWN));
-    expect(part()?.announced).toEqual({ digest, count: 1 });
+    expect(fabric()?.announced).toEqual({ digest, count: 1, lacking: [] });
     put("host:h1", "host", { site: "ams", vtep: OWN });
     rest();
-    expect(part()?.announced).toEqual({ digest: EMPTY_DIGEST, count: 0 });
+    expect(fabric()?.announced).toEqual({ digest: EMPTY_DIGEST, count: 0, lacking: [macOf(1)] });
     put("host:h1", "host", intent.host);
     rest();
-    expect(part()?.announced).toEqual({ digest, count: 1 });
+    expect(fabric()?.announced).toEqual({ digest, count: 1, lacking: [] });
   });
 
   it("seen: a ToR passes on the very route of another host's endpoint -> proven for that ToR alone", () => {
-    const { part, sees } = host();
-    expect(part()?.seen).toEqual([]);
+    const { fabric, sees } = host();
+    expect(fabric()?.seen).toEqual([]);
     sees(from(tor1, macRoute(2, LOW)), from(tor1, macRoute(2, LOW, { ip: far })), from(tor2, macRoute(2, LOW)));
     const partly = forwardingDigest(endpointLines({ mac: macOf(2), ips: [] }, LOW));
-    expect(part()?.seen).toEqual([
-      { peer: tor1, digest: whole, count: 1 },
-      { peer: tor2, digest: partly, count: 1 },
+    expect(fabric()?.seen).toEqual([
+      { peer: tor1, digest: whole, count: 1, lacking: [] },
+      { peer: tor2, digest: partly, count: 1, lacking: [macOf(2)] },
     ]);
   });
 
@@ -79,31 +80,58 @@ describe("confirmations", () => {
     ["an endpoint of another site, which is not in this site's EVPN", macRoute(3, HIGH, { ip: abroad })],
     ["a MAC that nobody declared", macRoute(9, LOW)],
   ])("seen: a route with %s -> proves nothing", (_, route) => {
-    const { part, sees } = host();
+    const { fabric, sees } = host();
     sees(from(tor1, route));
-    expect(part()?.seen).toEqual([]);
+    expect(fabric()?.seen).toEqual([]);
   });
 
   it("seen: the second ToR withdraws, and the entry stays the same -> proven for the first alone", () => {
-    const { part, sees } = host();
+    const { fabric, sees } = host();
     const both = [tor1, tor2].map((tor) => from(tor, macRoute(2, LOW, { ip: far })));
     sees(...both);
-    expect(part()?.seen).toHaveLength(2);
+    expect(fabric()?.seen).toHaveLength(2);
     sees(...both.slice(0, 1));
-    expect(part()?.seen).toEqual([{ peer: tor1, digest: whole, count: 1 }]);
+    expect(fabric()?.seen).toEqual([{ peer: tor1, digest: whole, count: 1, lacking: [] }]);
   });
 
   it("seen: the endpoint moves to another host -> the old route proves nothing any more", () => {
-    const { part, sees, put, rest } = host();
+    const { fabric, sees, put, rest } = host();
     sees(from(tor1, macRoute(2, LOW, { ip: far })));
     put("net:blue", "endpoint/e2", { ...record("h3", 2, far), mobility: 1 });
     rest();
-    expect(part()?.seen).toEqual([]);
+    expect(fabric()?.seen).toEqual([]);
     put("net:blue", "vtep/h3", vtep(HIGH));
     sees(from(tor1, macRoute(2, HIGH, { ip: far, sequence: 1 })));
-    expect(part()?.seen).toHaveLength(1);
+    expect(fabric()?.seen).toHaveLength(1);
     put("net:blue", "vtep/h3", vtep(HIGH, "fra"));
     rest();
-    expect(part()?.seen).toEqual([]);
+    expect(fabric()?.seen).toEqual([]);
+  });
+
+  it("site: what the proofs are of -> the sum over this site's endpoints as the cloud has it, before and after a change", () => {
+    const { fabric, put, rest } = host();
+    const own = endpointLines({ mac: macOf(1), ips: [near] }, OWN);
+    const other = endpointLines({ mac: macOf(2), ips: [far] }, LOW);
+    expect(fabric()?.site).toEqual({ digest: forwardingDigest([...own, ...other]), count: 2 });
+    put("net:blue", "endpoint/e4", record("h2", 4, "10.0.0.4" as IpAddress));
+    rest();
+    const more = endpointLines({ mac: macOf(4), ips: ["10.0.0.4" as IpAddress] }, LOW);
+    expect(fabric()?.site).toEqual({ digest: forwardingDigest([...own, ...other, ...more]), count: 3 });
+    put("net:blue", "endpoint/e2", undefined);
+    put("net:blue", "endpoint/e1", undefined);
+    rest();
+    expect(fabric()?.site).toEqual({ digest: forwardingDigest(more), count: 1 });
+  });
+
+  it("lacking: more than a report may name -> not named at all; one less -> all of them", () => {
+    const { fabric, put, rest, sees } = host();
+    for (let n = 10; n < 10 + MOST_LACKING; n++) {
+      put("net:blue", `endpoint/e${n}`, record("h2", n, `10.0.1.${n}` as IpAddress));
+    }
+    sees(from(tor1, macRoute(2, LOW, { ip: far })));
+    expect(fabric()?.seen[0]?.lacking).toHaveLength(MOST_LACKING);
+    put("net:blue", "endpoint/e99", record("h2", 99, "10.0.2.9" as IpAddress));
+    rest();
+    expect(fabric()?.seen).toEqual([{ peer: tor1, digest: whole, count: 1 }]);
   });
 });

@@ -125,10 +125,14 @@ describe("reports", () => {
     intent.channels.set("net:blue", { channel: "net:blue", seq: 3, digest: one, forwarding: one, records });
     const other = "192.0.2.253" as IpAddress;
     const seen = [peer.peer, other].map((name) => ({ peer: name, digest: one, count: 1 }));
-    const part = { kernel: one, problems: [], announced: { digest: EMPTY_DIGEST, count: 0 }, seen };
+    const announced = { digest: EMPTY_DIGEST, count: 0, lacking: [] };
+    const fabric = { announced, seen, site: { digest: one, count: 1 } };
+    const part = { kernel: one, problems: [], fabric };
     const line = (...peers: PeerSummary[]) => channelReports(intent, () => [part], peers)[0];
     expect(line(peer, { ...peer, peer: other, state: "Active" })?.seen).toEqual(seen.slice(0, 1));
     expect(line({ ...peer, staleRoutes: 1 })).not.toHaveProperty("seen");
     expect(line(peer)).not.toHaveProperty("announced");
+    expect(line(peer)?.site).toEqual(fabric.site);
+    expect(line()).not.toHaveProperty("site");
   });
 });

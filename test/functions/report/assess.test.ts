@@ -22,7 +22,7 @@ const applied = (seq: number): LogEntry => ({
   forwarding: forwarding(seq),
   changes: [],
 });
-const received = { startedAtMs: 1, number: 2, nowMs: NOW };
+const received = { startedAtMs: 1, number: 2, nowMs: NOW, bgp: [] };
 const report = (seq: number, kernel: Digest | undefined = forwarding(seq), held = digest(seq)) => ({
   channel: "net:a" as const,
   seq,

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { EMPTY_DIGEST } from "../../../shared/message/digest.ts";
-import { countHosts, formatDuration, reasonNotLive, summarize } from "../../../functions/report/liveness.ts";
+import { countHosts, formatDuration, lagOf, summarize } from "../../../functions/report/liveness.ts";
 import type { ChannelRow, HostRow } from "../../../functions/report/report-items.ts";
 
 const NOW = Date.parse("2026-01-02T03:05:00Z");
+const LACKING = "2026-01-02T03:04:59.000Z";
 const row = (fields: Partial<ChannelRow> = {}): ChannelRow => ({
   appliedSeq: 7,
   digest: EMPTY_DIGEST,
@@ -11,6 +12,7 @@ const row = (fields: Partial<ChannelRow> = {}): ChannelRow => ({
   faithful: true,
   live: false,
   liveSeq: 3,
+  lived: [],
   problems: [],
   atMs: NOW,
   startedAtMs: 1,
@@ -28,24 +30,46 @@ const host = (silentMs = 0): HostRow => ({
   number: 1,
 });
 
-describe("reasonNotLive", () => {
+describe("lagOf", () => {
   test.each([
-    ["never reported", {}, "never reported"],
-    ["silent for 95 s", { row: row(), host: host(95_000) }, "offline 95 s"],
-    ["silent for 90 s", { row: row({ appliedSeq: 4 }), host: host(90_000) }, "behind by 3"],
-    ["no row yet", { host: host() }, "not applied yet"],
-    ["kernel differs", { row: row(), host: host() }, "applied, kernel differs"],
-    ["with a problem", { row: row({ problems: ["no mac"] }), host: host() }, "applied, kernel differs: no mac"],
-    ["content differs", { row: row({ faithful: false }), host: host() }, "applied, content differs"],
+    ["never reported", {}, { state: "unreported", reason: "never reported", since: LACKING }],
+    [
+      "silent for 95 s",
+      { row: row(), host: host(95_000) },
+      { state: "silent", reason: "offline 95 s", since: "2026-01-02T03:03:25.000Z" },
+    ],
+    [
+      "silent for 90 s",
+      { row: row({ appliedSeq: 4 }), host: host(90_000) },
+      { state: "behind", reason: "behind by 3", since: LACKING },
+    ],
+    ["no row yet", { host: host() }, { state: "pending", reason: "not applied yet", since: LACKING }],
+    [
+      "kernel differs",
+      { row: row({ wrongSinceMs: NOW - 1000 }), host: host() },
+      { state: "kernel", reason: "applied, kernel differs", since: LACKING },
+    ],
+    [
+      "with a problem",
+      { row: row({ problems: ["no mac"] }), host: host() },
+      { state: "kernel", reason: "applied, kernel differs: no mac" },
+    ],
+    [
+      "content differs",
+      { row: row({ faithful: false }), host: host() },
+      { state: "diverged", reason: "applied, content differs" },
+    ],
     ["live", { row: row({ liveSeq: 7 }), host: host() }, undefined],
     ["live once, silent since", { row: row({ liveSeq: 7 }), host: host(500_000) }, undefined],
-  ])("reason: %s", (_, reported, reason) => {
-    expect(reasonNotLive(7, { row: undefined, host: undefined, ...reported }, NOW)).toBe(reason);
+  ])("lag: %s -> what it lacks, why, and since when", (_, reported, lag) => {
+    const known = { nowMs: NOW, lackingSinceMs: NOW - 1000 };
+    expect(lagOf(7, { row: undefined, host: undefined, ...reported }, known)).toEqual(lag);
   });
 });
 
 describe("summarize", () => {
-  const count = (entries: [string, string | undefined][]) => countHosts(new Map(entries));
+  const count = (entries: [string, string | undefined][]) =>
+    countHosts(new Map(entries.map(([host, reason]) => [host, reason ? { state: "silent", reason } : undefined])));
   test("summary: all live", () => {
     expect(summarize(count([["h1", undefined]]))).toBe("live on 1 of 1 host");
   });

@@ -1,0 +1,113 @@
+// At which ToRs an endpoint's route is seen. Pure, and never says seen when unsure. The ToRs are those that the endpoint's
+// host has a session with. What is evidence, strongest first:
+//
+//   seen      another host of the site, on the same ToR, was passed the very route (MAC, addresses, VTEP) by it, as of this
+//             step or a later one
+//   told      the host's own session with the ToR is up and told everything, End-of-RIB included, this route among it. A ToR
+//             that refuses or filters it says nothing, so that this is no proof, and nobody else is there to show it
+//   pending   one of the two is to be expected: what it waits for is in the reason
+//   missing   another host on that ToR has all of this step, but not this route from there
+//   down      the session is not up
+//   unknown   the host does not report
+
+import { parseIp } from "../../shared/address/ip.ts";
+import type { PeerReport } from "../../shared/message/report.ts";
+import { torOf } from "./fabric-proof.ts";
+import { formatDuration, silenceOf } from "./liveness.ts";
+import type { ChannelRow, FabricRow, HostRow } from "./report-items.ts";
+
+export type TorState = "seen" | "told" | "pending" | "missing" | "down" | "unknown";
+
+/** `by`: the host that has the route from there. */
+export type TorReceipt = { tor: string; state: TorState; reason: string; by?: string };
+export type TorCount = { total: number; seen: number; at: TorReceipt[] };
+
+/** What is known of another host of the site. */
+export type Witness = { readonly host: string; readonly fabric: FabricRow };
+
+export type TorFacts = {
+  /** The step that the route is of, and the endpoint. */
+  readonly seq: number;
+  readonly mac: string;
+  readonly host: string;
+  /** The host's configured EVPN peers, by the key that it reports them under, and what to call each. */
+  readonly peers: readonly { readonly key: string; readonly name?: string | undefined }[];
+  readonly reported: HostRow | undefined;
+  readonly own: ChannelRow | undefined;
+  readonly witnesses: readonly Witness[];
+  readonly nowMs: number;
+};
+
+const BEST_FIRST: readonly TorState[] = ["seen", "told", "pending", "missing", "down", "unknown"];
+
+/** One for each ToR, in the order of the host's peers; several sessions with one ToR count as their best. */
+export function countTors(facts: TorFacts): TorCount {
+  const byTor = new Map<string, TorReceipt>();
+  for (const { key, name } of facts.peers) {
+    const peer = facts.reported?.bgp.find((each) => each.peer === key);
+    const receipt = { tor: name ?? peer?.name ?? key, ...judge(facts, key, peer) };
+    const tor = torOf(peer) ?? key;
+    const other = byTor.get(tor);
+    if (!other || BEST_FIRST.indexOf(receipt.state) < BEST_FIRST.indexOf(other.state)) byTor.set(tor, receipt);
+  }
+  const at = [...byTor.values()];
+  return { total: at.length, seen: at.filter(({ state }) => state === "seen").length, at };
+}
+
+/** "seen at 1 of 2 ToRs; tor2: told, no other host of the network is there to show it" */
+export function summarizeTors({ total, seen, at }: TorCount): string {
+  const tors = `seen at ${seen} of ${total} ${total === 1 ? "ToR" : "ToRs"}`;
+  const rest = at.filter(({ state }) => state !== "seen").map(({ tor, reason }) => `${tor}: ${reason}`);
+  return [tors, ...rest].join("; ");
+}
+
+type Judged = Omit<TorReceipt, "tor">;
+
+function judge(facts: TorFacts, key: string, peer: PeerReport | undefined): Judged {
+  const { seq, mac, host } = facts;
+  const there = facts.witnesses.flatMap(({ host: other, fabric }) =>
+    fabric.seen
+      .filter((each) => isSameTor({ key, tor: torOf(peer) }, each))
+      .map(({ lacking }) => ({ other, lacking, isOfStep: fabric.seq >= seq })),
+  );
+  const shows = there.find(({ isOfStep, lacking }) => isOfStep && lacking && !lacking.includes(mac));
+  if (shows) return { state: "seen", reason: `${shows.other} has it from there`, by: shows.other };
+  const lacksHere = untold(facts, peer);
+  if (lacksHere) return lacksHere;
+  const lacks = there.find(({ isOfStep }) => isOfStep);
+  if (lacks) return { state: "missing", reason: `told by ${host}, but ${lacks.other} does not have it from there` };
+  const [next] = there;
+  if (next) return { state: "pending", reason: `told by ${host}; ${next.other} has yet to report this step` };
+  return { state: "told", reason: `told by ${host}; no other host of the network is there to show it` };
+}
+
+/** What keeps the ToR from having been told, as far as the host says; undefined: it was told. */
+function untold({ seq, mac, host, reported, own, nowMs }: TorFacts, peer: PeerReport | undefined): Judged | undefined {
+  if (!reported) return { state: "unknown", reason: `${host} never reported` };
+  const silentMs = silenceOf(reported, nowMs);
+  if (silentMs !== undefined) return { state: "unknown", reason: `${host} is offline ${formatDuration(silentMs)}` };
+  if (!peer) return { state: "pending", reason: `${host} does not report a session with it yet` };
+  if (peer.state !== "Established") {
+    const since = formatDuration(Math.max(0, nowMs - peer.sinceMs));
+    return { state: "down", reason: `the session with ${host} is ${peer.state} for ${since}` };
+  }
+  if (peer.families?.some(({ family, agreed }) => family === EVPN && !agreed))
+    return { state: "down", reason: `EVPN is not agreed on the session with ${host}` };
+  const fabric = own?.fabric;
+  if (!fabric || fabric.seq < seq) return { state: "pending", reason: `${host} has yet to report this step` };
+  if (!fabric.unannounced || fabric.unannounced.includes(mac))
+    return { state: "pending", reason: `${host} does not announce it` };
+  // Of this report or a later one: what was told before may be less.
+  const isNewer = reported.startedAtMs !== own.startedAtMs || reported.number >= own.number;
+  if (!isNewer || peer.told !== true) return { state: "pending", reason: `${host} has yet to tell it` };
+  return undefined;
+}
+
+/** As bgp/family.ts names it. */
+export const EVPN = "evpn";
+
+/** By what the ToR says it is; where a session is down, or an agent older, by its address. A link's name says nothing here. */
+function isSameTor(one: { key: string; tor: string | undefined }, other: FabricRow["seen"][number]): boolean {
+  if (one.tor !== undefined && other.tor !== undefined) return one.tor === other.tor;
+  return one.key === other.peer && parseIp(one.key) !== undefined;
+}
