@@ -44,6 +44,7 @@ import { createUnderlayLane, type UnderlayView } from "./lane/underlay.ts";
 import type { Diary } from "./log.ts";
 import type { Overlay } from "./overlay.ts";
 import { createMalformedLog, type MalformedMessage } from "./report/malformed.ts";
+import { withDrift, withDriftCounts } from "./report/drift-report.ts";
 import { channelReports, peerReport, startReports } from "./report/report.ts";
 import { underlayReport } from "./report/underlay-report.ts";
 
@@ -170,8 +171,8 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
       inSync: intent.inSync,
       bgp: speaker.summary().map(peerReport),
       underlay: underlayReport(underlay.view()),
-      counters: diary.counters,
-      events: diary.recent(),
+      counters: withDriftCounts(diary.counters, reconciler.drift().byNetwork),
+      events: withDrift(diary.recent(), reconciler.drift().recent),
       capabilities: {
         ...Object.fromEntries(kernel.capabilities.map(({ name, present }) => [name, present])),
         vrf: support.vrf,

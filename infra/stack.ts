@@ -1,4 +1,4 @@
-// The stack: the table, the four functions and what calls them. Nothing here is a server that somebody keeps alive.
+// The stack: the table, the six functions and what calls them. Nothing here is a server that somebody keeps alive.
 //
 //   HTTP API -> api        stream -> publish        IoT rules -> sync, report        publish, sync, report -> inboxes
 //
@@ -18,7 +18,7 @@ import { grantIssuing } from "./identity.ts";
 import { addHostPolicy, addHostRule, addRuleErrors, inboxTopics } from "./iot.ts";
 import { addSnapshotBucket, SNAPSHOT_ACTIONS } from "./snapshots.ts";
 import { addTable, READ_ACTIONS, WRITE_ACTIONS } from "./store.ts";
-import { addStreamConsumer } from "./stream-consumer.ts";
+import { addEventSource, addStreamConsumer } from "./stream-consumer.ts";
 
 export const STACK_NAME = "Overspan";
 
@@ -39,6 +39,7 @@ export function addStack(app: App, bundles: BundleFolders): Stack {
     // No authorizer: the function checks every token itself (docs/decisions/0006-tokens-are-checked-in-the-function.md).
   });
   addStreamConsumer(stack, table, functions.publish);
+  addEventSource(stack, table, functions.events);
   const errors = addRuleErrors(stack);
   addHostRule(stack, "sync", functions.sync, errors);
   addHostRule(stack, "report", functions.report, errors);
@@ -98,6 +99,13 @@ function addFunctions(
       memoryMb: 1024,
       reservedConcurrency: REPORTS_AT_ONCE,
       environment: withSnapshots,
+    }),
+    events: addFunction(stack, "EventsFunction", {
+      bundle: bundles.events,
+      description: "Stream records -> the log of events that GET /v1/events reads",
+      timeoutSec: 60,
+      memoryMb: 512,
+      environment: withTable,
     }),
     identity: addFunction(stack, "IdentityFunction", {
       bundle: bundles.identity,
@@ -170,6 +178,7 @@ function grantWhatEachNeeds(stack: Stack, functions: Functions, { table, snapsho
     fn.addToRolePolicy(
       new PolicyStatement({ actions: [...SNAPSHOT_ACTIONS], resources: [snapshots.arnForObjects("*")] }),
     );
+  table.grant(functions.events, ...READ_ACTIONS, ...WRITE_ACTIONS);
   table.grant(functions.identity, "dynamodb:GetItem");
   const toInboxes = () => new PolicyStatement({ actions: ["iot:Publish"], resources: [inboxTopics(stack)] });
   for (const fn of [functions.publish, functions.sync, functions.report, functions.identity])

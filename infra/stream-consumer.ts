@@ -15,6 +15,35 @@ import type { Construct } from "constructs";
 /** The entities whose changes hosts must learn. A change or a guard moves nothing by itself. */
 export const PUBLISHED_TYPES = ["host", "network", "endpoint", "router", "prefix"] as const;
 
+/** What events are made of: changes, their publication, and what hosts report. */
+export const EVENT_TYPES = ["change", "published", "report", "host-report"] as const;
+
+/**
+ * Feeds `events` from the same stream, which has room for two readers. Reports come all the time, so a batch is waited for;
+ * what fails is tried until it expires, as with the publisher, and an alarm tells of the delay.
+ */
+export function addEventSource(scope: Construct, table: Table, events: LambdaFunction): void {
+  events.addEventSource(
+    new DynamoEventSource(table as ITable, {
+      startingPosition: StartingPosition.TRIM_HORIZON,
+      batchSize: 500,
+      maxBatchingWindow: Duration.seconds(1),
+      parallelizationFactor: 1,
+      filters: [FilterCriteria.filter({ dynamodb: { NewImage: { type: { S: FilterRule.or(...EVENT_TYPES) } } } })],
+    }),
+  );
+  events
+    .metric("IteratorAge", { period: Duration.minutes(1), statistic: "Maximum" })
+    .createAlarm(scope, "EventsDelayAlarm", {
+      alarmDescription:
+        "Events wait to be told for over five minutes: the store is throttled or the function fails. See its log.",
+      threshold: Duration.minutes(5).toMilliseconds(),
+      evaluationPeriods: 2,
+      comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
+      treatMissingData: TreatMissingData.NOT_BREACHING,
+    });
+}
+
 /** Feeds `publisher` from the table's stream, from its oldest record on. */
 export function addStreamConsumer(scope: Construct, table: Table, publisher: LambdaFunction): Queue {
   const deadLetters = new Queue(scope, "PublishDeadLetters", {

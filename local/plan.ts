@@ -240,6 +240,8 @@ const MappingProperties = z.strictObject({
   BatchSize: z.number(),
   BisectBatchOnFunctionError: z.boolean().default(false),
   MaximumRetryAttempts: z.number().default(-1),
+  // Batches are not waited for here: only the bill would notice.
+  MaximumBatchingWindowInSeconds: z.number().optional(),
   FunctionResponseTypes: z.array(z.string()).default([]),
   FilterCriteria: z.object({ Filters: z.array(z.object({ Pattern: z.string() })) }).default({ Filters: [] }),
   StartingPosition: z.literal("TRIM_HORIZON"),

@@ -127,7 +127,7 @@ async function openSide(engine: Engine) {
   const pacing = { sleep: clock.sleep, random: () => Math.random() };
   const app = createApi({
     store: createDynamoDbStore({ client: recording, table, pacing, requestToken: () => randomUUID() }),
-    hosts: tableHostStatuses({ client: recording, name: table }),
+    hosts: tableHostStatuses({ client: recording, name: table }, clock.now),
     identities: createTestIdentities(),
     identify: identifyAs(OPERATOR),
     receipts: tableReceipts({ client: recording, name: table }, clock.now),

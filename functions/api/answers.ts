@@ -9,6 +9,7 @@ import { refuse } from "../domain/write.ts";
 import type { Page, PageRequest, Store } from "../store/store.ts";
 import type { Commands } from "./commands.ts";
 import { formatCursor, parseCursor } from "./cursor.ts";
+import type { EventReader } from "./events.ts";
 import type { Clock, Outcome, Runtime } from "./execute.ts";
 import { tagOf } from "./headers.ts";
 import type { HostIdentities } from "./host-identities.ts";
@@ -28,6 +29,7 @@ export type Services = {
   store: Store;
   hosts: HostStatuses;
   receipts: Receipts;
+  events: EventReader;
   identities: HostIdentities;
   clock: Clock;
   ids: Ids;
@@ -35,30 +37,38 @@ export type Services = {
 };
 
 const ID_ATTEMPTS = 5;
-const LIMIT = { default: 50, max: 200 };
+type Limit = { default: number; max: number };
+const LIMIT: Limit = { default: 50, max: 200 };
+/** Of views that say little of each item. */
+const WIDE: Limit = { default: 1000, max: 1000 };
 
 /** The query of every list. */
-export const pageQuery = {
-  limit: z
+export const pageQuery = pageOf(LIMIT);
+export const wideQuery = pageOf(WIDE);
+
+function pageOf({ default: usual, max }: Limit) {
+  const reason = `must be a whole number from 1 to ${max}`;
+  const limit = z
     .string()
-    .regex(/^\d{1,3}$/, `must be a whole number from 1 to ${LIMIT.max}`)
+    .regex(/^\d{1,4}$/, reason)
     .transform(Number)
-    .refine((limit) => limit >= 1 && limit <= LIMIT.max, `must be a whole number from 1 to ${LIMIT.max}`)
+    .refine((asked) => asked >= 1 && asked <= max, reason)
     .optional()
     .openapi({
       type: "integer",
       minimum: 1,
-      maximum: LIMIT.max,
-      default: LIMIT.default,
+      maximum: max,
+      default: usual,
       description: "How many at most.",
-      example: LIMIT.default,
-    }),
-  cursor: z
+      example: usual,
+    });
+  const cursor = z
     .string()
     .max(1000, "must be a cursor that a page gave")
     .optional()
-    .openapi({ description: "The `next` of the page before, for the same list." }),
-};
+    .openapi({ description: "The `next` of the page before, for the same list." });
+  return { limit, cursor };
+}
 
 const MAX_SELECTED = 8;
 
@@ -196,6 +206,21 @@ export async function answerList<T extends object>(
   const items = page.items.map((item) => only(item, fields));
   const { next } = page;
   return { kind: "answer", body: next === undefined ? { items } : { items, next: formatCursor(list, next) } };
+}
+
+/** A page that says more than its items; as `answerList`, of a wide view. */
+export async function answerPage(
+  list: object,
+  { limit = WIDE.default, cursor }: PageQuery,
+  read: (page: PageRequest) => Promise<{ body: object; next?: string | undefined }>,
+): Promise<Answer> {
+  const position = cursor === undefined ? undefined : parseCursor(list, cursor);
+  if (cursor !== undefined && position === undefined) {
+    const problem = fieldsProblem([{ field: "cursor", reason: "is not a cursor of this list" }]);
+    return { kind: "problem", problem };
+  }
+  const { body, next } = await read(position === undefined ? { limit } : { limit, position });
+  return { kind: "answer", body: next === undefined ? body : { ...body, next: formatCursor(list, next) } };
 }
 
 function only(resource: object, fields: readonly string[] | undefined): object {

@@ -10,6 +10,7 @@ import { type Store, StoreBusyError } from "../store/store.ts";
 import { denyUnknown, type Identify, type Principal } from "./access.ts";
 import type { Log } from "./answers.ts";
 import { createCommands } from "./commands.ts";
+import { type EventReader, NO_EVENTS } from "./events.ts";
 import type { Clock } from "./execute.ts";
 import type { HostIdentities } from "./host-identities.ts";
 import type { HostStatuses } from "./host-status.ts";
@@ -20,7 +21,9 @@ import type { Receipts } from "./receipts.ts";
 import { addAudit } from "./routes/audit.ts";
 import { addChanges } from "./routes/changes.ts";
 import { addEndpoints } from "./routes/endpoints.ts";
+import { addEvents } from "./routes/events.ts";
 import { addFabricPeers } from "./routes/fabric-peers.ts";
+import { addFleet } from "./routes/fleet.ts";
 import { addHosts } from "./routes/hosts.ts";
 import { addIdentity } from "./routes/identity.ts";
 import { addNetworks } from "./routes/networks.ts";
@@ -33,6 +36,8 @@ export type ApiOptions = {
   store: Store;
   hosts: HostStatuses;
   receipts: Receipts;
+  /** Default: nothing ever happens. */
+  events?: EventReader;
   identities: HostIdentities;
   clock: Clock;
   random: Random;
@@ -46,13 +51,14 @@ export type ApiOptions = {
 const MAX_BODY_BYTES = 1024 * 1024;
 
 export function createApi(options: ApiOptions): OpenAPIHono {
-  const { store, hosts, receipts, identities, clock, random, log } = options;
+  const { store, hosts, receipts, events = NO_EVENTS, identities, clock, random, log } = options;
   const app = new OpenAPIHono();
   const ids = createIds(random);
   const runtime = { store, hosts, clock, ids, random };
   const commands = createCommands(runtime);
   const open = OPEN_PATHS.map((path) => ({ method: "get", pattern: pathPattern(path) }));
-  const api: Api = { app, open, services: { runtime, store, hosts, receipts, identities, clock, ids, log, commands } };
+  const services = { runtime, store, hosts, receipts, events, identities, clock, ids, log, commands };
+  const api: Api = { app, open, services };
 
   app.onError((cause, context) => {
     if (cause instanceof StoreBusyError) {
@@ -76,6 +82,8 @@ export function createApi(options: ApiOptions): OpenAPIHono {
   addRouters(api);
   addEndpoints(api);
   addChanges(api);
+  addFleet(api);
+  addEvents(api);
   addAudit(api);
   addIdentity(api);
   addIndex(app, store);
@@ -126,6 +134,8 @@ const INDEX = {
   endpoints: "/v1/networks/{network}/endpoints",
   convergence: "/v1/networks/{network}/convergence",
   changes: "/v1/changes/{change}",
+  fleet: "/v1/fleet",
+  events: "/v1/events",
   audit: "/v1/audit",
 };
 

@@ -36,11 +36,12 @@ import type {
   VniPoolChange,
 } from "../domain/command.ts";
 import type { AuditEntry, Page } from "../store/store.ts";
+import { parseEventStream, type Watched } from "./event-stream.ts";
 import type { Joined } from "./host-identities.ts";
 import type { HostStatus } from "./host-status.ts";
 import type { Problem } from "./problem.ts";
 import type { Convergence, Receipt } from "./receipts.ts";
-import type { BatchResultSchema, BatchSchema } from "./schema.ts";
+import type { BatchResultSchema, BatchSchema, FleetSchema } from "./schema.ts";
 
 export type ClientOptions = {
   /** `https://host`, without a slash at its end. */
@@ -159,8 +160,8 @@ export function createClient({ baseUrl, fetch = globalThis.fetch, headers = {} }
     ),
     networks: {
       ...collection<Network, typeof NewNetwork, typeof NetworkChange>("/v1/networks"),
-      convergence: (network: string) =>
-        call<Convergence>("GET", `/v1/networks/${encodeURIComponent(network)}/convergence`),
+      convergence: (network: string, query: Query = {}) =>
+        call<Convergence>("GET", `/v1/networks/${encodeURIComponent(network)}/convergence`, { query }),
     },
     routers: collection<Router, typeof NewRouter, typeof RouterChange>("/v1/routers"),
     prefixes: (router: string) =>
@@ -187,6 +188,17 @@ export function createClient({ baseUrl, fetch = globalThis.fetch, headers = {} }
     },
     receipt: (change: string, query: { wait?: "live" | "seen"; timeoutMs?: number } = {}) =>
       call<Receipt>("GET", `/v1/changes/${encodeURIComponent(change)}`, { query }),
+    /** The hosts that need a look, and how many do not: a page of them. */
+    fleet: (query: Query = {}) => call<z.output<typeof FleetSchema>>("GET", "/v1/fleet", { query }),
+    /** What happens from now on, or after the event of that id; for ever. It waits in the API, where nothing happens. */
+    async *events(query: Query = {}, after?: string): AsyncGenerator<Watched> {
+      for (let at = after; ; ) {
+        const text = await call<string>("GET", "/v1/events", { query: { ...query, after: at } });
+        const { watched, id } = parseEventStream(text);
+        yield* watched;
+        at = id ?? at;
+      }
+    },
     audit: (query: Query = {}) => call<Page<AuditEntry>>("GET", "/v1/audit", { query }),
   };
 }

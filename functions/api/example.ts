@@ -57,8 +57,41 @@ export const shownHost = {
       { peer: "192.0.2.1", asn: 65100, state: "Established", sinceMs: 1_795_000_000_000, routesIn: 4, routesOut: 2 },
     ],
     capabilities: { vrf: true },
+    state: "in-sync" as const,
+    channels: [],
   },
 };
+
+export const fleet = {
+  hosts: { total: 4, inSync: 3, behind: 0, diverged: 0, kernel: 0, silent: 1, unreported: 0 },
+  sessionsDown: 0,
+  conflicts: 0,
+  drift: 0,
+  items: [
+    {
+      host: "h21",
+      site: "fra",
+      state: "silent" as const,
+      reason: "offline 112 s",
+      since: AT,
+      lastSeenAt: AT,
+      channels: [],
+      sessionsDown: [],
+      conflicts: [],
+      drift: [],
+    },
+  ],
+};
+
+export const eventStream = `retry: 100
+
+id: 17-1
+event: receipt
+data: {"key":"live/${CHANGE}","kind":"receipt","at":"${AT}","tenant":"acme","resource":{"kind":"endpoint","id":"vm1","network":"web"},"data":{"change":"${CHANGE}","state":"live","channel":"net:web","seq":17,"summary":"live on 4 of 4 hosts"}}
+
+id: 18-0
+
+`;
 
 export const tenantPatch = { name: "Acme Corporation", quotas: { networks: 50 } };
 export const sitePatch = { name: "Frankfurt 2" };
@@ -158,8 +191,21 @@ export const convergence = {
   channel: "net:web",
   seq: 17,
   converged: true,
-  hosts: { total: 4, live: 4, waiting: [] },
-  summary: "live on 4 of 4 hosts",
+  hosts: { total: 1, live: 1, waiting: [] },
+  recent: { steps: 8, measured: 8, p50Ms: 61, p99Ms: 84, maxMs: 84 },
+  items: [
+    {
+      host: "h11",
+      state: "in-sync" as const,
+      appliedSeq: 17,
+      behindBy: 0,
+      digestEqual: true,
+      kernelEqual: true,
+      lastSeenAt: AT,
+      errors: [],
+    },
+  ],
+  summary: "live on 1 of 1 host",
 };
 
 /** The problem that each status is shown with. */

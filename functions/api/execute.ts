@@ -36,6 +36,8 @@ export type Request = {
   /** Who asks is bound to this tenant: what is another's is not there for him. */
   tenant?: string;
   condition?: Condition;
+  /** What a reader of events has already (the header of an EventSource that comes back). */
+  lastEventId?: string;
   /** `fingerprint` is of method, path and body; `part` is of a request that is carried out in parts. */
   idempotency?: { key: string; fingerprint: string; part?: string };
 };

@@ -6,12 +6,15 @@ import type { Condition } from "./execute.ts";
 import { type Problem, plainProblem } from "./problem.ts";
 
 /** What the headers of a request ask. */
-export type Terms = { condition?: Condition; key?: string };
+export type Terms = { condition?: Condition; key?: string; lastEventId?: string };
 
 const KEY = /^[\x21-\x7e]{1,255}$/;
 
 export function readTerms(headers: Headers, method: string): { terms: Terms } | { problem: Problem } {
-  if (method === "get") return { terms: {} };
+  if (method === "get") {
+    const lastEventId = headers.get("last-event-id");
+    return { terms: lastEventId === null ? {} : { lastEventId } };
+  }
   const terms: Terms = {};
   const key = headers.get("idempotency-key");
   if (key !== null) {

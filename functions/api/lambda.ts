@@ -8,6 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { IoTClient } from "@aws-sdk/client-iot";
 import { handle } from "hono/aws-lambda";
+import { tableEvents } from "../events/reader.ts";
 import { hostIdentities } from "../identity/host-identities.ts";
 import { iotIssuer } from "../identity/iot-issuer.ts";
 import { tableHostStatuses } from "../report/host-status.ts";
@@ -32,7 +33,8 @@ const RATE = { perSec: 200, burst: 1000 };
 const app = createApi({
   store: createDynamoDbStore({ client, table, pacing, requestToken: () => randomUUID(), now: clock.now }),
   receipts: tableReceipts({ client, name: table }, clock.now),
-  hosts: tableHostStatuses({ client, name: table }),
+  hosts: tableHostStatuses({ client, name: table }, clock.now),
+  events: tableEvents({ client, name: table }),
   identities: hostIdentities({
     table: { client, name: table },
     issuer: iotIssuer(new IoTClient({}), process.env["OVERSPAN_HOST_POLICY"] ?? ""),

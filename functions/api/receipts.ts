@@ -7,8 +7,11 @@ import type { ChangeRecord } from "../domain/change.ts";
 /** `accepted`: stored. `published`: in the log of every channel it concerns. `live`: in the kernel of every host. */
 export type ReceiptState = "accepted" | "published" | "live";
 
-/** A host that does not have it; see functions/report/liveness.ts for the states. */
-export type WaitingHost = { host: string; state: string; reason: string; since?: string };
+/** What keeps a host from having it: functions/report/liveness.ts says what each means. */
+export type LagState = "unreported" | "silent" | "pending" | "behind" | "diverged" | "kernel";
+
+/** A host that does not have it. */
+export type WaitingHost = { host: string; state: LagState; reason: string; since?: string };
 
 export type HostsReceipt = { total: number; live: number; waiting: WaitingHost[] };
 
@@ -45,19 +48,43 @@ export type Receipt = {
   summary: string;
 };
 
-/** How far one network is: the state of its channel's head on every member host. */
+/** Some of a network's hosts, after those of the page that gave `position` as its `next`. */
+export type ConvergencePage = { readonly limit: number; readonly position?: string };
+
+/** One host against the head of a network's channel. */
+export type HostConvergence = {
+  host: string;
+  state: "in-sync" | LagState;
+  reason?: string;
+  /** Since when it is in that state, ISO 8601, where it is known. */
+  since?: string;
+  appliedSeq: number;
+  behindBy: number;
+  /** Its copy is what the log says at `appliedSeq`; its kernel too. */
+  digestEqual: boolean;
+  kernelEqual: boolean;
+  lastSeenAt?: string;
+  /** What its kernel refused, in words. */
+  errors: string[];
+};
+
+/** How far one network is: the state of its channel's head on its hosts, of one page of them. */
 export type Convergence = {
   network: string;
   channel: Channel;
   /** The last published step, 0 if there is none. */
   seq: number;
-  /** True if every member host has that step in its kernel. */
+  /** True if every host has that step in its kernel. */
   converged: boolean;
   hosts: HostsReceipt;
+  /** From published to live, over these hosts and the last steps, as far as it was measured; ms. */
+  recent?: { steps: number; measured: number; p50Ms: number; p99Ms: number; maxMs: number };
+  items: HostConvergence[];
+  next?: string;
   summary: string;
 };
 
 export type Receipts = {
   receipt(change: ChangeRecord): Promise<Receipt>;
-  convergence(network: string): Promise<Convergence>;
+  convergence(network: string, page: ConvergencePage): Promise<Convergence>;
 };

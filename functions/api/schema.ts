@@ -232,6 +232,24 @@ export const ShownVniPoolSchema = VniPoolSchema.extend({
   used: z.number().int().openapi({ description: "How many of them networks and routers have." }),
 }).openapi("ShownVniPool", { example: example.shownVniPool });
 
+const ChannelSchema = z
+  .string()
+  .openapi({ description: "net:<network>, rtr:<router> or host:<host>.", example: "net:web" });
+const FleetState = z.enum(["in-sync", "behind", "diverged", "kernel", "silent", "unreported"]).openapi({
+  description:
+    "The worst of its channels: diverged: its copy is not what was sent; kernel: its kernel is not as it should be; behind: it lacks entries. silent: it reports no more. unreported: it never did.",
+});
+const LaggingSchema = z
+  .array(
+    z.object({
+      channel: ChannelSchema,
+      state: z.enum(["behind", "diverged", "kernel"]),
+      behindBy: z.number().int(),
+      since: z.iso.datetime(),
+    }),
+  )
+  .openapi({ description: "Channels that it does not have as it should, the longest first; not all of very many." });
+
 export const ShownHostSchema = HostSchema.extend({
   status: z
     .object({
@@ -249,9 +267,15 @@ export const ShownHostSchema = HostSchema.extend({
         }),
       ),
       capabilities: z.record(z.string(), z.unknown()).optional(),
+      state: FleetState,
+      reason: z.string().optional(),
+      since: z.iso.datetime().optional(),
+      channels: LaggingSchema,
     })
     .optional()
-    .openapi({ description: "Its last report; absent if it never reported, or not for a month." }),
+    .openapi({
+      description: "Its last report, and what it comes to now; absent if it never reported, or not for a month.",
+    }),
 }).openapi("ShownHost", { example: example.shownHost });
 
 export const BatchSchema = z
@@ -344,10 +368,6 @@ const TorsSchema = z
 const TimesSchema = z
   .object({ measured: z.number().int(), p50Ms: z.number(), p99Ms: z.number(), maxMs: z.number() })
   .openapi({ description: "From accepted to live, over the hosts that have it, as far as it was measured." });
-const ChannelSchema = z
-  .string()
-  .openapi({ description: "net:<network>, rtr:<router> or host:<host>.", example: "net:web" });
-
 export const ReceiptSchema = z
   .object({
     change: z.string(),
@@ -371,9 +391,63 @@ export const ConvergenceSchema = z
     seq: z.number().int(),
     converged: z.boolean(),
     hosts: HostsSchema,
+    recent: TimesSchema.extend({ steps: z.number().int() })
+      .optional()
+      .openapi({ description: "From published to live, over these hosts and the last steps." }),
+    items: z.array(
+      z.object({
+        host: Slug,
+        state: z.enum(["in-sync", "unreported", "silent", "pending", "behind", "diverged", "kernel"]),
+        reason: z.string().optional(),
+        since: z.iso.datetime().optional(),
+        appliedSeq: z.number().int(),
+        behindBy: z.number().int(),
+        digestEqual: z.boolean().openapi({ description: "Its copy is what was sent." }),
+        kernelEqual: z.boolean().openapi({ description: "Its kernel holds that." }),
+        lastSeenAt: z.iso.datetime().optional(),
+        errors: z.array(z.string()),
+      }),
+    ),
+    next: z.string().optional().openapi({ description: "The cursor of the next page; absent on the last." }),
     summary: z.string(),
   })
   .openapi("Convergence", { example: example.convergence });
+
+const Noted = z.array(z.object({ at: z.iso.datetime(), detail: z.string() }));
+const Count = z.number().int();
+export const FleetSchema = z
+  .object({
+    hosts: z.object({
+      total: Count,
+      inSync: Count,
+      behind: Count,
+      diverged: Count,
+      kernel: Count,
+      silent: Count,
+      unreported: Count,
+    }),
+    sessionsDown: Count,
+    conflicts: Count,
+    drift: Count,
+    items: z
+      .array(
+        z.object({
+          host: Slug,
+          site: Slug,
+          state: FleetState,
+          reason: z.string().optional(),
+          since: z.iso.datetime().optional(),
+          lastSeenAt: z.iso.datetime().optional(),
+          channels: LaggingSchema,
+          sessionsDown: z.array(z.object({ peer: z.string(), state: z.string(), since: z.iso.datetime() })),
+          conflicts: Noted,
+          drift: Noted,
+        }),
+      )
+      .openapi({ description: "Those that need a look." }),
+    next: z.string().optional().openapi({ description: "The cursor of the next page; absent on the last." }),
+  })
+  .openapi("Fleet", { example: example.fleet });
 
 /** On the instance itself, not on a copy: the resources' schemas hold these very instances. */
 function describeField(

@@ -24,7 +24,7 @@ import {
 import { changedKey, type NetworkChange, vtepBody } from "./resource-change.ts";
 import { parseResource } from "./resource-image.ts";
 import type { HostLane, HostSource, NetworkFacts } from "./step.ts";
-import { batchGet, getItem, type Item, keyText, queryAll, type Table } from "./table.ts";
+import { batchGet, getItem, type Item, keyText, queryAll, queryPage, type Table } from "./table.ts";
 import { placedHosts } from "./vtep.ts";
 
 /** The facts of a network's step by `changes`. */
@@ -134,6 +134,30 @@ export async function readReaders(table: Table, channel: Channel): Promise<Map<s
   const readers = items.map((item) => [item["host"] as string, { since: item["since"] as number }] as const);
   return new Map([...readers, ...members]);
 }
+
+/** Some of the hosts that hold a network's channel, members first; `position` is what a page gave as `next`. */
+export async function readReadersPage(
+  table: Table,
+  channel: Channel,
+  { limit, position = "member#" }: { readonly limit: number; readonly position?: string },
+): Promise<{ readers: { host: string }[]; next?: string }> {
+  const pk = channelPk(channel);
+  const [kind, after = ""] = position.split("#");
+  const readers: { host: string }[] = [];
+  for (const [of, prefix] of READER_RANGES) {
+    if (of === "member" && kind !== "member") continue;
+    const from = of === kind && after !== "" ? after : undefined;
+    const items = await queryPage(table, pk, { prefix, limit: limit - readers.length, after: from && prefix + from });
+    readers.push(...items.map(({ sk }) => ({ host: sk.slice(prefix.length) })));
+    if (readers.length === limit) return { readers, next: `${of}#${readers.at(-1)?.host}` };
+  }
+  return { readers };
+}
+
+const READER_RANGES = [
+  ["member", "REC#vtep/"],
+  ["reader", READER_PREFIX],
+] as const;
 
 /** The member hosts of a network. */
 export async function readMembers(table: Table, channel: Channel): Promise<Map<string, ReaderOf>> {

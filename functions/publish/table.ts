@@ -112,6 +112,31 @@ export async function* queryPages(table: Table, pk: string, range: SortRange): A
   } while (start);
 }
 
+/** At most `limit` items of a partition whose sort keys have a prefix and come after `after`, in their order, consistently. */
+export async function queryPage(
+  table: Table,
+  pk: string,
+  { prefix, after, limit }: { readonly prefix: string; readonly after?: string | undefined; readonly limit: number },
+): Promise<Item[]> {
+  const items: Item[] = [];
+  let start = after === undefined ? undefined : marshall({ pk, sk: after });
+  do {
+    const answer = await table.client.send(
+      new QueryCommand({
+        TableName: table.name,
+        ConsistentRead: true,
+        KeyConditionExpression: "pk = :pk AND begins_with(sk, :a)",
+        ExpressionAttributeValues: marshall({ ":pk": pk, ":a": prefix }),
+        Limit: limit - items.length,
+        ExclusiveStartKey: start,
+      }),
+    );
+    items.push(...(answer.Items ?? []).map((raw) => unmarshall(raw) as Item));
+    start = answer.LastEvaluatedKey;
+  } while (start && items.length < limit);
+  return items;
+}
+
 /** Puts an item; false if `condition` did not hold. */
 export async function putItem(table: Table, item: Item, condition?: Condition): Promise<boolean> {
   const input = { TableName: table.name, Item: marshallItem(item), ...conditionFields(condition) };

@@ -20,7 +20,7 @@ export type HostState = { readonly lag: Lag | undefined; readonly liveAtMs: numb
 /** What a mark asks of which hosts; `readers` of a network's or router's channel. */
 export async function dueOf(
   table: Table,
-  mark: WrittenMark,
+  mark: Pick<WrittenMark, "channel" | "seq"> & Partial<Pick<WrittenMark, "atMs">>,
 ): Promise<{ due: Due[]; readers: ReadonlyMap<string, ReaderOf> }> {
   const { channel, seq, atMs } = mark;
   if (channelNetwork(channel) === undefined && channelRouter(channel) === undefined) {
@@ -28,14 +28,18 @@ export async function dueOf(
   }
   const readers = await readReaders(table, channel);
   const due = [...readers].filter(([, { since }]) => since <= seq);
-  return { due: due.map(([host]) => ({ host, channel, seq, sinceMs: atMs })), readers };
+  return { due: due.map(([host]) => ({ host, channel, seq, ...sinceOf(atMs) })), readers };
 }
 
 /** A host that is deleted, by this change or since, is nobody to wait for. */
-async function dueOfHost(table: Table, { channel, seq, atMs }: WrittenMark): Promise<Due[]> {
+async function dueOfHost(table: Table, { channel, seq, atMs }: Parameters<typeof dueOf>[1]): Promise<Due[]> {
   const record = await getItem(table, recordKey(channel, "host"));
   const isThere = record !== undefined && record["deleted"] !== true;
-  return isThere ? [{ host: channel.slice(hostChannel("").length), channel, seq, sinceMs: atMs }] : [];
+  return isThere ? [{ host: channel.slice(hostChannel("").length), channel, seq, ...sinceOf(atMs) }] : [];
+}
+
+function sinceOf(atMs: number | undefined): Pick<Due, "sinceMs"> {
+  return atMs === undefined ? {} : { sinceMs: atMs };
 }
 
 export async function readRows(table: Table, places: readonly Pick<Due, "host" | "channel">[]): Promise<Rows> {

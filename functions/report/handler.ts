@@ -13,6 +13,8 @@ import { type SyncDeps, sendAnswer } from "../sync/handler.ts";
 import { retryMessage } from "../sync/messages.ts";
 import { parseRuleEvent } from "../sync/rule-event.ts";
 import { assessChannel, type ChannelFacts, GRACE_MS, isWorthWriting, needsAnswer, type Received } from "./assess.ts";
+import { type LaggingChannel, laggingAfter, laggingChannel } from "./lagging.ts";
+import { newEvents } from "./reported-events.ts";
 import {
   type ChannelRow,
   channelRowItem,
@@ -69,6 +71,7 @@ async function takeReport(deps: SyncDeps, host: string, report: Report): Promise
   const facts = await readFacts(deps, host, own);
   const ownSeq = byChannel.get(hostChannel(host))?.seq ?? ownSeqOf(facts.rows.get(hostChannel(host)), received);
   let lagging = false;
+  const wrong: LaggingChannel[] = [];
   for (const each of own) {
     const channelFacts = facts.channels.get(each.channel);
     if (!channelFacts) continue;
@@ -77,8 +80,12 @@ async function takeReport(deps: SyncDeps, host: string, report: Report): Promise
     const row = assessChannel(each, { ...channelFacts, isRouted, site, isStale: ownSeq < step }, received, previous);
     if (isWorthWriting(row, previous)) await writeRow(deps, host, each.channel, row);
     lagging ||= needsAnswer(row, channelFacts, nowMs);
+    const lag = laggingChannel(each.channel, { row, facts: channelFacts, nowMs });
+    if (lag) wrong.push(lag);
   }
-  await writeHostRow(deps, host, hostRow(report, before, nowMs));
+  const looked = { looked: new Set<string>(byChannel.keys()), held: new Set<string>(expected.keys()) };
+  const after = laggingAfter(before?.lagging ?? [], wrong, { ...looked, partial: report.partial === true });
+  await writeHostRow(deps, host, { ...hostRow(report, before, nowMs), lagging: after });
 
   if (report.partial) {
     // It does not say what else the host holds, so that an answer would be of what it has: it is to ask.
@@ -184,11 +191,11 @@ async function writeHostRow(deps: SyncDeps, host: string, row: HostRow): Promise
   await putItem(deps.table, hostRowItem(host, row), notLaterThan(row));
 }
 
-function hostRow(report: Report, before: HostRow | undefined, nowMs: number): HostRow {
+function hostRow(report: Report, before: HostRow | undefined, nowMs: number): Omit<HostRow, "lagging"> {
   const { agent, inSync, bgp, underlay, counters, number } = report;
   const { startedAtMs } = agent;
-  const isRepeated = before?.startedAtMs === startedAtMs && before.number === number;
-  const events = isRepeated ? before.events : [...(before?.events ?? []), ...report.events].slice(-KEPT_EVENTS);
+  const fresh = newEvents(before, { startedAtMs, events: report.events });
+  const events = [...(before?.events ?? []), ...fresh].slice(-KEPT_EVENTS);
   return {
     lastSeenAt: new Date(nowMs).toISOString(),
     inSync,

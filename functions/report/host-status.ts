@@ -4,21 +4,36 @@ import * as z from "zod";
 import { networkChannel } from "../../shared/model/record.ts";
 import type { HostStatuses } from "../api/host-status.ts";
 import { readMembers } from "../publish/facts.ts";
-import { batchGet, getItem, type Item, type Table } from "../publish/table.ts";
+import { batchGet, getItem, type Item, keyText, type Table } from "../publish/table.ts";
+import { fleetHost } from "./fleet.ts";
 import { hostRowKey, parseHostRow } from "./report-items.ts";
 
 /** Read by itself, and leniently: agents of every age report. */
 const Capable = z.object({ capabilities: z.record(z.string(), z.unknown()) });
 
-export function tableHostStatuses(table: Table): HostStatuses {
+export function tableHostStatuses(table: Table, now: () => number): HostStatuses {
   return {
     async status(host) {
-      const item = await getItem(table, hostRowKey(host));
+      const item = await getItem(table, hostRowKey(host.id));
       const row = parseHostRow(item);
       if (!row) return undefined;
       const { lastSeenAt, inSync, agent, bgp } = row;
       const capabilities = capabilitiesOf(item);
-      return { lastSeenAt, inSync, agent, bgp, ...(capabilities ? { capabilities } : {}) };
+      const { state, reason, since, channels } = fleetHost(host, row, now());
+      const judged = {
+        state,
+        channels,
+        ...(reason === undefined ? {} : { reason }),
+        ...(since === undefined ? {} : { since }),
+      };
+      return { lastSeenAt, inSync, agent, bgp, ...(capabilities ? { capabilities } : {}), ...judged };
+    },
+    async fleet(hosts) {
+      const items = await batchGet(
+        table,
+        hosts.map(({ id }) => hostRowKey(id)),
+      );
+      return hosts.map((host) => fleetHost(host, parseHostRow(items.get(keyText(hostRowKey(host.id)))), now()));
     },
     async withoutVrf(hosts) {
       const items = await batchGet(table, hosts.map(hostRowKey));

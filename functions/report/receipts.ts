@@ -3,12 +3,11 @@
 // made leave. Hosts that joined later have it in their snapshot; hosts that are gone are waited for no more. A change of an
 // endpoint is looked for at the ToRs of the host where it is now, too (tors.ts).
 
-import { networkChannel } from "../../shared/model/record.ts";
-import type { Convergence, Receipt, Receipts } from "../api/receipts.ts";
+import type { Receipt, Receipts } from "../api/receipts.ts";
 import type { ChangeRecord } from "../domain/change.ts";
-import { headKey, parseHead, parseMark } from "../publish/channel-items.ts";
-import { readReaders } from "../publish/facts.ts";
-import { getItem, queryAll, type Table } from "../publish/table.ts";
+import { parseMark } from "../publish/channel-items.ts";
+import { queryAll, type Table } from "../publish/table.ts";
+import { convergenceOf } from "./convergence.ts";
 import { dueOf, type HostState, readRows, statesOf } from "./due.ts";
 import { countHosts, type HostCount, summarize } from "./liveness.ts";
 import { liveTimes } from "./live-times.ts";
@@ -19,7 +18,7 @@ import { summarizeTors } from "./tors.ts";
 export function tableReceipts(table: Table, now: () => number): Receipts {
   return {
     receipt: (change) => receiptOf(table, now(), change),
-    convergence: (network) => convergenceOf(table, now(), network),
+    convergence: (network, page) => convergenceOf(table, now(), { network, page }),
   };
 }
 
@@ -56,19 +55,6 @@ async function receiptOf(table: Table, nowMs: number, change: ChangeRecord): Pro
     ...(tors ? { tors } : {}),
     summary: tors ? `${summarize(hosts)}, ${summarizeTors(tors)}` : summarize(hosts),
   };
-}
-
-async function convergenceOf(table: Table, nowMs: number, network: string): Promise<Convergence> {
-  const channel = networkChannel(network);
-  // Members first: one that joins after this read has a later seq, and is not asked for an earlier one.
-  const members = await readReaders(table, channel);
-  const { seq } = parseHead(await getItem(table, headKey(channel)));
-  const due = [...members.keys()].map((host) => ({ host, channel, seq }));
-  const hosts = countStates(await statesOf(table, nowMs, { due, rows: await readRows(table, due) }));
-  const converged = seq > 0 && hosts.live === hosts.total;
-  if (seq === 0) return { network, channel, seq, converged, hosts, summary: "not published yet" };
-  const summary = hosts.total === 0 ? "published; no host needs it" : summarize(hosts);
-  return { network, channel, seq, converged, hosts, summary };
 }
 
 function countStates(states: ReadonlyMap<string, HostState>): HostCount {

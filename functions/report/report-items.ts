@@ -66,6 +66,17 @@ export const HostRow = z.object({
   counters: z.record(z.string(), z.number()),
   /** The newest last. */
   events: z.array(ReportedEvent),
+  /** Channels that it does not have as it should, the longest in trouble first, and no more than some. */
+  lagging: z
+    .array(
+      z.object({
+        channel: z.string(),
+        state: z.enum(["behind", "diverged", "kernel"]),
+        behindBy: z.number(),
+        sinceMs: z.number(),
+      }),
+    )
+    .default([]),
   ...Stamp,
 });
 export type HostRow = z.infer<typeof HostRow>;

@@ -33,7 +33,7 @@ beforeAll(async () => {
       table: world.table.name,
       pacing: { sleep: clock.sleep, random: () => 0 },
     }),
-    hosts: tableHostStatuses(world.table),
+    hosts: tableHostStatuses(world.table, clock.now),
     identities: createTestIdentities(),
     identify: identifyAs(OPERATOR),
     receipts: tableReceipts(world.table, clock.now),

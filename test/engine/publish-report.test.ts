@@ -78,7 +78,7 @@ function change(id: string, resource: ResourceRef, action: ChangeRecord["action"
 }
 
 const receiptOf = (record: ChangeRecord) => tableReceipts(world.table, () => world.nowMs).receipt(record);
-const convergence = () => tableReceipts(world.table, () => world.nowMs).convergence("n1");
+const convergence = () => tableReceipts(world.table, () => world.nowMs).convergence("n1", { limit: 1000 });
 
 describe("report", () => {
   test("report: a host at the head with the kernel as it should be -> rows that say live, a sign of life", async () => {
@@ -260,6 +260,10 @@ describe("receipts", () => {
 
   test("convergence: a network never published -> not converged", async () => {
     const receipts = tableReceipts(world.table, () => world.nowMs);
-    expect(await receipts.convergence("n7")).toMatchObject({ seq: 0, converged: false, summary: "not published yet" });
+    expect(await receipts.convergence("n7", { limit: 1000 })).toMatchObject({
+      seq: 0,
+      converged: false,
+      summary: "not published yet",
+    });
   });
 });

@@ -52,9 +52,9 @@ describe("table", () => {
 });
 
 describe("functions", () => {
-  it("functions: exactly the five handlers, on Node.js 22 and arm64", () => {
+  it("functions: exactly the six handlers, on Node.js 22 and arm64", () => {
     const functions = Object.values(template.findResources("AWS::Lambda::Function"));
-    expect(functions).toHaveLength(5);
+    expect(functions).toHaveLength(6);
     for (const { Properties } of functions as { Properties: Record<string, unknown> }[]) {
       expect(Properties).toMatchObject({
         Handler: "lambda.handler",
@@ -66,7 +66,7 @@ describe("functions", () => {
   });
 
   it("functions: logs are kept a month in a log group of their own", () => {
-    template.resourceCountIs("AWS::Logs::LogGroup", 6);
+    template.resourceCountIs("AWS::Logs::LogGroup", 7);
     template.allResourcesProperties("AWS::Logs::LogGroup", { RetentionInDays: 30 });
     template.allResourcesProperties("AWS::Lambda::Function", { LoggingConfig: { LogGroup: Match.anyValue() } });
   });
@@ -91,6 +91,7 @@ describe("permissions", () => {
     Publish: ["BatchGetItem", "ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "Query"],
     Sync: ["BatchGetItem", "GetItem", "PutItem", "Query"],
     Report: ["BatchGetItem", "GetItem", "PutItem", "Query"],
+    Events: ["BatchGetItem", "DeleteItem", "GetItem", "PutItem", "Query"],
     Identity: ["GetItem"],
   };
 
@@ -111,6 +112,7 @@ describe("permissions", () => {
     ["Publish", true],
     ["Sync", true],
     ["Report", true],
+    ["Events", false],
     ["Identity", true],
   ])("permissions: %s -> may publish to inboxes: %s, and to nothing else", (name, may) => {
     const statements = statementsOf(`${name}FunctionRole`).filter(({ Action }) =>
@@ -123,7 +125,7 @@ describe("permissions", () => {
   });
 
   it("permissions: certificates -> only the API and Identity may issue them, with the hosts' policy and no other", () => {
-    for (const name of ["Api", "Publish", "Sync", "Report", "Identity"]) {
+    for (const name of ["Api", "Publish", "Sync", "Report", "Events", "Identity"]) {
       const issuing = statementsOf(`${name}FunctionRole`).filter(({ Action }) =>
         /iot:(?!Publish)/.test(String(Action)),
       );
@@ -185,7 +187,7 @@ describe("snapshots", () => {
       ({ Properties }) => (Properties as { ReservedConcurrentExecutions?: number }).ReservedConcurrentExecutions,
     );
     expect(limits.filter((limit) => limit !== undefined)).toEqual([40, 40]);
-    expect(limits).toHaveLength(5);
+    expect(limits).toHaveLength(6);
   });
 });
 
@@ -238,6 +240,20 @@ describe("stream consumer", () => {
     expect(patterns).toEqual([
       { dynamodb: { NewImage: { type: { S: ["host", "network", "endpoint", "router", "prefix"] } } } },
     ]);
+  });
+
+  it("events: fed from the same stream by changes, marks and reports alone, and never given up", () => {
+    template.hasResourceProperties("AWS::Lambda::EventSourceMapping", {
+      FunctionName: { Ref: Match.stringLikeRegexp("^EventsFunction") },
+      StartingPosition: "TRIM_HORIZON",
+      MaximumRetryAttempts: Match.absent(),
+      ParallelizationFactor: 1,
+      FilterCriteria: {
+        Filters: [
+          { Pattern: '{"dynamodb":{"NewImage":{"type":{"S":["change","published","report","host-report"]}}}}' },
+        ],
+      },
+    });
   });
 
   it("stream consumer: changes that wait raise an alarm", () => {

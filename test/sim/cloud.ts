@@ -89,7 +89,7 @@ export function createCloud(options: {
   let token = 0;
   const api = createApi({
     store: createDynamoDbStore({ client, table: TABLE, pacing, requestToken: () => `token-${++token}` }),
-    hosts: tableHostStatuses(table),
+    hosts: tableHostStatuses(table, now),
     receipts: tableReceipts(table, now),
     identities: createTestIdentities(),
     identify: identifyAs(OPERATOR),

@@ -5,7 +5,7 @@ import { Slug } from "../../../shared/model/fields.ts";
 import { isChangeId } from "../../domain/ids.ts";
 import { refuse } from "../../domain/write.ts";
 import type { ChangeRecord } from "../../domain/change.ts";
-import type { Services } from "../answers.ts";
+import { answerPage, type Services, wideQuery } from "../answers.ts";
 import * as example from "../example.ts";
 import { addOperation, type Api } from "../operation.ts";
 import { noSuchChange } from "../reach.ts";
@@ -76,17 +76,22 @@ export function addChanges(api: Api): void {
     method: "get",
     path: "/v1/networks/{network}/convergence",
     summary: "Get the convergence of a network",
-    description: "Which member hosts have the network's newest state in their kernels.",
+    description:
+      "Which hosts have the network's newest state in their kernels, host by host, and how long the last steps took. Of a network with more hosts than a page, counts and times are of the page.",
     tag,
     needs: "read",
     reach: "path",
     params: { network: Slug },
+    query: wideQuery,
     answer: { status: 200, description: "The convergence.", schema: ConvergenceSchema, example: example.convergence },
     problems: [404],
-    run: async ({ params }) => {
-      const ref = { kind: "network", id: params.network } as const;
+    run: async ({ params: { network }, query }) => {
+      const ref = { kind: "network", id: network } as const;
       if ((await store.get(ref)).state === "live") {
-        return { kind: "answer", body: await receipts.convergence(params.network) };
+        return answerPage({ ...ref, view: "convergence" }, query, async (page) => {
+          const { next, ...body } = await receipts.convergence(network, page);
+          return { body, next };
+        });
       }
       return { kind: "problem", problem: refusalProblem(refuse({ kind: "not-found", ref })) };
     },

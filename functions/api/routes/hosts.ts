@@ -36,8 +36,8 @@ export function addHosts(api: Api): void {
     read: (_params, { site }, page, keep) =>
       store.list<"host">({ kind: "host", ...(site === undefined ? {} : { site }) }, page, keep),
     ref: (_params, id) => ({ kind: "host", id }),
-    more: async ({ id }) => {
-      const status = await hosts.status(id);
+    more: async ({ id, site }) => {
+      const status = await hosts.status({ id, site });
       return status ? { status } : {};
     },
     cascades: true,

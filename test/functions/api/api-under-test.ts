@@ -7,7 +7,7 @@ import { randomBytes } from "node:crypto";
 import { expect } from "vitest";
 import { type ApiOptions, createApi } from "../../../functions/api/app.ts";
 import type { Clock } from "../../../functions/api/execute.ts";
-import type { HostStatus, HostStatuses } from "../../../functions/api/host-status.ts";
+import type { FleetHost, HostStatus, HostStatuses } from "../../../functions/api/host-status.ts";
 import type { Problem } from "../../../functions/api/problem.ts";
 import type { Receipt, Receipts } from "../../../functions/api/receipts.ts";
 import type { Store } from "../../../functions/store/store.ts";
@@ -51,6 +51,7 @@ export function createTestReceipts(): Receipts & { states: Receipt["state"][] } 
         seq: 1,
         converged: true,
         hosts: { total: 0, live: 0, waiting: [] },
+        items: [],
         summary: "live on 0 of 0 hosts",
       }),
   };
@@ -61,11 +62,18 @@ export function createTestHosts() {
   const statuses: Record<string, HostStatus> = {};
   const carriers: Record<string, string[]> = {};
   const hosts: HostStatuses = {
-    status: (host) => Promise.resolve(statuses[host]),
+    status: ({ id }) => Promise.resolve(statuses[id]),
+    fleet: (all) => Promise.resolve(all.map((host) => testFleetHost(host, statuses[host.id]))),
     withoutVrf: (asked) => Promise.resolve(asked.filter((host) => statuses[host]?.capabilities?.["vrf"] === false)),
     members: (network) => Promise.resolve(carriers[network] ?? []),
   };
   return { ...hosts, statuses, carriers };
+}
+
+function testFleetHost({ id, site }: { id: string; site: string }, status: HostStatus | undefined): FleetHost {
+  const { state = "unreported", channels = [], lastSeenAt } = status ?? {};
+  const seen = lastSeenAt === undefined ? {} : { lastSeenAt };
+  return { host: id, site, state, channels, ...seen, sessionsDown: [], conflicts: [], drift: [] };
 }
 
 export type ApiUnderTest = ReturnType<typeof createApiUnderTest>;
@@ -73,7 +81,7 @@ export type ApiUnderTest = ReturnType<typeof createApiUnderTest>;
 export function createApiUnderTest(
   store: Store,
   clock: TestClock = createTestClock(),
-  more: Partial<Pick<ApiOptions, "identify" | "rate">> = {},
+  more: Partial<Pick<ApiOptions, "identify" | "rate" | "events">> = {},
 ) {
   const receipts = createTestReceipts();
   const hosts = createTestHosts();

@@ -173,7 +173,8 @@ describe("move in two phases", () => {
   test("a router's network to a host that reported no VRFs -> refused; to one that said nothing -> moved", async () => {
     await created(api.post("/v1/routers", { id: "core", tenant: "acme", name: "Core", vni: 500 }));
     await api.patch("/v1/networks/web", { gateways: ["10.0.0.1"] });
-    const status = { lastSeenAt: "2026-11-22T12:00:00.000Z", inSync: true, bgp: [], capabilities: { vrf: false } };
+    const seen = { lastSeenAt: "2026-11-22T12:00:00.000Z", inSync: true, state: "in-sync" as const, channels: [] };
+    const status = { ...seen, bgp: [], capabilities: { vrf: false } };
     api.hosts.statuses["h2"] = { ...status, agent: { version: "0", startedAtMs: 0, kernel: "4.4" } };
     api.hosts.carriers["web"] = ["h1", "h2"];
     expect(expectProblem(await api.patch("/v1/networks/web", { router: "core" }), 409).blocking).toEqual([

@@ -35,8 +35,8 @@ export class EngineWorld {
   }
 
   /** The same on a table in memory, which passes the contract of the engine. */
-  static inMemory(): EngineWorld {
-    return new EngineWorld({ client: createMemoryDynamo().client as Table["client"], name: "memory" });
+  static inMemory(onChange?: Parameters<typeof createMemoryDynamo>[0]): EngineWorld {
+    return new EngineWorld({ client: createMemoryDynamo(onChange).client as Table["client"], name: "memory" });
   }
 
   private constructor(table: Table) {

@@ -26,6 +26,7 @@ const host = (silentMs = 0): HostRow => ({
   bgp: [],
   counters: {},
   events: [],
+  lagging: [],
   startedAtMs: 1,
   number: 1,
 });
