@@ -178,7 +178,7 @@ function grantWhatEachNeeds(stack: Stack, functions: Functions, { table, snapsho
     fn.addToRolePolicy(
       new PolicyStatement({ actions: [...SNAPSHOT_ACTIONS], resources: [snapshots.arnForObjects("*")] }),
     );
-  table.grant(functions.events, ...READ_ACTIONS, ...WRITE_ACTIONS);
+  table.grant(functions.events, ...READ_ACTIONS, ...WRITE_ACTIONS, "dynamodb:ConditionCheckItem");
   table.grant(functions.identity, "dynamodb:GetItem");
   const toInboxes = () => new PolicyStatement({ actions: ["iot:Publish"], resources: [inboxTopics(stack)] });
   for (const fn of [functions.publish, functions.sync, functions.report, functions.identity])

@@ -26,7 +26,7 @@ export async function convergenceOf(
   const due = readers.map(({ host }): Due => ({ host, channel, seq: head.seq }));
   const rows = await readRows(table, due);
   const hosts = await hostsOf(table, nowMs, { due, rows });
-  const lags = new Map(hosts.map((each) => [each.host, each.lag]));
+  const lags = new Map(hosts.map(({ shown, lag }) => [shown.host, lag]));
   const count = countHosts(lags);
   const isWhole = page.position === undefined && next === undefined;
   const base = {
@@ -35,7 +35,7 @@ export async function convergenceOf(
     seq: head.seq,
     converged: head.seq > 0 && count.live === count.total,
     hosts: count,
-    items: hosts.map(({ lag: _, ...shown }) => shown),
+    items: hosts.map(({ shown }) => shown),
     ...(next === undefined ? {} : { next }),
   };
   if (head.seq === 0) return { ...base, summary: "not published yet" };
@@ -44,7 +44,7 @@ export async function convergenceOf(
   return { ...base, ...(recent ? { recent } : {}), summary: isWhole ? summary : `${summary}; of one page` };
 }
 
-type Judged = HostConvergence & { readonly lag: Lag | undefined };
+type Judged = { readonly shown: HostConvergence; readonly lag: Lag | undefined };
 
 async function hostsOf(
   table: Table,
@@ -70,7 +70,7 @@ async function hostsOf(
     const log = logs.get(keyText(logKey(each.channel, appliedSeq + 1)));
     const lag = lagOf(each.seq, { row, host }, { nowMs, lackingSinceMs: log && parseLog(log).atMs });
     const isSilent = host !== undefined && silenceOf(host, nowMs) !== undefined;
-    return {
+    const shown: HostConvergence = {
       host: each.host,
       // What it had when it was last heard is no news of now.
       state: lag?.state ?? (isSilent ? "silent" : "in-sync"),
@@ -82,8 +82,8 @@ async function hostsOf(
       kernelEqual: row !== undefined && row.liveSeq === row.appliedSeq && row.wrongSinceMs === undefined,
       ...(host ? { lastSeenAt: host.lastSeenAt } : {}),
       errors: row?.problems ?? [],
-      lag,
     };
+    return { shown, lag };
   });
 }
 

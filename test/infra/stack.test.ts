@@ -91,7 +91,7 @@ describe("permissions", () => {
     Publish: ["BatchGetItem", "ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "Query"],
     Sync: ["BatchGetItem", "GetItem", "PutItem", "Query"],
     Report: ["BatchGetItem", "GetItem", "PutItem", "Query"],
-    Events: ["BatchGetItem", "DeleteItem", "GetItem", "PutItem", "Query"],
+    Events: ["BatchGetItem", "ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "Query"],
     Identity: ["GetItem"],
   };
 

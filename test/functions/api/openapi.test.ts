@@ -68,6 +68,8 @@ test("document: version 3.1, all resources, unique operation ids", () => {
       "post /v1/join",
       "get /v1/networks/{network}/convergence",
       "get /v1/changes/{change}",
+      "get /v1/fleet",
+      "get /v1/events",
     ].sort(),
   );
   const ids = operations.map(({ operation }) => operation.operationId);
