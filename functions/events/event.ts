@@ -31,18 +31,19 @@ export type EventFilter = {
   readonly resource?: readonly string[] | undefined;
   readonly network?: string | undefined;
   readonly host?: string | undefined;
-  readonly tenant?: string | undefined;
+  /** Each of them is to be its tenant. */
+  readonly tenants: readonly string[];
 };
 
 /** What is nobody's, is not of any tenant: a filter by tenant leaves it out. */
-export function wants({ kind, resource, network, host, tenant }: EventFilter, event: Event): boolean {
+export function wants({ kind, resource, network, host, tenants }: EventFilter, event: Event): boolean {
   const of = event.resource;
   return (
     (kind?.includes(event.kind) ?? true) &&
     (resource === undefined || (of !== undefined && resource.includes(of.kind))) &&
     (network === undefined || of?.network === network || (of?.kind === "network" && of.id === network)) &&
     (host === undefined || event.host === host || (of?.kind === "host" && of.id === host)) &&
-    (tenant === undefined || event.tenant === tenant)
+    tenants.every((tenant) => event.tenant === tenant)
   );
 }
 

@@ -41,6 +41,7 @@ export function addEvents(api: Api): void {
       "An event of the kind reset says that what was missed is kept no more (3 days). A token of a tenant sees the tenant's own.",
     tag: "Events",
     needs: "read",
+    reach: "own",
     query: {
       kind: someOf(EVENT_KINDS, "Only events of these kinds, with commas between."),
       resource: someOf([...TOP_KINDS, "endpoint", "prefix"], "Only of resources of these kinds, with commas between."),
@@ -87,7 +88,12 @@ export function addEvents(api: Api): void {
     problems: [],
     run: async ({ query: { after, waitMs = MAX_WAIT_MS, ...filter }, request }) => {
       const last = request.lastEventId === undefined ? undefined : parsePosition(request.lastEventId);
-      const body = await eventStream({ reader, clock }, { after: last ?? after, filter, waitMs });
+      // A token that is bound to a tenant adds that one to what is asked: of another's there is nothing.
+      const tenants = [filter.tenant, request.tenant].flatMap((each) => each ?? []);
+      const body = await eventStream(
+        { reader, clock },
+        { after: last ?? after, filter: { ...filter, tenants }, waitMs },
+      );
       return { kind: "answer", body, headers: { "cache-control": "no-store" } };
     },
   });

@@ -163,6 +163,21 @@ describe("events", () => {
     expect((await read(`?${filter}&waitMs=0`, "1-0")).keys).toEqual(keys);
   });
 
+  test("events: a token that is bound to a tenant -> that tenant's alone, whatever is asked", async () => {
+    const principal = {
+      actor: { kind: "user" as const, id: "jane" },
+      scopes: new Set(["read" as const]),
+      tenant: "acme",
+      networkEngineer: false,
+    };
+    const identify = () => Promise.resolve({ kind: "principal" as const, principal });
+    api = createApiUnderTest(createMemoryStore(), clock, { events, identify });
+    events.items.push([event("a", { tenant: "acme" }), event("b", { tenant: "other" }), event("c")]);
+    expect((await read("?waitMs=0", "1-0")).keys).toEqual(["a"]);
+    expect((await read("?waitMs=0&tenant=other", "1-0")).keys).toEqual([]);
+    expectProblem(await api.get("/v1/fleet"), 403);
+  });
+
   test.each([
     ["kind=none", "kind"],
     ["after=x", "after"],
