@@ -38,6 +38,14 @@ const usual: Record<string, Said> = {
   h3: { bgp: [session(TOR2)], passed: { [TOR2]: "all" } },
 };
 const says = (host: string, more: Said = {}) => hosts.report(host, { ...usual[host], ...more });
+/** A network's part of a report, with the host's own channel: without it the host is not known to carry the network. */
+const withOwn = (host: string, part: object) => {
+  const own = hosts.world
+    .agent(host)
+    .have()
+    .find(({ channel }) => channel === `host:${host}`);
+  return [{ ...own, problems: [] }, part];
+};
 const tors = async (change = "c1-1", id = "e1") => (await hosts.receipt(change, id)).tors;
 
 describe("tors", () => {
@@ -117,7 +125,7 @@ describe("tors", () => {
     const agent = { version: "1", startedAtMs: 1, kernel: "6" };
     const rest = { v: 2, atMs: 1, inSync: true, agent, counters: {}, events: [], bgp: [session(TOR1)] };
     const seen = [{ peer: TOR1, digest: hashText("all"), count: 2, lacking: [] }];
-    await world.report("h2", { ...rest, number: 1, channels: [{ ...held, seen, site }] });
+    await world.report("h2", { ...rest, number: 1, channels: withOwn("h2", { ...held, seen, site }) });
     expect(await row()).toBeUndefined();
     await says("h2");
     expect(await row()).toMatchObject({ seen: [{ peer: TOR1, tor: "AS64512 203.0.113.1", lacking: [] }] });
@@ -136,7 +144,11 @@ describe("tors", () => {
     const agent = { version: "1", startedAtMs: 2, kernel: "6" };
     const rest = { v: 2, atMs: 1, inSync: true, agent, counters: {}, events: [], bgp: [session(TOR1)] };
     const seen = [{ peer: TOR1, digest: hashText("other routes"), count: 2, lacking: [] }];
-    await world.report("h2", { ...rest, number: 1, channels: [{ ...held, seen, site: { digest, count: 3 } }] });
+    await world.report("h2", {
+      ...rest,
+      number: 1,
+      channels: withOwn("h2", { ...held, seen, site: { digest, count: 3 } }),
+    });
     expect(await row()).toEqual([{ peer: TOR1, tor: "AS64512 203.0.113.1" }]);
   });
 
