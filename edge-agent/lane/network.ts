@@ -9,12 +9,7 @@ import type { Vni } from "../../shared/address/vni.ts";
 import type { HostRecord, RecordBody } from "../../shared/model/record.ts";
 import { type ExportChange, type ExportedRoute, routeKey } from "../bgp/route.ts";
 import { type DesiredChange, type MacTarget, type NetworkFrame, sameTarget } from "../dataplane/desired.ts";
-import {
-  type IntentTrust,
-  type Learned,
-  MAX_SEQUENCE,
-  type MobilityDecisions,
-} from "../evpn/mac-table.ts";
+import { type IntentTrust, type Learned, MAX_SEQUENCE, type MobilityDecisions } from "../evpn/mac-table.ts";
 import { MacVrfTable, type Settle, type TableDelta } from "../evpn/mac-vrf-table.ts";
 import { isOwn, type RoutedNetwork } from "../evpn/originate.ts";
 import {

@@ -64,7 +64,10 @@ export class Confirmations {
     this.#own.put(mac, endpoint?.own ? lines : NO_LINES);
     this.#others.put(mac, endpoint?.own ? NO_LINES : lines);
     // What is announced besides what is declared, such as a learned machine, is no part of it.
-    this.#announced.put(mac, endpoint?.own ? linesOf(routes.announced).filter((line) => lines.includes(line)) : NO_LINES);
+    this.#announced.put(
+      mac,
+      endpoint?.own ? linesOf(routes.announced).filter((line) => lines.includes(line)) : NO_LINES,
+    );
     this.#putSeen(mac, endpoint?.own ? undefined : endpoint?.declared, routes.received);
   }
 

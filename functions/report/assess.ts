@@ -56,7 +56,10 @@ export function assessChannel(
   const liveSeq = Math.max(previous?.liveSeq ?? 0, held ? report.seq : 0);
   // A log that no longer has the host's entry cannot tell whether anything is wrong.
   const wrong = state !== undefined && !held;
-  const proof = faithful && facts.isStale !== true ? fabricProof(report, { sites: state.sites, site: facts.site }, received) : undefined;
+  const proof =
+    faithful && facts.isStale !== true
+      ? fabricProof(report, { sites: state.sites, site: facts.site }, received)
+      : undefined;
   const fabric = proof ?? previous?.fabric;
   return {
     appliedSeq: report.seq,
