@@ -115,7 +115,11 @@ describe("from the API", () => {
     });
     expect(await receipt()).toMatchObject({ state: "published", hosts: { total: 2, live: 0 } });
     await reportAll(1);
-    expect(await receipt()).toMatchObject({ state: "live", summary: "live on 2 of 2 hosts" });
+    expect(await receipt()).toMatchObject({
+      state: "live",
+      tors: { total: 1, seen: 0, at: [{ state: "pending" }] },
+      summary: expect.stringMatching(/^live on 2 of 2 hosts, seen at 0 of 1 ToR; /),
+    });
 
     await request("POST", "/v1/networks/web/endpoints/vm1:move", { host: "h3" });
     await request("PATCH", "/v1/networks/web/endpoints/vm2", { ips: ["10.1.0.20"] });
