@@ -69,8 +69,8 @@ async function runAll(commands: readonly string[] | undefined): Promise<string[]
 const items = async (path: string) => (await api.get(path, AS)).body["items"] as Json[];
 
 test("recipes of docs/api.md: each does what it says", { timeout: 60_000 }, async () => {
-  expect(recipes).toHaveLength(6);
-  const [network, many, router, migrate, evacuate, retire] = recipes;
+  expect(recipes).toHaveLength(7);
+  const [network, many, router, migrate, lag, evacuate, retire] = recipes;
   const first = await runAll(network);
   const versions = (outputs: string[]) => outputs.map((output) => /"version":\d+,.*"change":"\w+"/.exec(output)?.[0]);
   expect(first.at(-1)).toContain("neighbor 192.0.2.11 remote-as 65101");
@@ -90,6 +90,11 @@ test("recipes of docs/api.md: each does what it says", { timeout: 60_000 }, asyn
     port: "tap9",
     mobility: 1,
   });
+
+  const [convergence, fleet, events] = await runAll(lag);
+  expect(convergence).toContain('"converged":true');
+  expect(JSON.parse(fleet ?? "")).toMatchObject({ hosts: { total: 2, unreported: 2 } });
+  expect(events).toMatch(/^retry: \d+\n\nid: 1-0\n/);
 
   await runAll(evacuate);
   expect((await api.get("/v1/hosts/h1", AS)).status).toBe(404);
