@@ -210,6 +210,16 @@ export const UPDATE_VECTORS: readonly UpdateVector[] = [
     also: { routerMac: "02:ee:00:00:00:04" },
   },
   {
+    origin: "GoBGP 3.10: RT-1 per EVI",
+    hex: `
+      00 5f 02 00 00 00 48 40 01 01 02 40 02 00 40 05 04 00 00 00 64 80 0e 24 00 19 46 04 0a 63 00 01
+      00 01 19 00 01 0a 63 00 01 00 02 01 aa bb cc dd ee ff 00 64 00 00 00 00 00 00 00 64 c0 10 10 00
+      02 fd e8 00 00 00 64 03 0c 00 00 00 00 00 08`,
+    announced: [{ type: "ethernet-ad", rd: "10.99.0.1:2", esi: "01aabbccddeeff006400", ethernetTag: 0, vni: 100 }],
+    nextHop: "10.99.0.1",
+    routeTargets: ["65000:100"],
+  },
+  {
     origin: "GoBGP 3.10: RT-4",
     hex: `
       00 5d 02 00 00 00 46 40 01 01 02 40 02 00 40 05 04 00 00 00 64 80 0e 22 00 19 46 04 0a 63 00 02
