@@ -56,6 +56,7 @@ export function channelReports(
 
 export function peerReport(peer: PeerSummary): PeerReport {
   const { peer: key, asn = 0, state, sinceMs, routesIn, routesOut, families, peerRouterId, peerHostName } = peer;
+  const { staleRoutes, sessions, malformed, lastError } = peer;
   const told = isUp(state) && families.every((family) => family.told || !family.agreed);
   const counts = families.map(({ family, agreed, routesIn: from, routesOut: to }) => {
     return { family, agreed, routesIn: from, routesOut: to };
@@ -69,10 +70,17 @@ export function peerReport(peer: PeerSummary): PeerReport {
     routesOut,
     told,
     families: counts,
+    staleRoutes,
+    sessions,
+    malformed,
     ...(peerRouterId !== undefined && { routerId: peerRouterId }),
     ...(peerHostName !== undefined && peerHostName !== "" && { name: peerHostName.slice(0, 64) }),
+    ...(lastError !== undefined && { lastError: lastError.slice(0, LONGEST_REASON) }),
   };
 }
+
+/** A shutdown's reason alone may be 255 octets. */
+const LONGEST_REASON = 300;
 
 function isUp(state: PeerSummary["state"]): boolean {
   return state === "Established";

@@ -60,6 +60,17 @@ export const PeerReport = z.object({
   /** Its BGP identifier (RFC 6286: unique in its AS), and its name as it tells it; of the session that is up. */
   routerId: z.string().max(15).optional(),
   name: z.string().max(64).optional(),
+  // What `show bgp neighbor` says besides; absent in reports of older agents.
+  /** Of a session that was lost, or of a refresh that is not over. */
+  staleRoutes: z.number().optional(),
+  /** Times the peer was Established. */
+  sessions: z.number().optional(),
+  /** Malformed messages by their consequence (RFC 7606), counted since the agent's start. */
+  malformed: z
+    .object({ "attribute-discard": z.number(), "treat-as-withdraw": z.number(), "session-reset": z.number() })
+    .optional(),
+  /** Why the last session or connection ended, or why none comes about. */
+  lastError: z.string().max(300).optional(),
 });
 export type PeerReport = z.infer<typeof PeerReport>;
 

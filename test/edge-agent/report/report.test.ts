@@ -4,7 +4,7 @@ import { createIntent } from "../../../edge-agent/intent/intent.ts";
 import { channelReports, peerReport, startReports } from "../../../edge-agent/report/report.ts";
 import type { IpAddress } from "../../../shared/address/ip.ts";
 import { type Digest, digestSum, EMPTY_DIGEST } from "../../../shared/message/digest.ts";
-import { Report } from "../../../shared/message/report.ts";
+import { PeerReport, Report } from "../../../shared/message/report.ts";
 import { FakeClock } from "../bgp/fake-network.ts";
 import { fixedView } from "../local/fixed-view.ts";
 
@@ -135,4 +135,19 @@ describe("reports", () => {
     expect(line(peer)?.site).toEqual(fabric.site);
     expect(line()).not.toHaveProperty("site");
   });
+});
+
+it("report: a session -> what show bgp neighbor says of it, a long reason cut to what a report takes", () => {
+  const malformed = { "attribute-discard": 1, "treat-as-withdraw": 2, "session-reset": 3 };
+  const lost = {
+    ...peer,
+    state: "Active" as const,
+    staleRoutes: 5,
+    sessions: 7,
+    malformed,
+    lastError: "x".repeat(400),
+  };
+  const report = peerReport(lost);
+  expect(report).toMatchObject({ staleRoutes: 5, sessions: 7, malformed, lastError: "x".repeat(300) });
+  expect(PeerReport.parse(report)).toEqual(report);
 });
