@@ -1,11 +1,19 @@
 // The table of commands, in the order in which help shows them.
 
+import { applyCommand } from "./apply/apply.ts";
 import type { Command } from "./command.ts";
+import { completionCommand } from "./completion.ts";
+import { CONFIG_COMMANDS } from "./config-commands.ts";
+import { evacuateCommand } from "./evacuate/evacuate.ts";
 import { MOVE_COMMANDS } from "./move.ts";
+import { OPERATE_COMMANDS } from "./operate.ts";
+import { planFilesCommand } from "./plan/plan-files.ts";
 import { receiptCommand } from "./receipt-command.ts";
 import { createCommand, deleteCommand, editCommand } from "./resource/change.ts";
 import { KINDS } from "./resource/kind.ts";
 import { describeCommand, getCommand } from "./resource/read.ts";
+import { traceCommand } from "./trace/command.ts";
+import { watchCommand } from "./watch/watch.ts";
 
 export const COMMANDS: readonly Command[] = [
   ...KINDS.map(getCommand),
@@ -13,6 +21,14 @@ export const COMMANDS: readonly Command[] = [
   ...KINDS.map(createCommand),
   ...KINDS.map(editCommand),
   ...KINDS.map(deleteCommand),
+  applyCommand,
+  planFilesCommand,
   ...MOVE_COMMANDS,
+  evacuateCommand,
   receiptCommand,
+  traceCommand,
+  watchCommand,
+  ...OPERATE_COMMANDS,
+  ...CONFIG_COMMANDS,
+  completionCommand(() => COMMANDS),
 ];

@@ -6,7 +6,8 @@ import { usage } from "./failure.ts";
 import { kind } from "./resource/kind.ts";
 import { parentGiven, parentOption } from "./resource/read.ts";
 import { nameOf, parseRef, pathOf } from "./resource/ref.ts";
-import { named, type Session } from "./session.ts";
+import { send } from "./plan/send.ts";
+import type { Session } from "./session.ts";
 import { tellWritten, termsOf, WRITE_OPTIONS, type Written } from "./write.ts";
 
 const ENDPOINT = kind("endpoint");
@@ -63,6 +64,7 @@ function row(
     summary,
     args: ARGS,
     options: [...parentOption(ENDPOINT), ...options, ...WRITE_OPTIONS],
+    plans: true,
     examples,
     run: (call, session) => runMove(act, call, session),
   };
@@ -79,12 +81,16 @@ function target({ command, options }: Call): object {
 async function runMove({ verb, path, body }: Act, call: Call, session: Session): Promise<ExitCode> {
   const ref = parseRef(call.args[0] as string, ENDPOINT, parentGiven(ENDPOINT, call));
   const asked = body(call);
-  const client = await session.client();
-  const sent = client.request<Written>("POST", `${pathOf(ref)}:${path}`, {
-    body: asked,
-    terms: termsOf(call.options, session.world),
-  });
-  const written = await named(sent, (field) => ({ host: "--to", port: "--port" })[field] ?? field);
+  const terms = termsOf(call.options, session.world);
+  const request = { method: "POST" as const, path: `${pathOf(ref)}:${path}`, body: asked, terms };
+  const sent = await send(
+    session,
+    call.options,
+    request,
+    (field) => ({ host: "--to", port: "--port" })[field] ?? field,
+  );
+  if ("planned" in sent) return sent.planned;
+  const { written } = sent;
   const notes = [placeOf(written)];
   return tellWritten(session, call.options, written, { name: nameOf(ref), verb, kind: ENDPOINT, notes });
 }

@@ -10,7 +10,7 @@ import type { Session } from "./session.ts";
 const SLICE_MS = 2000;
 const DEFAULT_TIMEOUT_SEC = 60;
 
-export type Wait = { until: "live"; timeoutMs: number };
+export type Wait = { until: "live" | "seen"; timeoutMs: number };
 
 /** What `--wait` and `--timeout` say; undefined: do not wait. */
 export function waitOf(options: Options): Wait | undefined {
@@ -37,7 +37,10 @@ export async function awaitReceipt(
   const deadlineMs = world.nowMs() + timeoutMs;
   for (;;) {
     const leftMs = deadlineMs - world.nowMs();
-    const receipt = await api.receipt(change, { wait: until, timeoutMs: Math.max(0, Math.min(SLICE_MS, leftMs)) });
+    const receipt = await api.receipt(change, {
+      wait: until as "live",
+      timeoutMs: Math.max(0, Math.min(SLICE_MS, leftMs)),
+    });
     const far = done(receipt);
     if (far || leftMs <= 0 || world.interrupted.aborted) {
       progress.end();

@@ -8,14 +8,16 @@ import type { Format } from "./output/print.ts";
 import { createProgress, type Progress } from "./output/progress.ts";
 import { failureOf } from "./problem-words.ts";
 import { readSettings, type Settings } from "./settings.ts";
-import { createTransport } from "./transport.ts";
+import { createTransport, type Transport } from "./transport.ts";
 import type { World } from "./world.ts";
 
 export type Session = {
   world: World;
   /** Of the API; the settings are read when it is asked for first. */
-  client(): Promise<Client>;
-  settings(): Promise<Settings>;
+  client: () => Promise<Client>;
+  /** HTTP with the token, for what is no JSON. */
+  transport: () => Promise<Transport>;
+  settings: () => Promise<Settings>;
   format: Format;
   /** For the standard output, and for the standard error. */
   paint: Paint;
@@ -25,21 +27,23 @@ export type Session = {
 
 export function createSession(world: World, options: Options): Session {
   let settings: Promise<Settings> | undefined;
+  let transport: Promise<Transport> | undefined;
   let client: Promise<Client> | undefined;
   const readOnce = () => (settings ??= readSettings(options, world));
+  const connect = () => (transport ??= readOnce().then((read) => createTransport(read, world)));
   return {
     world,
     settings: readOnce,
-    client: () => (client ??= readOnce().then((read) => connect(read, world))),
+    transport: connect,
+    client: () =>
+      (client ??= Promise.all([readOnce(), connect()]).then(([{ api }, fetch]) =>
+        createClient({ baseUrl: api, fetch }),
+      )),
     format: (options.text("output") as Format | undefined) ?? "table",
     paint: paintFor(world.out, world.env),
     paintErr: paintFor(world.err, world.env),
     progress: createProgress(world.err),
   };
-}
-
-function connect(settings: Settings, world: World): Client {
-  return createClient({ baseUrl: settings.api, fetch: createTransport(settings, world) });
 }
 
 /** Problems of the API in the user's terms: what a field of the request is called. */

@@ -118,7 +118,7 @@ function checkToken(text: string, name: string): string {
   throw usage(`${name} holds no token`, "a token is one word of visible ASCII characters");
 }
 
-function checkApi(text: string): string {
+export function checkApi(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url && /^https?:$/.test(url.protocol) && url.username === "" && url.password === "" && url.search === "") {
     return url.href.replace(/\/+$/, "");

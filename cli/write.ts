@@ -10,10 +10,16 @@ import type { Kind, Resource } from "./resource/kind.ts";
 import type { Session } from "./session.ts";
 
 export const WAIT_OPTIONS: readonly Option[] = [
-  { name: "wait", value: "STATE", help: "wait until the change is live on every host concerned", choices: ["live"] },
+  {
+    name: "wait",
+    value: "STATE",
+    help: "live: in the kernel of every host concerned; seen: and at the ToRs",
+    choices: ["live", "seen"],
+  },
   { name: "timeout", value: "SEC", help: "how long to wait (default 60)" },
 ];
 export const WRITE_OPTIONS: readonly Option[] = [
+  { name: "plan", help: "write nothing: show what would change, on each host and ToR" },
   { name: "if-match", value: "VERSION", help: "only if it is at this version" },
   { name: "idempotency-key", value: "KEY", help: "a retry with the same key is not done twice; default: a new one" },
   ...WAIT_OPTIONS,

@@ -4,7 +4,8 @@ import type { Network } from "../../shared/model/resource.ts";
 import type { Call, Command, Option } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit-code.ts";
 import { usage } from "../failure.ts";
-import { named, type Session } from "../session.ts";
+import { send } from "../plan/send.ts";
+import type { Session } from "../session.ts";
 import { confirm } from "../confirm.ts";
 import { tellWritten, termsOf, WRITE_OPTIONS, type Written } from "../write.ts";
 import type { Kind, Resource } from "./kind.ts";
@@ -24,6 +25,7 @@ export function createCommand(kind: Kind): Command {
       },
     ],
     options: [...parentOption(kind), ...fieldOptions(kind, "create"), ...(kind.path ? [SET] : []), ...WRITE_OPTIONS],
+    plans: true,
     examples: CREATE_EXAMPLES[kind.name],
     run: async (call, session) => {
       const ref = parseRef(call.args[0] as string, kind, parentGiven(kind, call));
@@ -31,9 +33,10 @@ export function createCommand(kind: Kind): Command {
       const { kind: _, id, parent } = ref;
       const body = { id, ...bodyOf(kind, call.options) };
       const terms = termsOf(call.options, session.world);
-      const client = await session.client();
-      const asked = client.request<Written>("POST", collectionPath(kind, parent), { body, terms });
-      const written = await named(asked, flagOf(kind));
+      const path = collectionPath(kind, parent);
+      const sent = await send(session, call.options, { method: "POST", path, body, terms }, flagOf(kind));
+      if ("planned" in sent) return sent.planned;
+      const { written } = sent;
       return tellWritten(session, call.options, written, {
         name: refText(kind, written),
         verb: "created",
@@ -64,6 +67,7 @@ export function editCommand(kind: Kind): Command {
       ...WRITE_OPTIONS,
     ],
     ...(kind.path ? { more: "A list replaces the whole list; a label is added to those that are there." } : {}),
+    plans: true,
     examples: EDIT_EXAMPLES[kind.name],
     run: async (call, session) => {
       const ref = parseRef(call.args[0] as string, kind, parentGiven(kind, call));
@@ -72,13 +76,11 @@ export function editCommand(kind: Kind): Command {
         throw usage("nothing to change", `overspan edit ${kind.name} --help lists what can be`);
       }
       if (!kind.path) return changeSubnet(ref, call, session, "changed");
-      const client = await session.client();
-      const asked = client.request<Written>("PATCH", pathOf(ref), {
-        body,
-        terms: termsOf(call.options, session.world),
-      });
-      const written = await named(asked, flagOf(kind));
-      return tellWritten(session, call.options, written, { name: nameOf(ref), verb: "changed", kind });
+      const terms = termsOf(call.options, session.world);
+      const request = { method: "PATCH" as const, path: pathOf(ref), body, terms };
+      const sent = await send(session, call.options, request, flagOf(kind));
+      if ("planned" in sent) return sent.planned;
+      return tellWritten(session, call.options, sent.written, { name: nameOf(ref), verb: "changed", kind });
     },
   };
 }
@@ -94,22 +96,23 @@ export function deleteCommand(kind: Kind): Command {
     args: [{ name: refArg(kind), help: "which", kind: kind.name }],
     options: [...parentOption(kind), ...(cascades ? [CASCADE, YES] : []), ...WRITE_OPTIONS],
     ...(cascades ? { more: "Refused with the list of what is in the way, unless that is to go too: --cascade." } : {}),
+    plans: true,
     examples: DELETE_EXAMPLES[kind.name],
     run: async (call, session) => {
       const ref = parseRef(call.args[0] as string, kind, parentGiven(kind, call));
       if (!kind.path) return changeSubnet(ref, call, session, "deleted");
       const cascade = call.options.has("cascade");
-      if (cascade) {
+      if (cascade && !call.options.has("plan")) {
         const agreed = await confirm(session, `delete ${nameOf(ref)} and everything in it?`, call.options);
         if (!agreed) return EXIT.failed;
       }
-      const client = await session.client();
-      const written = await client.request<Written & { cascaded?: number }>("DELETE", pathOf(ref), {
-        terms: termsOf(call.options, session.world),
-        query: cascade ? { cascade: "true" } : {},
-      });
-      const notes = written.cascaded ? [`and ${written.cascaded} more with it`] : [];
-      return tellWritten(session, call.options, written, { name: nameOf(ref), verb: "deleted", kind, notes });
+      const terms = termsOf(call.options, session.world);
+      const query: Record<string, string> = cascade ? { cascade: "true" } : {};
+      const sent = await send(session, call.options, { method: "DELETE", path: pathOf(ref), terms, query });
+      if ("planned" in sent) return sent.planned;
+      const cascaded = sent.written["cascaded"] as number | undefined;
+      const notes = cascaded ? [`and ${cascaded} more with it`] : [];
+      return tellWritten(session, call.options, sent.written, { name: nameOf(ref), verb: "deleted", kind, notes });
     },
   };
 }
@@ -126,8 +129,10 @@ async function changeSubnet(
   const body = subnetPatch(network, ref.id, verb, options.text("gateway"));
   const terms = { ifMatch: network.version, ...termsOf(options, session.world) };
   const path = `/v1/networks/${encodeURIComponent(network.id)}`;
-  const asked = client.request<Network>("PATCH", path, { body, terms });
-  const written = await named(asked, (field) => (field.startsWith("gateways") ? "--gateway" : "the subnet"));
+  const nameField = (field: string) => (field.startsWith("gateways") ? "--gateway" : "the subnet");
+  const sent = await send(session, options, { method: "PATCH", path, body, terms }, nameField);
+  if ("planned" in sent) return sent.planned;
+  const written = sent.written as unknown as Network;
   const shown: Written =
     verb === "deleted" ? { change: written.change } : { ...subnetOf(written, ref.id), change: written.change };
   return tellWritten(session, options, shown, { name: nameOf(ref), verb, kind: ref.kind });

@@ -111,6 +111,13 @@ export const network: readonly Field[] = [
   { flag: "router", field: "router", type: "text", value: "ROUTER", help: "routes between it and its other networks" },
   { flag: "mtu", field: "mtuBytes", type: "number", value: "BYTES", help: "the overlay's MTU" },
   ...ROUTE_TARGETS,
+  {
+    flag: "import-any-as",
+    field: "importAnyAs",
+    type: "boolean",
+    value: "",
+    help: "import ANY:VNI, whatever the AS in the route target",
+  },
   { flag: "learning", field: "learning", type: "boolean", value: "", help: "bridges learn machines nobody declared" },
   {
     flag: "storm-limit",

@@ -16,6 +16,8 @@ export type Setting = {
   terminal?: boolean;
   /** What the person at the terminal answers; none: nobody is there. */
   answers?: string[];
+  /** Told of what is written. */
+  onWrite?: (path: string, text: string) => unknown;
   fetch?: World["fetch"];
   program?: World["runProgram"];
 };
@@ -74,6 +76,7 @@ export function createCliUnderTest() {
       },
       writeHeld: (path, content) => {
         files.set(path, ownFile(content));
+        setting.onWrite?.(path, content);
         return Promise.resolve();
       },
       runProgram: setting.program ?? (() => Promise.reject(new Error("no programs here"))),
