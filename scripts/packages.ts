@@ -23,6 +23,8 @@ const FOR_TESTS: readonly Need[] = [
   { file: "gobgpd", package: "gobgpd", why: "is another router to agree with" },
   { file: "exabgp", package: "exabgp", why: "reads what we send over BGP" },
   { file: "chromium", package: "chromium", why: "opens the pages" },
+  { file: "zsh", package: "zsh", why: "reads its completion of the command line" },
+  { file: "fish", package: "fish", why: "reads its completion of the command line" },
   { file: "linux.uml", package: "user-mode-linux", why: "is a kernel with VRF" },
   { file: "modprobe", package: "kmod", why: "loads that kernel's modules" },
 ];

@@ -7,7 +7,8 @@ export type Assignment = { network: string; id: string; to: string; isPrepared: 
 /** Each endpoint with its target; `targets` must not be empty. The same input gives the same answer. */
 export function assign(endpoints: readonly Moving[], targets: readonly Target[]): Assignment[] {
   const load = new Map(targets.map(({ host, endpoints }) => [host, endpoints]));
-  const add = (host: string) => load.set(host, (load.get(host) ?? 0) + 1);
+  // A host that is no target, but that something is prepared for, does not become one.
+  const add = (host: string) => load.has(host) && load.set(host, (load.get(host) ?? 0) + 1);
   const ordered = [...endpoints].sort((a, b) => key(a).localeCompare(key(b)));
   return ordered.map(({ network, id, next }) => {
     const to = next ?? lightest(load);

@@ -40,22 +40,31 @@ const commands = new Set(
 const views = [...commands].filter((command) => /^overspan-agent (show|clear) /.test(command));
 /** The recipes: they need a base URL, and are run in their order by a test of their own. */
 const recipes = [...commands].filter((command) => command.includes("curl -fsS "));
+/** Those of docs/cli.md are run in their order by a test of their own. */
+const operators = [...commands].filter((command) => command.startsWith("overspan "));
 const lab = [...commands].filter((command) => command.startsWith("npm run lab "));
 
 describe("documented commands", () => {
   it("documented commands: each is run by a test that exists", () => {
     expect(commands.size).toBeGreaterThan(12);
-    const others = [...commands].filter((command) => [views, lab, recipes].every((run) => !run.includes(command)));
+    const others = [...commands].filter((command) =>
+      [views, lab, recipes, operators].every((run) => !run.includes(command)),
+    );
     const unknown = others.filter((command) => command !== "npm run build" && !(command in RUN_ELSEWHERE));
     expect(unknown).toEqual([]);
+    if (operators.length > 0) expect(existsSync(join(ROOT, "test/engine/cli.test.ts"))).toBe(true);
     if (recipes.length > 0) expect(existsSync(join(ROOT, "test/functions/api/recipes.test.ts"))).toBe(true);
     const paths = Object.values(RUN_ELSEWHERE).filter((where) => /^\.?[\w/.-]+$/.test(where));
     expect(paths.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
   });
 
-  it("documented commands: npm run build -> the agent and the template", { timeout: 120_000 }, async () => {
+  it("documented commands: npm run build -> the agent, the command line and the template", {
+    timeout: 120_000,
+  }, async () => {
     await execute("npm", ["run", "build"], { cwd: ROOT });
     expect(existsSync(join(ROOT, "edge-agent/dist/overspan-agent.js"))).toBe(true);
+    const { stdout } = await execute("npx", ["overspan", "--version"], { cwd: ROOT });
+    expect(stdout).toMatch(/^overspan \d+\.\d+\.\d+$/m);
     expect(existsSync(join(ROOT, "infra/cdk.out/Overspan.template.json"))).toBe(true);
   });
 });
