@@ -2,11 +2,13 @@
 
 import { EXIT, type ExitCode } from "../exit-code.ts";
 import { Failure, usage } from "../failure.ts";
-import type { Call, Command } from "../command.ts";
+import type { Call, Command, Options } from "../command.ts";
+import { type ResourceRef, refOf } from "../api.ts";
 import { cellText, visible } from "../output/table.ts";
 import type { Session } from "../session.ts";
 import { createEventReader, type ServerSentEvent } from "./server-sent-events.ts";
 
+const KINDS = ["change", "receipt", "conflict", "drift", "bgp"];
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 30_000;
 
@@ -15,7 +17,16 @@ export const watchCommand: Command = {
   summary: "what happens, as it happens: changes, receipts, conflicts, drift, BGP",
   args: [],
   options: [
-    { name: "type", value: "TYPE", many: true, help: "only events of this type" },
+    {
+      name: "kind",
+      value: "KIND",
+      many: true,
+      help: "only these: change, receipt, conflict, drift, bgp",
+      choices: KINDS,
+    },
+    { name: "network", short: "n", value: "NETWORK", help: "only what is of this network", kind: "network" },
+    { name: "host", value: "HOST", help: "only what is of this host", kind: "host" },
+    { name: "tenant", value: "TENANT", help: "only what is this tenant's", kind: "tenant" },
     { name: "after", value: "ID", help: "go on after this event" },
     { name: "count", value: "N", help: "end after so many events; default: with Ctrl-C" },
     { name: "timeout", value: "SEC", help: "end after so long, with exit status 5 if --count did not come" },
@@ -29,7 +40,7 @@ async function runWatch({ options }: Call, session: Session): Promise<ExitCode> 
   const { world, format, progress } = session;
   const count = numberOf("count", options.text("count"));
   const timeoutSec = numberOf("timeout", options.text("timeout"));
-  const types = new Set(options.all("type").flatMap((text) => text.split(",")));
+  const filter = filterOf(options);
   const deadlineMs = timeoutSec === undefined ? Number.POSITIVE_INFINITY : world.nowMs() + timeoutSec * 1000;
   const { api } = await session.settings();
   const transport = await session.transport();
@@ -41,12 +52,11 @@ async function runWatch({ options }: Call, session: Session): Promise<ExitCode> 
     if (world.interrupted.aborted) return EXIT.done;
     const reader = createEventReader();
     const ended = await readStream(
-      (signal) => transport(request(api, after, signal)),
+      (signal) => transport(request(`${api}/v1/events${filter}`, after, signal)),
       { leftMs, sleep: (ms) => world.sleep(ms) },
       (chunk) => {
         for (const event of reader.read(chunk)) {
           after = event.id ?? after;
-          if (types.size > 0 && !types.has(event.type)) continue;
           progress.end();
           world.out.write(format === "json" ? `${JSON.stringify(forProgram(event))}\n` : eventLine(event));
           seen++;
@@ -56,15 +66,30 @@ async function runWatch({ options }: Call, session: Session): Promise<ExitCode> 
       },
     );
     if (ended === "enough") return EXIT.done;
+    // An id without an event only moves the place to go on from.
+    after = reader.lastId() ?? after;
     pauseMs = ended === "something" ? (reader.retryMs() ?? FIRST_PAUSE_MS) : Math.min(LONGEST_PAUSE_MS, pauseMs * 2);
     if (world.err.isTerminal) progress.show(`connection ended; again in ${Math.round(pauseMs / 1000)} s`);
     await world.sleep(Math.min(pauseMs, Math.max(0, deadlineMs - world.nowMs())));
   }
 }
 
-function request(api: string, after: string | undefined, signal: AbortSignal): Request {
+function request(url: string, after: string | undefined, signal: AbortSignal): Request {
   const headers = { accept: "text/event-stream", ...(after === undefined ? {} : { "last-event-id": after }) };
-  return new Request(`${api}/v1/events`, { headers, signal });
+  return new Request(url, { headers, signal });
+}
+
+/** The API leaves out what is not wanted: a watcher of little is not woken by much. */
+function filterOf(options: Options): string {
+  const kinds = options.all("kind").flatMap((text) => text.split(","));
+  const unknown = kinds.find((kind) => !KINDS.includes(kind));
+  if (unknown !== undefined) throw usage(`--kind takes some of ${KINDS.join(", ")}, not "${unknown}"`);
+  const places = ["network", "host", "tenant"].flatMap((name): [string, string][] => {
+    const value = options.text(name);
+    return value === undefined ? [] : [[name, value]];
+  });
+  const query = new URLSearchParams([...(kinds.length === 0 ? [] : [["kind", kinds.join(",")]]), ...places]);
+  return query.size === 0 ? "" : `?${query}`;
 }
 
 type Ended = "enough" | "something" | "nothing";
@@ -132,10 +157,15 @@ function forProgram(event: ServerSentEvent): object {
 function eventLine(event: ServerSentEvent): string {
   const data = dataOf(event);
   if (typeof data !== "object" || data === null) return `${event.type}  ${cellText(data)}\n`;
-  const { at, summary, ...rest } = data as { at?: unknown; summary?: unknown };
-  const time = typeof at === "string" ? `${visible(at)}  ` : "";
-  const said = typeof summary === "string" ? visible(summary) : cellText(rest);
-  return `${time}${visible(event.type).padEnd(10)}  ${said}\n`;
+  const { at, resource, host, data: more, reason } = data as Record<string, unknown>;
+  const parts = [
+    typeof at === "string" ? visible(at) : "",
+    visible(event.type).padEnd(8),
+    resource === undefined ? "" : visible(refOf(resource as ResourceRef)),
+    typeof host === "string" ? `on ${visible(host)}` : "",
+    more === undefined ? cellText(reason) : cellText(more),
+  ];
+  return `${parts.filter((part) => part !== "").join("  ")}\n`;
 }
 
 function numberOf(name: string, text: string | undefined): number | undefined {

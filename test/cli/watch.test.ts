@@ -36,18 +36,32 @@ describe("cli watch", () => {
 
   it("watch: the connection ends -> taken up after the last event, until there are enough", async () => {
     const { cli } = createCliUnderTest();
-    const asked: (string | null)[] = [];
-    const streams = [event(1, "change") + event(2, "receipt"), "", event(3, "change")];
+    const asked: string[] = [];
+    const streams = [event(1, "change"), "retry: 100\n\nid: 2\n\n", event(3, "change")];
     const fetch = (request: Request) => {
-      asked.push(request.headers.get("last-event-id"));
+      asked.push(`${new URL(request.url).search} ${request.headers.get("last-event-id")}`);
       return Promise.resolve(new Response(streams[asked.length - 1] ?? ""));
     };
-    const ran = await cli("watch --after 0 --type change --count 2 -o json", { fetch });
+    const ran = await cli("watch --after 0 --kind change,bgp --host h1 --count 2 -o json", { fetch });
     expect(ran.exit).toBe(0);
     expect(ran.out).toBe(
       '{"id":"1","type":"change","data":{"summary":"n1"}}\n{"id":"3","type":"change","data":{"summary":"n3"}}\n',
     );
-    expect(asked).toEqual(["0", "2", "2"]);
+    expect(asked).toEqual(["0", "1", "2"].map((id) => `?kind=change%2Cbgp&host=h1 ${id}`));
+  });
+
+  it("watch: an event for people -> when, what, of what, where", async () => {
+    const { cli } = createCliUnderTest();
+    const data = {
+      at: "2026-11-22T12:00:00.000Z",
+      kind: "receipt",
+      resource: { kind: "endpoint", network: "web", id: "vm1" },
+      host: "h1",
+      data: { state: "live", name: "\u001b[31mred" },
+    };
+    const fetch = () => Promise.resolve(new Response(`id: 1-0\nevent: receipt\ndata: ${JSON.stringify(data)}\n\n`));
+    const { out } = await cli("watch --count 1", { fetch });
+    expect(out).toBe("2026-11-22T12:00:00.000Z  receipt   endpoint/web/vm1  on h1  state=live,name=\ufffd[31mred\n");
   });
 
   it("watch: nothing comes in time -> exit status 5; a refusal -> at once", async () => {
