@@ -88,7 +88,8 @@ function filterOf(options: Options): string {
     const value = options.text(name);
     return value === undefined ? [] : [[name, value]];
   });
-  const query = new URLSearchParams([...(kinds.length === 0 ? [] : [["kind", kinds.join(",")]]), ...places]);
+  const given = kinds.length === 0 ? places : [["kind", kinds.join(",")] as [string, string], ...places];
+  const query = new URLSearchParams(given);
   return query.size === 0 ? "" : `?${query}`;
 }
 
