@@ -38,7 +38,7 @@ export async function awaitReceipt(
   for (;;) {
     const leftMs = deadlineMs - world.nowMs();
     const receipt = await api.receipt(change, {
-      wait: until as "live",
+      wait: until,
       timeoutMs: Math.max(0, Math.min(SLICE_MS, leftMs)),
     });
     const far = done(receipt);

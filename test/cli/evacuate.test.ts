@@ -100,7 +100,7 @@ describe("cli evacuate", () => {
     const { cli, api } = await fullHost();
     const at = new Date(api.clock.now()).toISOString();
     const agent = { version: "1", startedAtMs: 1, kernel: "6.1" };
-    api.hosts.statuses["h2"] = { lastSeenAt: at, inSync: true, agent, bgp: [] };
+    api.hosts.statuses["h2"] = { lastSeenAt: at, inSync: true, agent, bgp: [], state: "in-sync", channels: [] };
     expect((await cli("evacuate h1 --plan -o json")).out).toContain('"to": "h2"');
   });
 

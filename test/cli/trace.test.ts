@@ -16,6 +16,8 @@ const STAMPS = {
 const status = (secondsAgo: number, bgp = "Established"): NonNullable<End["host"]["status"]> => ({
   lastSeenAt: new Date(NOW_MS - secondsAgo * 1000).toISOString(),
   inSync: true,
+  state: "in-sync",
+  channels: [],
   agent: { version: "1", startedAtMs: 1, kernel: "6.1" },
   bgp: [{ peer: "192.0.2.1", asn: 65100, state: bgp, sinceMs: 1, routesIn: 1, routesOut: 1 }],
 });
@@ -66,7 +68,8 @@ function end(wish: Wish): End {
       channel: `net:${net.id}`,
       seq: 7,
       converged: waiting === undefined,
-      hosts: { total: 2, live: 1, waiting: waiting === undefined ? [] : [{ host, reason: waiting }] },
+      hosts: { total: 2, live: 1, waiting: waiting === undefined ? [] : [{ host, state: "behind", reason: waiting }] },
+      items: [],
       summary: "",
     },
   };
