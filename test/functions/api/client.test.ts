@@ -48,6 +48,8 @@ test("client: every operation of the document, typed, over one life of everythin
   expect(await client.hosts.join({ token, csr })).toMatchObject({ host: "h1", certificateId: "ab".repeat(32) });
   await expect(client.hosts.join({ token, csr })).rejects.toMatchObject({ problem: { status: 403 } });
   expect(await client.hosts.revoke("h1")).toMatchObject({ revoked: 1 });
+  expect((await client.fleet()).hosts).toMatchObject({ unreported: expect.any(Number) });
+  expect((await client.events({ waitMs: 0 }, "9-0").next()).value).toEqual({ id: "1-0", reset: true });
   expect((await client.audit({ resource: "endpoint/web/vm1" })).items[0]).toMatchObject({ outcome: "done" });
   expect(await client.networks.delete("web", { cascade: true })).toMatchObject({ cascaded: 0 });
 

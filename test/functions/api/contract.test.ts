@@ -109,7 +109,7 @@ async function check(api: ApiUnderTest, request: GeneratedRequest): Promise<numb
     expect(type).toBe("application/problem+json");
     return status;
   }
-  const value: unknown = type === "text/plain" ? text : JSON.parse(text);
+  const value: unknown = type.startsWith("text/") ? text : JSON.parse(text);
   expect(validate(value), `${told} -> ${text.slice(0, 1000)}: ${JSON.stringify(validate.errors)}`).toBe(true);
   return status;
 }
