@@ -250,11 +250,14 @@ function newAddressRefusals(ips: readonly IpAddress[], network: Live<Network>) {
   return now.length > 0 || !network.narrowing ? now : addressRefusals(ips, network.narrowing);
 }
 
-/** The subnets must still be as they were read only if addresses were found to fit them. */
+/**
+ * The same tenant's, since its id may have been given to another's network in between. The subnets must still be as they were
+ * read only if addresses were found to fit them.
+ */
 function requireNetwork(network: Live<Network>, ips: readonly IpAddress[]): Write {
-  const { id, subnets } = network.resource;
+  const { id, tenant, subnets } = network.resource;
   const ref = { kind: "network", id } as const;
-  if (ips.length === 0) return { write: "require", ref };
+  if (ips.length === 0) return { write: "require", ref, tenant };
   const { narrowing } = network;
-  return { write: "require", ref, subnets: { subnets, ...(narrowing ? { narrowing } : {}) } };
+  return { write: "require", ref, tenant, subnets: { subnets, ...(narrowing ? { narrowing } : {}) } };
 }

@@ -179,7 +179,7 @@ function bookWrites(network: string, { before, after }: { before?: Routed; after
   if (after?.router !== undefined) {
     const book = facts.routers[after.router]?.book;
     if (book) {
-      writes.push({ write: "require", ref: { kind: "router", id: after.router } });
+      writes.push({ write: "require", ref: { kind: "router", id: after.router }, tenant: after.tenant });
       writes.push(bookWrite(after.router, book, withNetwork(book, network, after.subnets)));
     }
   }

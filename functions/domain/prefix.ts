@@ -21,7 +21,10 @@ export function createPrefix(facts: Facts, command: CreatePrefix, context: Conte
   const refused = refuseAny(routeRefusals(book, command));
   if (refused) return refused;
   const after = { ...book, prefixes: { ...book.prefixes, [id]: { prefix, nextHop } } };
-  const writes = [{ write: "require", ref: { kind: "router", id: router } } as const, bookWrite(router, book, after)];
+  const held = facts.routing.router;
+  const whose = held.state === "live" ? { tenant: held.resource.tenant } : {};
+  const required = { write: "require", ref: { kind: "router", id: router }, ...whose } as const;
+  const writes = [required, bookWrite(router, book, after)];
   return planCreate({ ref, held: facts.prefix, content: command }, writes, context);
 }
 

@@ -60,8 +60,8 @@ export type Memo = {
 export type Write =
   /** The new version of a resource; `deleted` makes it a tombstone. */
   | { write: "resource"; ref: ResourceRef; expected: Expected; resource: ResourceOf[ResourceKind]; deleted: boolean }
-  /** The parent is there and no fence is around it. */
-  | { write: "require"; ref: ResourceRef; subnets?: SubnetsRead }
+  /** The parent is there, no fence is around it and, if it is a tenant's, it is the same tenant's as when it was read. */
+  | { write: "require"; ref: ResourceRef; tenant?: string; subnets?: SubnetsRead }
   /** `allocated`: any other would have done as well, so that one that is taken by now is no refusal. */
   | { write: "claim"; guard: Guard; owner: string; allocated?: boolean }
   | { write: "release"; guard: Guard; owner: string }

@@ -119,8 +119,13 @@ export function conditionsOf(write: Write): Condition[] {
   }
 }
 
-function requirement({ subnets }: Write & { write: "require" }): Condition[] {
-  const alive = [isPresent, isNotDeleted, isNotBeingDeleted];
+function requirement({ tenant, subnets }: Write & { write: "require" }): Condition[] {
+  const alive = [
+    isPresent,
+    isNotDeleted,
+    isNotBeingDeleted,
+    ...(tenant === undefined ? [] : [attributeIs("tenant", tenant)]),
+  ];
   if (!subnets) return alive;
   const narrowing = subnets.narrowing ? narrowingIs(subnets.narrowing) : isNotNarrowing;
   return [...alive, subnetsAre(subnets.subnets), narrowing];

@@ -105,6 +105,18 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
       expect(await tryIt("c")).toBe("failed");
     });
 
+    test("require: another tenant has the id since -> failed; the same tenant, whatever the version -> committed", async () => {
+      const required = { write: "require", ref: ref("network", "n1"), tenant: "t1" } as const;
+      const tryIt = async (id: string) => (await store.commit([required, put(tenant(id))])).kind;
+      await ok(put(network()));
+      expect(await tryIt("a")).toBe("committed");
+      await ok({ ...put(network(2), { state: "live", version: 1 }), deleted: true });
+      await ok(put({ ...network(3), tenant: "t2" }, { state: "deleted", version: 2 }));
+      expect(await tryIt("b")).toBe("failed");
+      await ok(put(network(4), { state: "live", version: 3 }));
+      expect(await tryIt("b")).toBe("committed");
+    });
+
     test("require: subnets changed, or a narrowing is under way that was not read -> failed", async () => {
       await ok(put(network()));
       const required = (subnets: Write & { write: "require" }) => store.commit([subnets, put(tenant("t1"))]);

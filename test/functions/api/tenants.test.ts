@@ -4,7 +4,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import type { Identified, Principal } from "../../../functions/api/access.ts";
 import { NETWORK_ENGINEER, OPERATOR, somebody } from "../../fakes/principals.ts";
-import { createMemoryStore } from "../../fakes/store.ts";
+import { createMemoryStore, type MemoryStore } from "../../fakes/store.ts";
 import { type ApiUnderTest, createApiUnderTest, created, expectProblem, type Json, seed } from "./api-under-test.ts";
 import { operationsOf } from "./documented-operation.ts";
 
@@ -14,12 +14,14 @@ const BETA = somebody("eve", "write", "beta");
 const BETA_ADMIN = somebody("eve", "admin", "beta");
 
 let who: Identified;
+let store: MemoryStore;
 let api: ApiUnderTest;
 let change: string;
 const as = (principal: Principal) => void (who = { kind: "principal", principal });
 
 beforeEach(async () => {
-  api = createApiUnderTest(createMemoryStore(), undefined, { identify: () => Promise.resolve(who) });
+  store = createMemoryStore();
+  api = createApiUnderTest(store, undefined, { identify: () => Promise.resolve(who) });
   as(OPERATOR);
   await seed(api);
   await created(api.post("/v1/tenants", { id: "beta", name: "Beta" }));
@@ -170,6 +172,60 @@ describe("another tenant's token", () => {
     as(ACME);
     expectProblem(await api.get("/v1/networks/web"), 404);
     expect((await api.get(`/v1/changes/${change}`)).status).toBe(200);
+  });
+});
+
+describe("an id that changes hands between the reading of the facts and the commit", () => {
+  /** Acme's request, and in front of its first commit the resource gone and made anew by beta, alike but for its owner. */
+  async function inBetween(handOver: () => Promise<void>, request: (other: ApiUnderTest) => Promise<unknown>) {
+    let first = true;
+    const other = createApiUnderTest(
+      {
+        ...store,
+        async commit(writes) {
+          if (first) await handOver();
+          first = false;
+          return store.commit(writes);
+        },
+      },
+      undefined,
+      { identify: () => Promise.resolve({ kind: "principal", principal: ACME }) },
+    );
+    return request(other);
+  }
+  const handOver = (path: string, made: Json) => async () => {
+    as(OPERATOR);
+    expect((await api.delete(`${path}?cascade=true`)).status).toBe(200);
+    await created(api.put(path, { ...made, tenant: "beta", name: "Beta's" }));
+  };
+
+  test.each([
+    ["with addresses", { ips: ["10.0.0.50"] }],
+    ["without addresses", {}],
+  ])("network: an endpoint %s -> not found, and nothing in the other's network", async (_, more) => {
+    const { subnets } = (await api.get("/v1/networks/web")).body;
+    const vm = { id: "vm9", host: "h2", mac: "02:00:00:00:00:99", port: "tap9", ...more };
+    const hand = handOver("/v1/networks/web", { vni: 100, subnets });
+    const answer = await inBetween(hand, (other) => other.post("/v1/networks/web/endpoints", vm));
+    expect(answer).toMatchObject({ status: 404 });
+    expect(await items("/v1/networks/web/endpoints")).toEqual([]);
+  });
+
+  test("network: a batch -> not one of its endpoints in the other's network", async () => {
+    const endpoint = { id: "vm9", host: "h2", mac: "02:00:00:00:00:99", port: "tap9" };
+    const hand = handOver("/v1/networks/web", { vni: 100 });
+    await inBetween(hand, (other) =>
+      other.post("/v1/networks/web/endpoints:batch", { items: [{ op: "create", endpoint }] }),
+    );
+    expect(await items("/v1/networks/web/endpoints")).toEqual([]);
+  });
+
+  test("router: a network of the first tenant -> refused, and not in the other's router", async () => {
+    const attach = { router: "core", gateways: ["10.0.0.1"] };
+    const hand = handOver("/v1/routers/core", { vni: 400 });
+    const answer = await inBetween(hand, (other) => other.patch("/v1/networks/web", attach));
+    expect(answer).toMatchObject({ status: 422 });
+    expect((await api.get("/v1/networks/web")).body).not.toHaveProperty("router");
   });
 });
 

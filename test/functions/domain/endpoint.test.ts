@@ -95,6 +95,7 @@ describe("create", () => {
     expect(plan.writes).toContainEqual({
       write: "require",
       ref: { kind: "network", id: "web" },
+      tenant: "acme",
       subnets: { subnets: SUBNETS, narrowing: ["10.0.0.0/25"] },
     });
   });
