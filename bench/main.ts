@@ -4,6 +4,7 @@
 import { parseArgs } from "node:util";
 import { runApiBench } from "./api/bench.ts";
 import { runBgpBench } from "./bgp/bench.ts";
+import { runCostBench } from "./cost/bench.ts";
 import { runFdbBench } from "./fdb/bench.ts";
 import { formatTable, machine, type Row } from "./form.ts";
 
@@ -21,6 +22,7 @@ export type BenchOptions = {
 const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<readonly Row[]>>> = {
   api: runApiBench,
   bgp: runBgpBench,
+  cost: runCostBench,
   fdb: runFdbBench,
 };
 

@@ -99,8 +99,8 @@ export class EngineWorld {
     await handleSync(this.deps, ruleEvent(host, request));
   }
 
-  async report(host: string, report: unknown): Promise<void> {
-    await handleReport(this.deps, ruleEvent(host, report));
+  async report(host: string, report: unknown, table = this.table): Promise<void> {
+    await handleReport({ ...this.deps, table }, ruleEvent(host, report));
   }
 
   /** A replica of the whole log of a channel, as an agent that missed nothing has it. */
