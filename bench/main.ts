@@ -5,6 +5,8 @@ import { parseArgs } from "node:util";
 import { runApiBench } from "./api/bench.ts";
 import { runBgpBench } from "./bgp/bench.ts";
 import { runCostBench } from "./cost/bench.ts";
+import { runConvergeBench } from "./distribution/converge.ts";
+import { runFanoutBench, runStormBench } from "./distribution/fleet.ts";
 import { runFdbBench } from "./fdb/bench.ts";
 import { formatTable, machine, type Row } from "./form.ts";
 
@@ -22,8 +24,11 @@ export type BenchOptions = {
 const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<readonly Row[]>>> = {
   api: runApiBench,
   bgp: runBgpBench,
+  converge: runConvergeBench,
   cost: runCostBench,
+  fanout: runFanoutBench,
   fdb: runFdbBench,
+  storm: runStormBench,
 };
 
 const { values, positionals } = parseArgs({

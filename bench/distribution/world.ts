@@ -1,0 +1,177 @@
+// The cloud's side for the distribution benches: the local runtime with its real broker, store and functions, a tenant, a
+// site and hosts with identities of their own. And simulated hosts: the real agent's copy of intent over the real broker,
+// without BGP and kernel.
+
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Clock } from "../../edge-agent/clock.ts";
+import type { Identity } from "../../edge-agent/identity/identity-files.ts";
+import { httpSnapshots } from "../../edge-agent/intent/download.ts";
+import { connectBroker } from "../../edge-agent/intent/mqtt.ts";
+import type { ReplicaStore } from "../../edge-agent/intent/replica-files.ts";
+import { openIntent } from "../../edge-agent/intent/session.ts";
+import { createDiary } from "../../edge-agent/log.ts";
+import { identityOf } from "../../lab/join.ts";
+import { type LocalRuntime, startLocal } from "../../local/runtime.ts";
+import type { Channel } from "../../shared/model/record.ts";
+
+export const NETWORK = "web";
+export const VNI = 100;
+const CHANNEL: Channel = `net:${NETWORK}`;
+/** Requests in flight while a bench is prepared. */
+const IN_FLIGHT = 8;
+/** Of one batch of the API. */
+const BATCH = 100;
+
+export const clock: Clock = {
+  nowMs: () => performance.now(),
+  wallMs: () => Date.now(),
+  setTimer: (afterMs, callback) => {
+    const timer = setTimeout(callback, afterMs);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Nothing is on disk, and nothing stays. */
+export const NO_REPLICA: ReplicaStore = {
+  load: () => Promise.resolve({ replicas: [], setAside: [] }),
+  save: () => Promise.resolve(),
+  remove: () => Promise.resolve(),
+};
+
+export type BenchWorld = {
+  readonly runtime: LocalRuntime;
+  post(path: string, body: object): Promise<Record<string, unknown>>;
+  /** An endpoint number `n` on a host; resolves with the time of its 201. */
+  declare(n: number, host: string): Promise<number>;
+  /** As many at once as a batch has; resolves with the time of the last 201. */
+  declareAll(numbers: readonly number[], hostOf: (n: number) => string): Promise<number>;
+  identity(host: string): Promise<Identity>;
+  close(): Promise<void>;
+};
+
+export function macText(n: number): string {
+  const hex = n.toString(16).padStart(8, "0");
+  return `02:00:${hex.slice(0, 2)}:${hex.slice(2, 4)}:${hex.slice(4, 6)}:${hex.slice(6)}`;
+}
+
+/** Starts it with hosts and one network. */
+export async function openBenchWorld(hosts: readonly { id: string; vtep: string }[]): Promise<BenchWorld> {
+  const folder = await mkdtemp(join(tmpdir(), "overspan-bench-"));
+  const runtime = await startLocal({ apiPort: 0, brokerPort: 0, controlPort: 0, log: () => undefined });
+  const post: BenchWorld["post"] = async (path, body) => {
+    const headers = { "content-type": "application/json" };
+    const answer = await fetch(`${runtime.apiUrl}/v1${path}`, { method: "POST", headers, body: JSON.stringify(body) });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`POST ${path}: ${answer.status} ${text}`);
+    return JSON.parse(text) as Record<string, unknown>;
+  };
+  await post("/tenants", { id: "acme", name: "Acme" });
+  await post("/sites", { id: "ams", name: "Amsterdam" });
+  await eachOf(hosts, (host) => post("/hosts", { site: "ams", ...host }));
+  const subnets = ["10.0.0.0/8"];
+  await post("/networks", { id: NETWORK, tenant: "acme", name: "Web", vni: VNI, subnets });
+  const endpoint = (n: number, host: string) => ({ id: `e${n}`, host, mac: macText(n), port: "tap1" });
+  return {
+    runtime,
+    post,
+    declare: async (n, host) => {
+      await post(`/networks/${NETWORK}/endpoints`, endpoint(n, host));
+      return performance.now();
+    },
+    declareAll: async (numbers, hostOf) => {
+      const batches = Array.from({ length: Math.ceil(numbers.length / BATCH) }, (_, at) =>
+        numbers.slice(at * BATCH, (at + 1) * BATCH),
+      );
+      await eachOf(batches, (batch) =>
+        post(`/networks/${NETWORK}/endpoints:batch`, {
+          items: batch.map((n) => ({ op: "create", endpoint: endpoint(n, hostOf(n)) })),
+        }),
+      );
+      return performance.now();
+    },
+    identity: (host) => identityOf(runtime, host, join(folder, host)),
+    close: async () => {
+      await runtime.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export type SimulatedHost = {
+  readonly id: string;
+  /** When it heard of a record of the network. */
+  readonly heardAtMs: ReadonlyMap<string, number>;
+  /** When an answer to a sync was last whole. */
+  readonly inSyncAtMs: number;
+  close(): Promise<void>;
+};
+
+/** Connects a host that only keeps its copy of intent. */
+export async function simulateHost(world: BenchWorld, id: string): Promise<SimulatedHost> {
+  const diary = createDiary(clock.wallMs, () => undefined);
+  const options = { host: id, url: world.runtime.brokerUrl, identity: await world.identity(id) };
+  const connection = connectBroker(options, { log: diary, clock, random: Math.random });
+  const heardAtMs = new Map<string, number>();
+  let inSyncAtMs = Number.NEGATIVE_INFINITY;
+  const session = await openIntent({
+    host: id,
+    store: NO_REPLICA,
+    snapshots: httpSnapshots({ allowPlain: true, setTimer: clock.setTimer }),
+    connection,
+    clock,
+    random: Math.random,
+    log: diary,
+    onChange: (change) => {
+      const keys = change.get(CHANNEL);
+      const records = keys === "whole" ? session.state.channels.get(CHANNEL)?.records.keys() : keys;
+      for (const key of records ?? []) if (!heardAtMs.has(key)) heardAtMs.set(key, performance.now());
+    },
+  });
+  connection.listen({
+    connected: () => session.onConnected(),
+    disconnected: () => session.onDisconnected(),
+    inbox: (payload) => {
+      session.onInbox(payload);
+      if (Buffer.from(payload).includes('"kind":"in-sync"')) inSyncAtMs = performance.now();
+    },
+  });
+  return {
+    id,
+    heardAtMs,
+    get inSyncAtMs() {
+      return inSyncAtMs;
+    },
+    close: async () => {
+      await session.close();
+      await connection.close();
+    },
+  };
+}
+
+/** Does it for each, a few at a time; in the order of the items. */
+export async function eachOf<T, R>(items: readonly T[], act: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    for (let at = next++; at < items.length; at = next++) results[at] = await act(items[at] as T);
+  };
+  await Promise.all(Array.from({ length: IN_FLIGHT }, worker));
+  return results;
+}
+
+/** Looks until it is so. @throws Error after `withinMs` */
+export async function until(what: string, is: () => boolean, withinMs = 60_000): Promise<void> {
+  const end = performance.now() + withinMs;
+  while (!is()) {
+    if (performance.now() > end) throw new Error(`not within ${withinMs / 1000} s: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** The value below which this share is. */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+}
