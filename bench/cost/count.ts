@@ -10,6 +10,7 @@ import { createDynamoDbStore } from "../../functions/store/dynamodb.ts";
 import type { Table } from "../../functions/publish/table.ts";
 import { PROTOCOL_VERSION } from "../../shared/message/version.ts";
 import { createTestIdentities } from "../../test/fakes/host-identities.ts";
+import { identifyAs, OPERATOR } from "../../test/fakes/principals.ts";
 import { EngineWorld } from "../../test/functions/publish/engine-world.ts";
 import { endpointItem, hostItem, networkItem } from "../../test/functions/publish/fixtures.ts";
 import { createMemoryDynamo } from "../../test/sim/dynamodb/engine.ts";
@@ -145,6 +146,7 @@ async function countWrite(): Promise<Units> {
     }),
     hosts: tableHostStatuses({ client, name: "memory" }),
     identities: createTestIdentities(),
+    identify: identifyAs(OPERATOR),
     receipts: tableReceipts({ client, name: "memory" }, now),
     clock: { now, sleep: () => Promise.resolve() },
     random: randomBytes,

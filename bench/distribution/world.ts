@@ -60,8 +60,9 @@ export function macText(n: number): string {
 export async function openBenchWorld(hosts: readonly { id: string; vtep: string }[]): Promise<BenchWorld> {
   const folder = await mkdtemp(join(tmpdir(), "overspan-bench-"));
   const runtime = await startLocal({ apiPort: 0, brokerPort: 0, controlPort: 0, log: () => undefined });
+  const token = await runtime.token();
   const post: BenchWorld["post"] = async (path, body) => {
-    const headers = { "content-type": "application/json" };
+    const headers = { "content-type": "application/json", authorization: `Bearer ${token}` };
     const answer = await fetch(`${runtime.apiUrl}/v1${path}`, { method: "POST", headers, body: JSON.stringify(body) });
     const text = await answer.text();
     if (!answer.ok) throw new Error(`POST ${path}: ${answer.status} ${text}`);
