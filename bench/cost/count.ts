@@ -19,7 +19,7 @@ import { createMemoryDynamo } from "../../test/sim/dynamodb/engine.ts";
 type Units = { written: number; read: number };
 
 /** All of one change in a network on `hosts` hosts. */
-export type ChangeCost = {
+type ChangeCost = {
   readonly hosts: number;
   readonly api: Units;
   readonly publish: Units;
@@ -79,7 +79,7 @@ export function priceOf({ hosts, api, publish, report, messages, bytes }: Change
 /** A table that counts units. */
 function metered(table: Table): { table: Table; units: Units } {
   const units = { written: 0, read: 0 };
-  return { table: { ...table, client: counting(table.client as DynamoDBClient, units) as Table["client"] }, units };
+  return { table: { ...table, client: counting(table.client, units) }, units };
 }
 
 type Input = { TransactItems?: readonly object[]; RequestItems?: object; ConsistentRead?: boolean };

@@ -94,7 +94,8 @@ export async function startFrr({ hosts }: Wire): Promise<() => Promise<void>> {
 }
 
 /** What FRR needs to be there (its documentation, section "EVPN"). */
-function addTunnel({ namespace: { run }, address }: KernelHost): void {
+function addTunnel({ namespace, address }: KernelHost): void {
+  const run = (command: string) => namespace.run(command);
   run("ip link add br100 type bridge");
   run("ip link set br100 addrgenmode none up");
   run(`ip link add vxlan100 type vxlan id ${VNI} local ${address} dstport 4789 nolearning`);

@@ -16,7 +16,7 @@ import { identityOf } from "../../lab/join.ts";
 import { type LocalRuntime, startLocal } from "../../local/runtime.ts";
 import type { Channel } from "../../shared/model/record.ts";
 
-export const NETWORK = "web";
+const NETWORK = "web";
 export const VNI = 100;
 const CHANNEL: Channel = `net:${NETWORK}`;
 /** Requests in flight while a bench is prepared. */
