@@ -144,7 +144,7 @@ async function countWrite(): Promise<Units> {
       pacing: { sleep: () => Promise.resolve(), random: () => 0 },
       requestToken: () => randomUUID(),
     }),
-    hosts: tableHostStatuses({ client, name: "memory" }),
+    hosts: tableHostStatuses({ client, name: "memory" }, now),
     identities: createTestIdentities(),
     identify: identifyAs(OPERATOR),
     receipts: tableReceipts({ client, name: "memory" }, now),
