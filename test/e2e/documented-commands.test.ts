@@ -39,7 +39,7 @@ const commands = new Set(
 
 const views = [...commands].filter((command) => /^overspan-agent (show|clear) /.test(command));
 /** The recipes: they need a base URL, and are run in their order by a test of their own. */
-const recipes = [...commands].filter((command) => command.includes("curl -fsS "));
+const recipes = [...commands].filter((command) => /curl -fsSN? /.test(command));
 /** Those of docs/cli.md are run in their order by a test of their own. */
 const operators = [...commands].filter((command) => command.startsWith("overspan "));
 const lab = [...commands].filter((command) => command.startsWith("npm run lab "));
