@@ -35,7 +35,14 @@ describe("synth", { timeout: 60_000 }, () => {
     const kinds = FUNCTION_NAMES.map(async (name) => {
       const url = pathToFileURL(join(synthesis.bundles[name], "lambda.mjs")).href;
       const script = `console.log(typeof (await import(${JSON.stringify(url)})).handler)`;
-      const env = { OVERSPAN_TABLE: "table", OVERSPAN_HOST_POLICY: "policy", AWS_REGION: "us-east-1" };
+      const env = {
+        OVERSPAN_TABLE: "table",
+        OVERSPAN_HOST_POLICY: "policy",
+        OVERSPAN_TOKEN_ISSUER: "https://issuer.example",
+        OVERSPAN_TOKEN_AUDIENCE: "overspan",
+        OVERSPAN_TOKEN_KEYS_URL: "https://issuer.example/keys",
+        AWS_REGION: "us-east-1",
+      };
       const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", script], { env });
       return stdout.trim();
     });

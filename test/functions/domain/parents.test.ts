@@ -28,7 +28,8 @@ describe("tenant and site", () => {
     const { at } = CONTEXT;
     const resource = { id: "acme", name: "Acme", version: 1, createdAt: at, updatedAt: at, change: "c2" };
     const ref = { kind: "tenant", id: "acme" };
-    const audit = { outcome: "done", actor: "user:jane", action: "create", resource: ref, after: resource };
+    const about = { resource: ref, tenant: "acme", action: "create" };
+    const audit = { outcome: "done", actor: "user:jane", ...about, after: resource };
     expect(plan).toEqual({
       kind: "plan",
       effect: "create",
@@ -36,7 +37,7 @@ describe("tenant and site", () => {
       writes: [
         { write: "resource", ref, expected: { state: "absent" }, resource, deleted: false },
         { write: "room", tenant: "acme", mode: "open", rooms: { networks: 1000, routers: 100, endpoints: 100_000 } },
-        { write: "record", change: { id: "c2", resource: ref, action: "create", channels: [], version: 1, at }, audit },
+        { write: "record", change: { id: "c2", ...about, channels: [], version: 1, at }, audit },
         { write: "trail", ref, change: "c2", at },
       ],
     });
