@@ -15,6 +15,8 @@ export type DynamodbEngine = {
   url: string;
   /** Resolves with the reason when the engine ends without close(). */
   died: Promise<string>;
+  /** Kills it and starts it anew at the same address, from its folder. @throws if its data is in memory */
+  restart: () => Promise<void>;
   close: () => Promise<void>;
 };
 
@@ -71,10 +73,51 @@ export async function startDynamodbEngine(options: EngineOptions): Promise<Dynam
     "-disableTelemetry",
     ...storage,
   ];
+  const url = `http://127.0.0.1:${port}`;
+  let died: (reason: string) => void = () => undefined;
+  const whenDied = new Promise<string>((resolve) => {
+    died = resolve;
+  });
+  /** Undefined while its end is meant. */
+  let running: Launched | undefined;
+  const close = async () => {
+    if (running) await stop(running);
+  };
+  async function start(): Promise<void> {
+    const launched = launch(command, { cwd: jarDir, env: options.environment });
+    running = launched;
+    void launched.exited.then((reason) => {
+      if (running === launched) died(reason);
+    });
+    try {
+      await firstAnswer(url, launched.exited);
+    } catch (error) {
+      await close();
+      throw error;
+    }
+  }
+  await start();
+  return {
+    url,
+    died: whenDied,
+    async restart() {
+      if (options.databaseDir === undefined) throw new Error("a store in memory has nothing to start from");
+      const killed = running;
+      running = undefined;
+      killed?.kill();
+      await killed?.exited;
+      await start();
+    },
+    close,
+  };
+}
+
+type Launched = { readonly child: ChildProcess; readonly exited: Promise<string>; kill(): void };
+
+function launch(command: readonly string[], where: { cwd: string; env: NodeJS.ProcessEnv }): Launched {
   // A group of its own, so that Ctrl-C reaches us alone and the engine ends after the last write.
   const child = spawn("/bin/sh", ["-c", RUN_WHILE_PARENT_LIVES, "sh", ...command], {
-    cwd: jarDir,
-    env: options.environment,
+    ...where,
     detached: true,
     stdio: ["pipe", "pipe", "pipe"],
   });
@@ -86,15 +129,7 @@ export async function startDynamodbEngine(options: EngineOptions): Promise<Dynam
       resolve(`it ended with ${signal ?? `status ${code}`}: ${output().trim().slice(-500)}`);
     });
   });
-  const url = `http://127.0.0.1:${port}`;
-  const close = () => stop(child, exited);
-  try {
-    await firstAnswer(url, exited);
-  } catch (error) {
-    await close();
-    throw error;
-  }
-  return { url, died: exited, close };
+  return { child, exited, kill: () => void (child.pid !== undefined && process.kill(-child.pid, "SIGKILL")) };
 }
 
 async function findJarDir(): Promise<string> {
@@ -153,10 +188,11 @@ async function firstAnswer(url: string, exited: Promise<string>): Promise<void> 
   throw new Error(`DynamoDB's local engine did not answer within ${START_DEADLINE_MS / 1000} s`);
 }
 
-async function stop(child: ChildProcess, exited: Promise<string>): Promise<void> {
+async function stop(launched: Launched): Promise<void> {
+  const { child, exited } = launched;
   child.stdin?.destroy();
   const inTime = await Promise.race([exited.then(() => true), delay(STOP_DEADLINE_MS, false, { ref: false })]);
   if (inTime || child.pid === undefined) return;
-  process.kill(-child.pid, "SIGKILL");
+  launched.kill();
   await exited;
 }

@@ -16,6 +16,8 @@ export class FunctionFailure extends Error {
 export type FunctionEnvironment = {
   /** Rejects with FunctionFailure. */
   invoke: (event: unknown) => Promise<unknown>;
+  /** Ends at once; how many invocations that interrupted. */
+  kill: () => number;
   terminate: () => Promise<void>;
 };
 
@@ -108,6 +110,11 @@ export function startEnvironment(options: EnvironmentOptions): FunctionEnvironme
         invocations.set(invocation.id, invocation);
         if (state === "ready") send(invocation);
       }),
+    kill() {
+      const interrupted = invocations.size;
+      end("was killed");
+      return interrupted;
+    },
     async terminate() {
       end("ended");
       await worker.terminate();

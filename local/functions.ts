@@ -14,6 +14,11 @@ export type LocalFunctions = {
   invoke: (name: string, event: unknown) => Promise<unknown>;
   /** Invokes without an answer, and again if it fails, as often as the template says. */
   invokeAsync: (name: string, event: unknown) => void;
+  /**
+   * Ends the function's environment in the middle of what it does, as happens to Lambda's: the next invocation gets a new one.
+   * @returns how many invocations that interrupted
+   */
+  kill: (name: string) => number;
   /** Resolves when no asynchronous invocation is under way. */
   idle: () => Promise<void>;
   close: () => Promise<void>;
@@ -82,6 +87,10 @@ export function localFunctions(options: FunctionsOptions): LocalFunctions {
     invokeAsync(name, event) {
       const invocation = invokeWithRetries(name, event).finally(() => underWay.delete(invocation));
       underWay.add(invocation);
+    },
+    kill(name) {
+      if (!plans.has(name)) throw new Error(`there is no function ${name}`);
+      return environments.get(name)?.kill() ?? 0;
     },
     async idle() {
       while (underWay.size > 0) await Promise.all(underWay);

@@ -22,7 +22,7 @@ import { findJava } from "./java.ts";
 import { parseIotPolicy } from "./iot-policy.ts";
 import { startObjectStore } from "./object-store.ts";
 import { startIotRules } from "./iot-rules.ts";
-import type { Plan } from "./plan.ts";
+import { logName, type Plan } from "./plan.ts";
 import { startPumps } from "./pumps.ts";
 import type { Pump } from "./stream-pump.ts";
 import { startTokenIssuer, type TokenOrder } from "./token-issuer.ts";
@@ -42,6 +42,8 @@ export type LocalOptions = {
   /** Other handlers than the repository's, for tests of the runtime itself: a folder with `<name>/lambda.ts`. */
   functionsDir?: string;
   environment?: NodeJS.ProcessEnv;
+  /** For tests that make the store fail: given the engine's URL, the URL that the functions are to use. */
+  storeBehind?: (engineUrl: string) => Promise<string>;
   log: (line: string) => void;
 };
 
@@ -56,6 +58,13 @@ export type LocalRuntime = {
   /** A token for `overspan-agent join`, from the API; rejects if there is no such host. */
   joinToken: (host: string) => Promise<string>;
   broker: { stop: () => Promise<void>; start: () => Promise<void> };
+  /**
+   * Ends the environment of the function with this name in the log, whatever it does just then.
+   * @returns how many invocations that interrupted
+   */
+  killFunction: (name: string) => number;
+  /** Kills the store as SIGKILL does and starts it from its disk. @throws if its state is in memory */
+  restartStore: () => Promise<void>;
   /** Resolves when everything written so far has been through the stream, and hosts' messages through the rules. */
   settled: () => Promise<void>;
   /** Resolves with the reason if a part ends by itself; the runtime is of no use then, but close() still tidies up. */
@@ -154,7 +163,7 @@ async function start(
   lateBroker.current = broker;
   const functions = localFunctions({
     functions: plan.functions,
-    dynamodbUrl: engine.url,
+    dynamodbUrl: (await options.storeBehind?.(engine.url)) ?? engine.url,
     iotDataPlaneUrl: dataPlane.url,
     iotUrl: controlPlane.url,
     broker: { url: broker.url(), caPem: authority.caPem },
@@ -179,6 +188,12 @@ async function start(
     tokenKeyFile: folder.tokenKeyFile,
     joinToken: async (host) => joinToken(api.url, host, await issuer.mint({ subject: "local" })),
     broker: { start: broker.start, stop: broker.stop },
+    killFunction(name) {
+      const victim = plan.functions.find((each) => logName(each.name) === name);
+      if (!victim) throw new RangeError(`there is no function ${name}`);
+      return functions.kill(victim.name);
+    },
+    restartStore: engine.restart,
     async settled() {
       await functions.idle();
       await Promise.all(pumps.map((pump) => pump.settled()));

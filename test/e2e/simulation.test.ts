@@ -1,4 +1,4 @@
-// The simulation: 2,000 seeds hold, a seed replays exactly, and bugs that are put in on purpose are seen. The seeds run
+// The simulation: hundreds of seeds hold, a seed replays exactly, and bugs that are put in on purpose are seen. The seeds run
 // in processes of their own, one a core.
 
 import { spawn } from "node:child_process";
