@@ -10,12 +10,14 @@ import { HttpLambdaIntegration } from "aws-cdk-lib/aws-apigatewayv2-integrations
 import type { Table } from "aws-cdk-lib/aws-dynamodb";
 import type { CfnPolicy } from "aws-cdk-lib/aws-iot";
 import { PolicyStatement } from "aws-cdk-lib/aws-iam";
+import type { Key } from "aws-cdk-lib/aws-kms";
 import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
 import type { Bucket } from "aws-cdk-lib/aws-s3";
 import type { BundleFolders, FunctionName } from "./bundle.ts";
 import { addFunction } from "./function.ts";
 import { grantIssuing } from "./identity.ts";
 import { addHostPolicy, addHostRule, addRuleErrors, inboxTopics } from "./iot.ts";
+import { addSecretsKey, SEAL_ACTIONS } from "./secrets.ts";
 import { addSnapshotBucket, SNAPSHOT_ACTIONS } from "./snapshots.ts";
 import { addTable, READ_ACTIONS, WRITE_ACTIONS } from "./store.ts";
 import { addEventSource, addStreamConsumer } from "./stream-consumer.ts";
@@ -30,8 +32,10 @@ export function addStack(app: App, bundles: BundleFolders): Stack {
   const table = addTable(stack);
   const snapshots = addSnapshotBucket(stack);
   const policy = addHostPolicy(stack);
-  const functions = addFunctions(stack, bundles, { table, snapshots, policy });
+  const secretsKey = addSecretsKey(stack);
+  const functions = addFunctions(stack, bundles, { table, snapshots, policy, secretsKey });
   grantWhatEachNeeds(stack, functions, { table, snapshots });
+  secretsKey.grant(functions.api, ...SEAL_ACTIONS);
 
   const api = new HttpApi(stack, "HttpApi", {
     description: "Overspan's API: tenants, sites, hosts, networks, endpoints, changes",
@@ -59,7 +63,7 @@ type Stores = { table: Table; snapshots: Bucket };
 function addFunctions(
   stack: Stack,
   bundles: BundleFolders,
-  { table, snapshots, policy }: Stores & { policy: CfnPolicy },
+  { table, snapshots, policy, secretsKey }: Stores & { policy: CfnPolicy; secretsKey: Key },
 ): Functions {
   const withTable = { OVERSPAN_TABLE: table.tableName };
   const { endpoint, brokerUrl } = iotEndpoint(stack);
@@ -73,7 +77,13 @@ function addFunctions(
       // A read that waits for a receipt may take 25 s; the HTTP API ends at 30 s.
       timeoutSec: 29,
       memoryMb: 512,
-      environment: { ...withTable, ...withPolicy, ...tokenIssuer(stack), OVERSPAN_BROKER_URL: brokerUrl },
+      environment: {
+        ...withTable,
+        ...withPolicy,
+        ...tokenIssuer(stack),
+        OVERSPAN_BROKER_URL: brokerUrl,
+        OVERSPAN_SECRETS_KEY: secretsKey.keyArn,
+      },
     }),
     publish: addFunction(stack, "PublishFunction", {
       bundle: bundles.publish,

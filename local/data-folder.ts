@@ -1,8 +1,8 @@
 // The data folder: everything that survives a restart, and the lock that keeps two runtimes from sharing it. Without a
 // folder the same parts live in memory (and the template in a temporary folder that close() removes).
 //
-//   database/            the engine's files          secrets/<name>       the development CA, who it knows, the key of
-//                                                                         the development issuer (0600)
+//   database/            the engine's files          secrets/<name>       the development CA, who it knows, the keys of
+//                                                                         the development issuer and of KMS (0600)
 //   stream-<name>.json   where delivery stands       dead-letters.jsonl   stream records that were given up
 //   template/            the synthesised assembly    runtime.pid          who runs on this folder
 

@@ -26,6 +26,7 @@ export type EnvironmentOptions = {
   dynamodbUrl: string;
   iotDataPlaneUrl: string;
   iotUrl: string;
+  kmsUrl: string;
   broker: { url: string; caPem: string };
   /** Of the object store: signed URLs lead to it too. */
   s3Url: string;
@@ -160,7 +161,7 @@ function isMetric(line: string): boolean {
 
 /** What Lambda's runtime and the template set, and the SDK's own settings that lead it to this machine. */
 function environmentVariables(options: EnvironmentOptions): Record<string, string> {
-  const { plan, dynamodbUrl, iotDataPlaneUrl, iotUrl, broker, s3Url, tokens, credentials } = options;
+  const { plan, dynamodbUrl, iotDataPlaneUrl, iotUrl, kmsUrl, broker, s3Url, tokens, credentials } = options;
   return {
     TZ: ":UTC",
     AWS_REGION: LOCAL_REGION,
@@ -177,6 +178,7 @@ function environmentVariables(options: EnvironmentOptions): Record<string, strin
     AWS_ENDPOINT_URL_DYNAMODB: dynamodbUrl,
     AWS_ENDPOINT_URL_IOT_DATA_PLANE: iotDataPlaneUrl,
     AWS_ENDPOINT_URL_IOT: iotUrl,
+    AWS_ENDPOINT_URL_KMS: kmsUrl,
     AWS_ENDPOINT_URL_S3: s3Url,
     ...plan.environment,
     // In the cloud the broker's address is the template's to know, and its CA everybody's.

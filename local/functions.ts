@@ -29,6 +29,7 @@ export type FunctionsOptions = {
   dynamodbUrl: string;
   iotDataPlaneUrl: string;
   iotUrl: string;
+  kmsUrl: string;
   /** What hosts that join are told. */
   broker: { url: string; caPem: string };
   s3Url: string;

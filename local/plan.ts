@@ -56,12 +56,16 @@ export type MappingPlan = {
 
 export type RulePlan = { name: string; sql: string; function: string };
 
+/** A symmetric key of KMS. */
+export type KeyPlan = { arn: string };
+
 /** A bucket; objects older than `expireAfterDays` are removed. */
 export type BucketPlan = { name: string; expireAfterDays: number | undefined };
 
 export type Plan = {
   tables: TablePlan[];
   buckets: BucketPlan[];
+  keys: KeyPlan[];
   functions: FunctionPlan[];
   mappings: MappingPlan[];
   /** The function behind the HTTP API's `$default` route. */
@@ -80,6 +84,7 @@ const RULE = "AWS::IoT::TopicRule";
 const POLICY = "AWS::IoT::Policy";
 const BUCKET = "AWS::S3::Bucket";
 const QUEUE = "AWS::SQS::Queue";
+const KEY = "AWS::KMS::Key";
 const ROUTE = "AWS::ApiGatewayV2::Route";
 const INTEGRATION = "AWS::ApiGatewayV2::Integration";
 
@@ -106,6 +111,7 @@ const RUN: ReadonlySet<string> = new Set([
   INTEGRATION,
   BUCKET,
   QUEUE,
+  KEY,
 ]);
 
 const AssetManifest = z.object({
@@ -186,6 +192,7 @@ export function planOf(template: Template, assetFolder: (s3Key: string) => strin
       expireAfterDays: properties.LifecycleConfiguration.Rules.find((rule) => rule.ExpirationInDays !== undefined)
         ?.ExpirationInDays,
     })),
+    keys: ofType(KEY, KeyProperties).map(({ id }) => ({ arn: arnOf(id, "Arn") })),
     functions,
     mappings: ofType(MAPPING, MappingProperties).map(({ id, properties }) => ({
       name: id,
@@ -265,6 +272,11 @@ const BucketProperties = z.object({
     .default({ Rules: [] }),
 });
 const QueueProperties = z.object({ FifoQueue: z.undefined("the local runtime has no FIFO queues").optional() });
+const KeyProperties = z.object({
+  KeySpec: z.literal("SYMMETRIC_DEFAULT").optional(),
+  KeyUsage: z.literal("ENCRYPT_DECRYPT").optional(),
+  Enabled: z.literal(true).optional(),
+});
 const RouteProperties = z.object({ RouteKey: z.literal("$default"), Target: z.string() });
 const IntegrationProperties = z.object({
   IntegrationType: z.literal("AWS_PROXY"),

@@ -20,6 +20,7 @@ import { startIotControlPlane } from "./iot-control-plane.ts";
 import { startIotDataPlane } from "./iot-data-plane.ts";
 import { findJava } from "./java.ts";
 import { parseIotPolicy } from "./iot-policy.ts";
+import { startKms } from "./kms.ts";
 import { startObjectStore } from "./object-store.ts";
 import { startIotRules } from "./iot-rules.ts";
 import { logName, type Plan } from "./plan.ts";
@@ -145,6 +146,8 @@ async function start(
   closers.push(dataPlane.close);
   const controlPlane = await startIotControlPlane({ authority, identities, log });
   closers.push(controlPlane.close);
+  const kms = await startKms({ store: folder.secrets, keys: plan.keys, log });
+  closers.push(kms.close);
 
   // Of this run alone: who is not a function can sign nothing.
   const credentials = { accessKeyId: "local", secretAccessKey: randomBytes(24).toString("base64url") };
@@ -166,6 +169,7 @@ async function start(
     dynamodbUrl: (await options.storeBehind?.(engine.url)) ?? engine.url,
     iotDataPlaneUrl: dataPlane.url,
     iotUrl: controlPlane.url,
+    kmsUrl: kms.url,
     broker: { url: broker.url(), caPem: authority.caPem },
     s3Url: objects.url,
     tokens: issuer,

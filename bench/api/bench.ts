@@ -20,6 +20,7 @@ import { bundleFunctions } from "../../infra/bundle.ts";
 import { type Engine, startEngine } from "../../test/engine/dynamodb-engine.ts";
 import { createTestIdentities } from "../../test/fakes/host-identities.ts";
 import { identifyAs, OPERATOR } from "../../test/fakes/principals.ts";
+import { createTestSecretBox } from "../../test/fakes/secret-box.ts";
 import { type Figures, type Round, type Row, type Target, toRow } from "../form.ts";
 import type { BenchOptions } from "../main.ts";
 
@@ -129,6 +130,7 @@ async function openSide(engine: Engine) {
     store: createDynamoDbStore({ client: recording, table, pacing, requestToken: () => randomUUID() }),
     hosts: tableHostStatuses({ client: recording, name: table }, clock.now),
     identities: createTestIdentities(),
+    secrets: createTestSecretBox(),
     identify: identifyAs(OPERATOR),
     receipts: tableReceipts({ client: recording, name: table }, clock.now),
     clock,

@@ -6,6 +6,7 @@ import type { Stored } from "../../shared/model/resource.ts";
 import type { Ids } from "../domain/ids.ts";
 import type { ResourceKind, ResourceOf, ResourceRef } from "../domain/resource.ts";
 import { refuse } from "../domain/write.ts";
+import type { SecretBox } from "../secrets/secret-box.ts";
 import type { Page, PageRequest, Store } from "../store/store.ts";
 import type { Commands } from "./commands.ts";
 import { formatCursor, parseCursor } from "./cursor.ts";
@@ -31,6 +32,7 @@ export type Services = {
   receipts: Receipts;
   events: EventReader;
   identities: HostIdentities;
+  secrets: SecretBox;
   clock: Clock;
   ids: Ids;
   log: Log;

@@ -6,6 +6,7 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import { bodyLimit } from "hono/body-limit";
 import { actorText } from "../domain/audit.ts";
 import { createIds, type Random } from "../domain/ids.ts";
+import { type SecretBox, SecretBoxUnavailableError } from "../secrets/secret-box.ts";
 import { type Store, StoreBusyError } from "../store/store.ts";
 import { denyUnknown, type Identify, type Principal } from "./access.ts";
 import type { Log } from "./answers.ts";
@@ -39,6 +40,8 @@ export type ApiOptions = {
   /** Default: nothing ever happens. */
   events?: EventReader;
   identities: HostIdentities;
+  /** Seals what must be kept of a secret to answer a retry. */
+  secrets: SecretBox;
   clock: Clock;
   random: Random;
   log: Log;
@@ -51,19 +54,20 @@ export type ApiOptions = {
 const MAX_BODY_BYTES = 1024 * 1024;
 
 export function createApi(options: ApiOptions): OpenAPIHono {
-  const { store, hosts, receipts, events = NO_EVENTS, identities, clock, random, log } = options;
+  const { store, hosts, receipts, events = NO_EVENTS, identities, secrets, clock, random, log } = options;
   const app = new OpenAPIHono();
   const ids = createIds(random);
   const runtime = { store, hosts, clock, ids, random };
   const commands = createCommands(runtime);
   const open = OPEN_PATHS.map((path) => ({ method: "get", pattern: pathPattern(path) }));
-  const services = { runtime, store, hosts, receipts, events, identities, clock, ids, log, commands };
+  const services = { runtime, store, hosts, receipts, events, identities, secrets, clock, ids, log, commands };
   const api: Api = { app, open, services };
 
   app.onError((cause, context) => {
-    if (cause instanceof StoreBusyError) {
+    if (cause instanceof StoreBusyError || cause instanceof SecretBoxUnavailableError) {
       log({ level: "warn", message: `${context.req.method} ${context.req.path}: ${cause.message}`, cause });
-      const busy = plainProblem(503, "busy", "Busy", "the store is overloaded or contended; try again");
+      const what = cause instanceof StoreBusyError ? "the store" : "what seals secrets";
+      const busy = plainProblem(503, "busy", "Busy", `${what} is overloaded, contended or away; try again`);
       return answerProblem(context, busy, { "retry-after": "1" });
     }
     log({ level: "error", message: `${context.req.method} ${context.req.path}: unexpected error`, cause });

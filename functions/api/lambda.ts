@@ -1,5 +1,5 @@
 // The Lambda behind the HTTP API (events of format 2.0). Environment: OVERSPAN_TABLE; OVERSPAN_TOKEN_ISSUER,
-// OVERSPAN_TOKEN_AUDIENCE and OVERSPAN_TOKEN_KEYS_URL, whose tokens are good; OVERSPAN_HOST_POLICY and OVERSPAN_BROKER_URL,
+// OVERSPAN_TOKEN_AUDIENCE and OVERSPAN_TOKEN_KEYS_URL, whose tokens are good; OVERSPAN_SECRETS_KEY, the ARN of the KMS key; OVERSPAN_HOST_POLICY and OVERSPAN_BROKER_URL,
 // which hosts that join are told; AWS_ENDPOINT_URL_DYNAMODB and the region and credentials as the SDK reads them. The only
 // file of the API that knows environment, time and chance.
 
@@ -7,12 +7,14 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { IoTClient } from "@aws-sdk/client-iot";
+import { KMSClient } from "@aws-sdk/client-kms";
 import { handle } from "hono/aws-lambda";
 import { tableEvents } from "../events/reader.ts";
 import { hostIdentities } from "../identity/host-identities.ts";
 import { iotIssuer } from "../identity/iot-issuer.ts";
 import { tableHostStatuses } from "../report/host-status.ts";
 import { tableReceipts } from "../report/receipts.ts";
+import { kmsSecretBox } from "../secrets/kms-secret-box.ts";
 import { createDynamoDbStore } from "../store/dynamodb.ts";
 import { createApi } from "./app.ts";
 import { remoteKeys, tokenIdentify } from "./tokens.ts";
@@ -42,6 +44,7 @@ const app = createApi({
     now: clock.now,
     random: randomBytes,
   }),
+  secrets: kmsSecretBox(new KMSClient({}), required("OVERSPAN_SECRETS_KEY", "it names the KMS key that seals secrets")),
   // Without these nobody could be let in: better not to start.
   identify: tokenIdentify({
     issuer: required("OVERSPAN_TOKEN_ISSUER", "it says whose tokens are good"),

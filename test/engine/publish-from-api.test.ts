@@ -10,6 +10,7 @@ import { createDynamoDbStore } from "../../functions/store/dynamodb.ts";
 import { FIRST_VERSION } from "../../shared/message/version.ts";
 import { createTestIdentities } from "../fakes/host-identities.ts";
 import { identifyAs, OPERATOR } from "../fakes/principals.ts";
+import { createTestSecretBox } from "../fakes/secret-box.ts";
 import { EngineWorld } from "../functions/publish/engine-world.ts";
 import { StreamReader } from "../functions/publish/stream-reader.ts";
 import { type Engine, startEngine } from "./dynamodb-engine.ts";
@@ -35,6 +36,7 @@ beforeAll(async () => {
     }),
     hosts: tableHostStatuses(world.table, clock.now),
     identities: createTestIdentities(),
+    secrets: createTestSecretBox(),
     identify: identifyAs(OPERATOR),
     receipts: tableReceipts(world.table, clock.now),
     clock,

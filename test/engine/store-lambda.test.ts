@@ -24,6 +24,7 @@ beforeAll(async () => {
   Object.assign(process.env, {
     OVERSPAN_TABLE: await engine.createTable(),
     AWS_ENDPOINT_URL_DYNAMODB: engine.endpoint,
+    OVERSPAN_SECRETS_KEY: "arn:local:key",
     OVERSPAN_TOKEN_ISSUER: issuer.issuer,
     OVERSPAN_TOKEN_AUDIENCE: issuer.audience,
     OVERSPAN_TOKEN_KEYS_URL: issuer.keysUrl,

@@ -191,6 +191,53 @@ describe("snapshots", () => {
   });
 });
 
+describe("secrets", () => {
+  it("KMS key: symmetric, rotated, kept when the stack goes, and named to the API alone", () => {
+    template.resourceCountIs("AWS::KMS::Key", 1);
+    template.hasResource("AWS::KMS::Key", {
+      DeletionPolicy: "Retain",
+      UpdateReplacePolicy: "Retain",
+      Properties: { EnableKeyRotation: true, KeySpec: Match.absent(), KeyUsage: Match.absent() },
+    });
+    const named = Object.entries(template.findResources("AWS::Lambda::Function")).filter(([, { Properties }]) =>
+      JSON.stringify(Properties).includes("SecretsKey"),
+    );
+    expect(named.map(([id]) => id)).toEqual([expect.stringMatching(/^ApiFunction/)]);
+    expect(named[0]?.[1]).toMatchObject({
+      Properties: {
+        Environment: {
+          Variables: { OVERSPAN_SECRETS_KEY: { "Fn::GetAtt": [expect.stringMatching(/^SecretsKey/), "Arn"] } },
+        },
+      },
+    });
+  });
+
+  it.each([
+    ["Api", ["kms:Encrypt", "kms:Decrypt"]],
+    ["Publish", []],
+    ["Sync", []],
+    ["Report", []],
+    ["Events", []],
+    ["Identity", []],
+  ])("permissions: %s -> of the key %j, and of no other", (name, actions) => {
+    const statements = statementsOf(`${name}FunctionRole`).filter(({ Action }) =>
+      JSON.stringify(Action).includes("kms:"),
+    );
+    expect(statements.flatMap(({ Action }) => Action)).toEqual(actions);
+    for (const { Resource } of statements) {
+      expect(Resource).toEqual({ "Fn::GetAtt": [expect.stringMatching(/^SecretsKey/), "Arn"] });
+    }
+  });
+
+  it("KMS key: its policy -> the account decides by IAM, and nobody else is in it", () => {
+    const [key] = Object.values(template.findResources("AWS::KMS::Key")) as {
+      Properties: { KeyPolicy: { Statement: { Principal: unknown }[] } };
+    }[];
+    const principals = key?.Properties.KeyPolicy.Statement.map(({ Principal }) => JSON.stringify(Principal));
+    expect(principals).toEqual([expect.stringMatching(/^\{"AWS":.*AWS::AccountId.*:root/)]);
+  });
+});
+
 describe("HTTP API", () => {
   it("HTTP API: every path goes to the api function, which is told whose tokens are good and cannot be deployed without", () => {
     template.resourceCountIs("AWS::ApiGatewayV2::Route", 1);

@@ -50,6 +50,7 @@ beforeAll(async () => {
     dynamodbUrl: "http://127.0.0.1:1",
     iotDataPlaneUrl: "http://127.0.0.1:2",
     iotUrl: "http://127.0.0.1:4",
+    kmsUrl: "http://127.0.0.1:6",
     broker: { url: "mqtts://127.0.0.1:5", caPem: "CA" },
     tokens: { issuer: "http://127.0.0.1:1", audience: "test", keysUrl: "http://127.0.0.1:1/keys" },
     s3Url: "http://127.0.0.1:3",

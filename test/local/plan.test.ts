@@ -53,6 +53,17 @@ const changed = (id: string, property: string, value: unknown): Record<string, T
 };
 
 describe("plan", () => {
+  it("plan: keys of KMS -> by their ARN as functions see it; one that is not symmetric is refused", () => {
+    const key = (properties: object): Record<string, TemplateResource> => ({
+      Key: { Type: "AWS::KMS::Key", Properties: { EnableKeyRotation: true, ...properties } },
+      ...changed("Function", "Environment", { Variables: { KEY: { "Fn::GetAtt": ["Key", "Arn"] } } }),
+    });
+    const { keys, functions } = plan(key({}));
+    expect(keys).toHaveLength(1);
+    expect(keys[0]?.arn).toBe(functions[0]?.environment["KEY"]);
+    expect(() => plan(key({ KeySpec: "RSA_2048" }))).toThrow(/Key cannot be run locally/);
+  });
+
   it.each([
     ["PublishFunctionB6602567", "publish"],
     ["Function", "function"],

@@ -21,6 +21,7 @@ import { createDynamoDbStore } from "../../functions/store/dynamodb.ts";
 import { handleSync } from "../../functions/sync/handler.ts";
 import { createTestIdentities } from "../fakes/host-identities.ts";
 import { identifyAs, OPERATOR } from "../fakes/principals.ts";
+import { createTestSecretBox } from "../fakes/secret-box.ts";
 import { type Clockwork, EPOCH_MS } from "./clockwork.ts";
 import { cancelled, type Change, createMemoryDynamo, type MemoryDynamo } from "./dynamodb/engine.ts";
 import { happening, type Weather } from "./faults.ts";
@@ -92,6 +93,7 @@ export function createCloud(options: {
     hosts: tableHostStatuses(table, now),
     receipts: tableReceipts(table, now),
     identities: createTestIdentities(),
+    secrets: createTestSecretBox(),
     identify: identifyAs(OPERATOR),
     clock: { now, sleep: (ms) => clockwork.sleep(ms) },
     random: (octets) => Uint8Array.from({ length: octets }, () => clockwork.between(0, 255)),

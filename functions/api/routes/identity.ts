@@ -1,16 +1,17 @@
 // How a host gets its certificate: an operator asks for a token, the host trades it for a certificate; and how a host that
 // was lost or stolen is shut out.
 
+import { createHash } from "node:crypto";
 import { z } from "@hono/zod-openapi";
 import { Slug } from "../../../shared/model/fields.ts";
 import { CsrPem } from "../../../shared/message/identity.ts";
-import type { Actor } from "../../domain/audit.ts";
 import { actorText } from "../../domain/audit.ts";
-import type { ChangeAction } from "../../domain/change.ts";
 import { refuse } from "../../domain/write.ts";
-import type { Services } from "../answers.ts";
+import type { Purpose } from "../../secrets/secret-box.ts";
+import { actOnce, auditAct, type ProblemAnswer } from "../act.ts";
 import * as example from "../example.ts";
-import { addOperation, type Answer, type Api } from "../operation.ts";
+import type { Request } from "../execute.ts";
+import { addOperation, type Api } from "../operation.ts";
 import { fieldsProblem, plainProblem } from "../problem.ts";
 import { refusalProblem } from "../refusal-problem.ts";
 
@@ -31,7 +32,11 @@ const Order = z
 const Token = z
   .object({
     host: Slug,
-    token: z.string().openapi({ description: "Shown once: only its hash is kept." }),
+    token: z.string().openapi({
+      description:
+        "Only its hash is kept; if it was asked for under an Idempotency-Key, also the token itself for a day, sealed, " +
+        "so that a retry is answered with it.",
+    }),
     expiresAt: z.iso.datetime(),
     change: z.string(),
   })
@@ -62,7 +67,7 @@ const ID_EXAMPLE = "ab".repeat(32);
 
 export function addIdentity(api: Api): void {
   const { services } = api;
-  const { identities, store } = services;
+  const { identities, secrets, store } = services;
   addOperation(api, {
     id: "createJoinToken",
     method: "post",
@@ -83,13 +88,25 @@ export function addIdentity(api: Api): void {
     problems: [404],
     subject: ({ host }) => ({ kind: "host", id: host }),
     run: async ({ params: { host }, body, request }) => {
-      const missing = await unlessThere(host, ["live"]);
-      if (missing) return missing;
-      const { token, expiresAtMs } = await identities.createToken(host, body.lifeSec);
-      const change = await audit(services, { host, action: "invite", actor: request.actor });
-      const expiresAt = new Date(expiresAtMs).toISOString();
+      const purpose = purposeOf(host, request);
       // No `Location`: the token is nowhere to be read again.
-      return { kind: "answer", created: true, body: { host, token, expiresAt, change } };
+      return actOnce<KeptToken>(services, request, {
+        act: { host, action: "invite" },
+        async run() {
+          const missing = await unlessThere(host, ["live"]);
+          if (missing) return missing;
+          const { token, expiresAtMs } = await identities.createToken(host, body.lifeSec);
+          const expiresAt = new Date(expiresAtMs).toISOString();
+          // The only copy, for whoever repeats this request and for nobody who reads the table.
+          const sealed = purpose ? await secrets.seal(token, purpose) : "";
+          return { kept: { host, sealed, expiresAt }, answer: { host, token, expiresAt } };
+        },
+        async again({ sealed, ...told }) {
+          const token = purpose && (await secrets.open(sealed, purpose));
+          if (token === undefined) throw new Error(`the join token of ${host} that was kept does not open`);
+          return { ...told, token };
+        },
+      });
     },
   });
   addOperation(api, {
@@ -117,7 +134,7 @@ export function addIdentity(api: Api): void {
     run: async ({ body }) => {
       const joined = await identities.join(body.token, body.csr);
       if ("host" in joined) {
-        await audit(services, { host: joined.host, action: "join", actor: { kind: "host", id: joined.host } });
+        await auditAct(services, { host: joined.host, action: "join", actor: { kind: "host", id: joined.host } });
         return { kind: "answer", body: joined };
       }
       if (joined.refused === "csr")
@@ -148,39 +165,32 @@ export function addIdentity(api: Api): void {
     problems: [404],
     subject: ({ host }) => ({ kind: "host", id: host }),
     run: async ({ params: { host }, request }) => {
-      // Also one that was deleted: it may still have its certificate.
-      const missing = await unlessThere(host, ["live", "deleted"]);
-      if (missing) return missing;
-      const revoked = await identities.revoke(host);
-      const change = await audit(services, { host, action: "revoke", actor: request.actor });
-      return { kind: "answer", body: { revoked, change } };
+      return actOnce<{ revoked: number }>(services, request, {
+        act: { host, action: "revoke" },
+        async run() {
+          // Also one that was deleted: it may still have its certificate.
+          const missing = await unlessThere(host, ["live", "deleted"]);
+          if (missing) return missing;
+          const kept = { revoked: await identities.revoke(host) };
+          return { kept, answer: kept };
+        },
+        again: (kept) => Promise.resolve(kept),
+      });
     },
   });
 
-  async function unlessThere(host: string, states: readonly string[]): Promise<Answer | undefined> {
+  async function unlessThere(host: string, states: readonly string[]): Promise<ProblemAnswer | undefined> {
     const ref = { kind: "host", id: host } as const;
     if (states.includes((await store.get(ref)).state)) return undefined;
     return { kind: "problem", problem: refusalProblem(refuse({ kind: "not-found", ref })) };
   }
 }
 
-/** An entry of the audit of its own: nothing of the resource changes. Its id. */
-async function audit(
-  { store, ids, clock }: Services,
-  act: { readonly host: string; readonly action: ChangeAction; readonly actor: Actor },
-): Promise<string> {
-  const nowMs = clock.now();
-  const { action } = act;
-  const ref = { kind: "host", id: act.host } as const;
-  const held = await store.get(ref);
-  const version = held.state === "live" ? held.resource.version : 0;
-  const id = ids.change(nowMs);
-  const at = new Date(nowMs).toISOString();
-  const change = { id, resource: ref, action, channels: [], version, at };
-  const audited = { outcome: "done" as const, actor: actorText(act.actor), action, resource: ref };
-  await store.commit([
-    { write: "record", change, audit: audited },
-    { write: "trail", ref, change: id, at },
-  ]);
-  return id;
+type KeptToken = { host: string; sealed: string; expiresAt: string };
+
+/** What a token is sealed for: the repetition of this very request. Undefined if it cannot be repeated. */
+function purposeOf(host: string, { actor, idempotency }: Request): Purpose | undefined {
+  if (!idempotency) return undefined;
+  const asked = JSON.stringify([actorText(actor), idempotency.key, idempotency.fingerprint]);
+  return { use: "join-token", host, request: createHash("sha256").update(asked).digest("hex") };
 }

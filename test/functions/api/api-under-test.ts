@@ -3,6 +3,7 @@
 
 import { createTestIdentities } from "../../fakes/host-identities.ts";
 import { identifyAs, OPERATOR } from "../../fakes/principals.ts";
+import { createTestSecretBox } from "../../fakes/secret-box.ts";
 import { randomBytes } from "node:crypto";
 import { expect } from "vitest";
 import { type ApiOptions, createApi } from "../../../functions/api/app.ts";
@@ -81,7 +82,7 @@ export type ApiUnderTest = ReturnType<typeof createApiUnderTest>;
 export function createApiUnderTest(
   store: Store,
   clock: TestClock = createTestClock(),
-  more: Partial<Pick<ApiOptions, "identify" | "rate" | "events">> = {},
+  more: Partial<Pick<ApiOptions, "identify" | "rate" | "events" | "identities" | "secrets">> = {},
 ) {
   const receipts = createTestReceipts();
   const hosts = createTestHosts();
@@ -93,6 +94,7 @@ export function createApiUnderTest(
     hosts,
     receipts,
     identities,
+    secrets: createTestSecretBox(),
     clock,
     random: randomBytes,
     log,
