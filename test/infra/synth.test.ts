@@ -38,6 +38,7 @@ describe("synth", { timeout: 60_000 }, () => {
       const env = {
         OVERSPAN_TABLE: "table",
         OVERSPAN_HOST_POLICY: "policy",
+        OVERSPAN_SECRETS_KEY: "arn:aws:kms:us-east-1:000000000000:key/k",
         OVERSPAN_TOKEN_ISSUER: "https://issuer.example",
         OVERSPAN_TOKEN_AUDIENCE: "overspan",
         OVERSPAN_TOKEN_KEYS_URL: "https://issuer.example/keys",
@@ -85,7 +86,7 @@ const ISSUING = [
   "UpdateCertificate",
 ];
 
-/** The actions of the role on the table and on topics, from the template. */
+/** The actions of the role on the table, on topics and on the key, from the template. */
 async function grantedActions(name: string): Promise<string[]> {
   const template = JSON.parse(await readFile(synthesis.templateFile, "utf8")) as {
     Resources: Record<
@@ -101,7 +102,7 @@ async function grantedActions(name: string): Promise<string[]> {
   return policies
     .flatMap(([, { Properties }]) => Properties.PolicyDocument.Statement)
     .flatMap(({ Action }) => Action)
-    .filter((action) => /^(dynamodb|iot):/.test(action))
+    .filter((action) => /^(dynamodb|iot|kms):/.test(action))
     .sort();
 }
 
@@ -118,5 +119,6 @@ function callableActions(bundle: string): string[] {
       actions.add(`dynamodb:${kind}Item`);
   if (bundle.includes('"PublishCommand"')) actions.add("iot:Publish");
   for (const name of ISSUING) if (bundle.includes(`"${name}Command"`)) actions.add(`iot:${name}`);
+  for (const name of ["Encrypt", "Decrypt"]) if (bundle.includes(`"${name}Command"`)) actions.add(`kms:${name}`);
   return [...actions].sort();
 }
