@@ -11,6 +11,7 @@ import type { Table } from "../../functions/publish/table.ts";
 import { PROTOCOL_VERSION } from "../../shared/message/version.ts";
 import { createTestIdentities } from "../../test/fakes/host-identities.ts";
 import { identifyAs, OPERATOR } from "../../test/fakes/principals.ts";
+import { createTestSecretBox } from "../../test/fakes/secret-box.ts";
 import { EngineWorld } from "../../test/functions/publish/engine-world.ts";
 import { endpointItem, hostItem, networkItem } from "../../test/functions/publish/fixtures.ts";
 import { createMemoryDynamo } from "../../test/sim/dynamodb/engine.ts";
@@ -146,6 +147,7 @@ async function countWrite(): Promise<Units> {
     }),
     hosts: tableHostStatuses({ client, name: "memory" }, now),
     identities: createTestIdentities(),
+    secrets: createTestSecretBox(),
     identify: identifyAs(OPERATOR),
     receipts: tableReceipts({ client, name: "memory" }, now),
     clock: { now, sleep: () => Promise.resolve() },
