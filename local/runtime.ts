@@ -3,6 +3,7 @@
 //   HTTP API --> functions (worker threads) --> DynamoDB's local engine --> stream pump --> functions
 //   MQTT broker <-- IoT data plane <-- functions            MQTT broker --> IoT rules --> functions
 //   object store <-- functions                              object store --> agents, by signed URL
+//   KMS <-- functions (what must be kept of secrets)
 //   token issuer <-- functions (its keys)                   npm run token --> people, by the key file
 
 import { randomBytes } from "node:crypto";

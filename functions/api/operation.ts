@@ -372,7 +372,8 @@ function documentEntry<P extends Shape, Q extends Shape, B extends z.ZodType>(op
   const plan = { [PLAN_TYPE]: { schema: PlanSchema, example: example.plan } };
   const content = body && { schema: body.schema, example: body.example };
   const types = body?.patch ? ["application/merge-patch+json", "application/json"] : ["application/json"];
-  const headers = requestHeaders(method, answer.tagged === true);
+  // Who needs no token has no memory of his own that a key could name.
+  const headers = needs === "nothing" ? undefined : requestHeaders(method, answer.tagged === true);
   const always = [
     ...(needs === "nothing" ? [] : [401, 403]),
     422,
@@ -388,7 +389,7 @@ function documentEntry<P extends Shape, Q extends Shape, B extends z.ZodType>(op
     description: answer.description,
     content: { [answer.type ?? "application/json"]: { schema: answer.schema, example: answer.example } },
   };
-  const replayed = method === "get" ? {} : { "Idempotency-Replayed": REPLAYED };
+  const replayed = method === "get" || needs === "nothing" ? {} : { "Idempotency-Replayed": REPLAYED };
   const tagged = answer.tagged ? { ETag: ETAG } : {};
   const created = { ...success, headers: { Location: LOCATION, ...tagged, ...replayed } };
   const done = {
