@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 /** The functions that are deployed: `functions/<name>/lambda.ts`, each exporting `handler`. */
-export const FUNCTION_NAMES = ["api", "publish", "sync", "report", "events", "identity"] as const;
+export const FUNCTION_NAMES = ["api", "publish", "sync", "report", "events", "identity", "rollout"] as const;
 export type FunctionName = (typeof FUNCTION_NAMES)[number];
 
 /** Where each function's bundle is: a folder that holds `lambda.mjs` and nothing else. */

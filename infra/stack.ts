@@ -1,6 +1,7 @@
-// The stack: the table, the six functions and what calls them. Nothing here is a server that somebody keeps alive.
+// The stack: the table, the seven functions and what calls them. Nothing here is a server that somebody keeps alive.
 //
 //   HTTP API -> api        stream -> publish        IoT rules -> sync, report        publish, sync, report -> inboxes
+//   every minute -> rollout
 //
 // It looks nothing up while synthesising, so that it synthesises offline and the same for every account.
 
@@ -17,6 +18,7 @@ import type { BundleFolders, FunctionName } from "./bundle.ts";
 import { addFunction } from "./function.ts";
 import { grantIssuing } from "./identity.ts";
 import { addHostPolicy, addHostRule, addRuleErrors, inboxTopics } from "./iot.ts";
+import { addRolloutSchedule } from "./rollouts.ts";
 import { addSecretsKey, SEAL_ACTIONS } from "./secrets.ts";
 import { addSnapshotBucket, SNAPSHOT_ACTIONS } from "./snapshots.ts";
 import { addTable, READ_ACTIONS, WRITE_ACTIONS } from "./store.ts";
@@ -48,6 +50,7 @@ export function addStack(app: App, bundles: BundleFolders): Stack {
   addHostRule(stack, "sync", functions.sync, errors);
   addHostRule(stack, "report", functions.report, errors);
   addHostRule(stack, "certificate", functions.identity, errors);
+  addRolloutSchedule(stack, functions.rollout);
   for (const fn of [functions.api, functions.identity]) grantIssuing(stack, fn, policy);
 
   addOutput(stack, "ApiUrl", api.apiEndpoint, "Base URL of the API");
@@ -124,6 +127,13 @@ function addFunctions(
       memoryMb: 256,
       environment: { ...withInboxes, ...withPolicy },
     }),
+    rollout: addFunction(stack, "RolloutFunction", {
+      bundle: bundles.rollout,
+      description: "Takes rollouts on while nobody looks at them",
+      timeoutSec: 60,
+      memoryMb: 512,
+      environment: withTable,
+    }),
   };
   // IoT rules invoke asynchronously; a host asks and reports again by itself, so an old message is worth nothing.
   for (const fn of [functions.sync, functions.report, functions.identity])
@@ -178,8 +188,9 @@ function tokenIssuer(stack: Stack): Record<string, string> {
 }
 
 function grantWhatEachNeeds(stack: Stack, functions: Functions, { table, snapshots }: Stores): void {
-  // The API alone refers to parents (ConditionCheck) and marks what is being deleted (Update).
-  table.grant(functions.api, ...READ_ACTIONS, ...WRITE_ACTIONS, "dynamodb:ConditionCheckItem", "dynamodb:UpdateItem");
+  // The API, and rollouts by way of it, alone refer to parents (ConditionCheck) and mark what is being deleted (Update).
+  for (const fn of [functions.api, functions.rollout])
+    table.grant(fn, ...READ_ACTIONS, ...WRITE_ACTIONS, "dynamodb:ConditionCheckItem", "dynamodb:UpdateItem");
   table.grant(functions.publish, ...READ_ACTIONS, ...WRITE_ACTIONS, "dynamodb:ConditionCheckItem");
   table.grant(functions.sync, ...READ_ACTIONS, "dynamodb:PutItem");
   table.grant(functions.report, ...READ_ACTIONS, "dynamodb:PutItem");

@@ -54,6 +54,9 @@ export type MappingPlan = {
   patterns: unknown[];
 };
 
+/** A function that is invoked by the clock. */
+export type SchedulePlan = { name: string; everyMs: number; function: string };
+
 export type RulePlan = { name: string; sql: string; function: string };
 
 /** A symmetric key of KMS. */
@@ -71,6 +74,7 @@ export type Plan = {
   /** The function behind the HTTP API's `$default` route. */
   apiFunction: string;
   rules: RulePlan[];
+  schedules: SchedulePlan[];
   /** The hosts' IoT policy, its document resolved. */
   hostPolicy: { name: string; document: unknown };
 };
@@ -81,6 +85,7 @@ const FUNCTION = "AWS::Lambda::Function";
 const ASYNC_CONFIG = "AWS::Lambda::EventInvokeConfig";
 const MAPPING = "AWS::Lambda::EventSourceMapping";
 const RULE = "AWS::IoT::TopicRule";
+const SCHEDULE = "AWS::Events::Rule";
 const POLICY = "AWS::IoT::Policy";
 const BUCKET = "AWS::S3::Bucket";
 const QUEUE = "AWS::SQS::Queue";
@@ -106,6 +111,7 @@ const RUN: ReadonlySet<string> = new Set([
   ASYNC_CONFIG,
   MAPPING,
   RULE,
+  SCHEDULE,
   POLICY,
   ROUTE,
   INTEGRATION,
@@ -211,6 +217,11 @@ export function planOf(template: Template, assetFolder: (s3Key: string) => strin
       sql: properties.TopicRulePayload.Sql,
       function: functionOf(properties.TopicRulePayload.Actions[0].Lambda.FunctionArn, id),
     })),
+    schedules: ofType(SCHEDULE, ScheduleProperties).map(({ id, properties }) => ({
+      name: id,
+      everyMs: properties.ScheduleExpression * 60_000,
+      function: functionOf(properties.Targets[0].Arn, id),
+    })),
     hostPolicy: policyOf(onlyOne(ofType(POLICY, PolicyProperties), POLICY)),
   };
 }
@@ -289,6 +300,15 @@ const RuleProperties = z.object({
     RuleDisabled: z.literal(false).default(false),
     Actions: z.tuple([z.strictObject({ Lambda: z.strictObject({ FunctionArn: z.string() }) })]),
   }),
+});
+const ScheduleProperties = z.strictObject({
+  Description: z.string().optional(),
+  ScheduleExpression: z
+    .string()
+    .regex(/^rate\([1-9]\d{0,3} minutes?\)$/, "the local runtime knows schedules of whole minutes")
+    .transform((text) => Number(text.replace(/\D/g, ""))),
+  State: z.literal("ENABLED"),
+  Targets: z.tuple([z.strictObject({ Id: z.string(), Arn: z.string() })]),
 });
 const PolicyProperties = z.object({ PolicyDocument: z.unknown() });
 

@@ -26,6 +26,7 @@ import { startObjectStore } from "./object-store.ts";
 import { startIotRules } from "./iot-rules.ts";
 import { logName, type Plan } from "./plan.ts";
 import { startPumps } from "./pumps.ts";
+import { everyByTimer, startSchedules } from "./schedules.ts";
 import type { Pump } from "./stream-pump.ts";
 import { startTokenIssuer, type TokenOrder } from "./token-issuer.ts";
 
@@ -180,6 +181,7 @@ async function start(
   closers.push(functions.close);
   functions.warm();
   startIotRules(plan.rules, broker, functions.invokeAsync);
+  closers.push(startSchedules(plan.schedules, everyByTimer, functions.invokeAsync));
   const pumps = await startPumps({ plan, engine, folder, credentials, functions, nowMs, log }, closers);
   parts = { functions, plan, pumps };
   log(`the template runs: ${plan.functions.length} functions, ${plan.rules.length} rules, ${pumps.length} stream`);

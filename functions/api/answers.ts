@@ -18,6 +18,7 @@ import type { HostStatuses } from "./host-status.ts";
 import type { Answer } from "./operation.ts";
 import { fieldsProblem } from "./problem.ts";
 import type { Receipts } from "./receipts.ts";
+import type { Rollouts } from "./rollouts.ts";
 import { refusalProblem } from "./refusal-problem.ts";
 
 /** Told of what should not have happened. */
@@ -36,6 +37,7 @@ export type Services = {
   clock: Clock;
   ids: Ids;
   log: Log;
+  rollouts: Rollouts;
 };
 
 const ID_ATTEMPTS = 5;
@@ -114,10 +116,8 @@ export function fieldsQuery(fields: readonly string[]) {
     });
 }
 
-export function hasLabels(
-  { labels }: { labels?: Record<string, string> | undefined },
-  wanted: readonly [string, string][] | undefined,
-): boolean {
+export function hasLabels(resource: object, wanted: readonly [string, string][] | undefined): boolean {
+  const labels = "labels" in resource ? (resource.labels as Record<string, string> | undefined) : undefined;
   return (wanted ?? []).every(([key, value]) => labels?.[key] === value);
 }
 

@@ -8,7 +8,7 @@ import { actorText } from "../domain/audit.ts";
 import { createIds, type Random } from "../domain/ids.ts";
 import { type SecretBox, SecretBoxUnavailableError } from "../secrets/secret-box.ts";
 import { type Store, StoreBusyError } from "../store/store.ts";
-import { denyUnknown, type Identify, type Principal } from "./access.ts";
+import { denyUnknown, type Identify } from "./access.ts";
 import type { Log } from "./answers.ts";
 import { createCommands } from "./commands.ts";
 import { type EventReader, NO_EVENTS } from "./events.ts";
@@ -19,6 +19,7 @@ import { type Api, answerProblem, nothingHere, pathPattern } from "./operation.t
 import { plainProblem } from "./problem.ts";
 import { createRateLimit, type Rate } from "./rate-limit.ts";
 import type { Receipts } from "./receipts.ts";
+import { createRollouts, type OwnRequests, type Rollouts } from "./rollouts.ts";
 import { addAudit } from "./routes/audit.ts";
 import { addChanges } from "./routes/changes.ts";
 import { addEndpoints } from "./routes/endpoints.ts";
@@ -28,6 +29,7 @@ import { addFleet } from "./routes/fleet.ts";
 import { addHosts } from "./routes/hosts.ts";
 import { addIdentity } from "./routes/identity.ts";
 import { addNetworks } from "./routes/networks.ts";
+import { addRollouts } from "./routes/rollouts.ts";
 import { addRouters } from "./routes/routers.ts";
 import { addSites } from "./routes/sites.ts";
 import { addTenants } from "./routes/tenants.ts";
@@ -54,14 +56,25 @@ export type ApiOptions = {
 const MAX_BODY_BYTES = 1024 * 1024;
 
 export function createApi(options: ApiOptions): OpenAPIHono {
+  return createWhole(options).app;
+}
+
+/** What drives the rollouts of the same API, for who asks nothing else of it. */
+export function createRolloutDriver(options: ApiOptions): Rollouts {
+  return createWhole(options).services.rollouts;
+}
+
+function createWhole(options: ApiOptions): Api {
   const { store, hosts, receipts, events = NO_EVENTS, identities, secrets, clock, random, log } = options;
   const app = new OpenAPIHono();
   const ids = createIds(random);
   const runtime = { store, hosts, clock, ids, random };
   const commands = createCommands(runtime);
   const open = OPEN_PATHS.map((path) => ({ method: "get", pattern: pathPattern(path) }));
-  const services = { runtime, store, hosts, receipts, events, identities, secrets, clock, ids, log, commands };
-  const api: Api = { app, open, services };
+  const own: OwnRequests = new WeakMap();
+  const rollouts = createRollouts({ app, own, store, receipts, clock, ids, log });
+  const services = { runtime, store, hosts, receipts, events, identities, secrets, clock, ids, log, commands, rollouts };
+  const api: Api = { app, open, services, writes: [] };
 
   app.onError((cause, context) => {
     if (cause instanceof StoreBusyError || cause instanceof SecretBoxUnavailableError) {
@@ -76,7 +89,7 @@ export function createApi(options: ApiOptions): OpenAPIHono {
       plainProblem(500, "internal", "Internal error", "an unexpected error; it was logged"),
     );
   });
-  receiveRequests(api, options);
+  receiveRequests(api, own, options);
   addTenants(api);
   addSites(api);
   addHosts(api);
@@ -89,23 +102,28 @@ export function createApi(options: ApiOptions): OpenAPIHono {
   addFleet(api);
   addEvents(api);
   addAudit(api);
+  addRollouts(api);
   addIdentity(api);
   addIndex(app, store);
   refuseTheRest(app);
-  return app;
+  return api;
 }
 
 /** What needs no token and is no operation: the document, the index, and a sign of life. */
 const OPEN_PATHS = ["/openapi.json", "/v1", "/healthz"] as const;
 
 /** Before any operation: who asks, not too often, and not too much. */
-function receiveRequests({ app, open }: Api, { clock, identify, rate }: ApiOptions): void {
+function receiveRequests({ app, open }: Api, own: OwnRequests, { clock, identify, rate }: ApiOptions): void {
   const limit = rate && createRateLimit(rate);
   app.use(async (context, next) => {
     const { method, path } = context.req;
     const asked = method === "HEAD" ? "get" : method.toLowerCase();
-    let principal: Principal | undefined;
-    if (!open.some((each) => each.method === asked && each.pattern.test(path))) {
+    const ours = own.get(context.req.raw);
+    let principal = ours?.principal;
+    if (ours) {
+      context.set("principal" as never, principal as never);
+      context.set("on" as never, ours.on as never);
+    } else if (!open.some((each) => each.method === asked && each.pattern.test(path))) {
       const identified = await identify(context.req.raw.headers);
       if (identified.kind !== "principal") {
         const { problem, headers } = denyUnknown(identified);
@@ -138,6 +156,7 @@ const INDEX = {
   endpoints: "/v1/networks/{network}/endpoints",
   convergence: "/v1/networks/{network}/convergence",
   changes: "/v1/changes/{change}",
+  rollouts: "/v1/rollouts",
   fleet: "/v1/fleet",
   events: "/v1/events",
   audit: "/v1/audit",

@@ -142,5 +142,7 @@ function deleteOne(commands: Commands, ref: ResourceRef, request: Request): Prom
       return commands.prefix.delete(request, ref);
     case "endpoint":
       return commands.endpoint.delete(request, ref);
+    case "rollout":
+      throw new Error("a rollout is nobody's child");
   }
 }

@@ -4,6 +4,7 @@
 import type * as ask from "../domain/command.ts";
 import { changeFabricPeer, createFabricPeer, deleteFabricPeer } from "../domain/fabric-peer.ts";
 import { changeHost, createHost, deleteHost } from "../domain/host.ts";
+import { abandonRollout, createRollout, type CreateRollout, resumeRollout } from "../domain/rollout-decision.ts";
 import { changeSite, createSite, deleteSite } from "../domain/site.ts";
 import { changeTenant, createTenant, deleteTenant } from "../domain/tenant.ts";
 import { changeVniPool, createVniPool, deleteVniPool } from "../domain/vni-pool.ts";
@@ -28,6 +29,7 @@ export function createCommands(runtime: Runtime) {
     router: routerCommands(runtime),
     prefix: prefixCommands(runtime),
     endpoint: endpointCommands(runtime),
+    rollout: rolloutCommands(runtime),
   };
 }
 
@@ -234,6 +236,32 @@ function vniPoolCommands(runtime: Runtime) {
       execute(runtime, request, {
         ...subject(command),
         decide: (known, context) => deleteVniPool(known, command, context),
+      }),
+  };
+}
+
+function rolloutCommands(runtime: Runtime) {
+  const { store } = runtime;
+  const subject = ({ id }: ById) => {
+    const ref = { kind: "rollout", id } as const;
+    const facts = async () => ({ rollout: await store.get<"rollout">(ref) });
+    return { ref, facts, held: (known: Awaited<ReturnType<typeof facts>>) => known.rollout };
+  };
+  return {
+    create: (request: Request, command: CreateRollout) =>
+      execute(runtime, request, {
+        ...subject(command),
+        decide: (known, context) => createRollout(known, command, context),
+      }),
+    resume: (request: Request, command: ById & { skip: boolean }) =>
+      execute(runtime, request, {
+        ...subject(command),
+        decide: (known, context) => resumeRollout(known, command, context),
+      }),
+    abandon: (request: Request, command: ById) =>
+      execute(runtime, request, {
+        ...subject(command),
+        decide: (known, context) => abandonRollout(known, command, context),
       }),
   };
 }

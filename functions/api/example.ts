@@ -262,3 +262,44 @@ export const plan = {
     ],
   },
 };
+
+export const rolloutOrder = {
+  id: "mtu-9",
+  canaryHosts: ["h11"],
+  writes: [
+    { method: "PATCH", path: "/v1/hosts/h11", body: { bgp: { holdTimeSec: 9 } } },
+    { method: "PATCH", path: "/v1/hosts/h21", body: { bgp: { holdTimeSec: 9 } } },
+  ],
+  liveWithinSec: 300,
+  pauseSec: 60,
+};
+
+export const rollout = {
+  id: "mtu-9",
+  by: "user:jane",
+  state: "stopped",
+  wave: 0,
+  reason: {
+    kind: "failed",
+    text: "applied, kernel differs: no device ovx10100",
+    change: CHANGE,
+    host: "h11",
+    path: "/v1/hosts/h11",
+  },
+  waitingFor: { total: 1, changes: [CHANGE] },
+  waves: [
+    {
+      name: "canary",
+      state: "stopped",
+      writes: [{ ...rolloutOrder.writes[0], status: 200, change: CHANGE }],
+    },
+    { name: "rest", state: "planned", writes: [rolloutOrder.writes[1]] },
+  ],
+  liveWithinSec: 300,
+  pauseSec: 60,
+  summary: "stopped in wave 1 of 2: host h11: applied, kernel differs: no device ovx10100",
+  version: 4,
+  createdAt: AT,
+  updatedAt: AT,
+  change: CHANGE,
+};

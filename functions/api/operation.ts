@@ -33,8 +33,26 @@ import { ProblemSchema } from "./schema.ts";
 
 export type Shape = Record<string, z.ZodType>;
 
+/** What a write is done on: the store, or a rehearsal (`rehearsed`) that shows what would come of it. */
+export type On = Pick<Services, "runtime" | "commands"> & { rehearsed?: true };
+
+/** A write of another operation, as a rollout needs to know it: what it needs, and what is wrong with a body. */
+export type KnownWrite = {
+  method: string;
+  pattern: RegExp;
+  needs: Needs;
+  reach: Reach;
+  faults(body: unknown): FieldError[];
+};
+
 /** The app that operations are added to, and what they stand on; `open` is what needs no token. */
-export type Api = { app: OpenAPIHono; services: Services; open: { method: string; pattern: RegExp }[] };
+export type Api = {
+  app: OpenAPIHono;
+  services: Services;
+  open: { method: string; pattern: RegExp }[];
+  /** Every write that has a plan. */
+  writes: KnownWrite[];
+};
 
 export type Operation<P extends Shape, Q extends Shape, B extends z.ZodType> = {
   /** The operationId: a name for generated clients. */
@@ -80,8 +98,9 @@ export type Input<P extends Shape, Q extends Shape, B extends z.ZodType> = {
   body: z.output<B>;
   /** Who asks, and on what terms. */
   request: Request;
-  /** What a write is done on: the store, or a rehearsal that shows what would come of it. */
-  on: Pick<Services, "runtime" | "commands">;
+  /** Who asks, with all that the token allows; nobody where none is needed. */
+  principal: Principal | undefined;
+  on: On;
 };
 
 /** What an operation answers: a body, or a problem. */
@@ -91,12 +110,16 @@ export type Answer =
 
 /** Adds the operation to the app and to its document. */
 export function addOperation<P extends Shape, Q extends Shape, B extends z.ZodType>(
-  { app, services, open }: Api,
+  { app, services, open, writes }: Api,
   operation: Operation<P, Q, B>,
 ): void {
   const { id, method, path, needs, reach = "operator" } = operation;
   if (reach === "path" && !saysWhose(pathParameters(path))) throw new Error(`${id}: the path does not say whose it is`);
   if (needs === "nothing") open.push({ method, pattern: pathPattern(path) });
+  if (canBePlanned(operation)) {
+    const faults = (body: unknown) => faultsOf(operation.body, body);
+    writes.push({ method: method.toUpperCase(), pattern: pathPattern(path), needs, reach, faults });
+  }
   app.openAPIRegistry.registerPath(documentEntry(operation));
   // Made once: zod compiles a schema at its first use.
   const schemas: InputSchemas<P, Q> = {
@@ -105,26 +128,27 @@ export function addOperation<P extends Shape, Q extends Shape, B extends z.ZodTy
   };
   app.on(method.toUpperCase(), [honoPath(path)], async (context) => {
     // A plan changes nothing: who may see may plan.
-    const plans = canBePlanned(operation) && context.req.query("plan") === "true";
+    const on: On = onOf(context) ?? { runtime: services.runtime, commands: services.commands };
+    const plans = canBePlanned(operation) && (on.rehearsed || context.req.query("plan") === "true");
+    const { store } = on.runtime;
     const no = mayNot(context, { needs: plans ? "read" : needs, reach });
     if (no) {
-      await auditRefusal(services, { context, operation, problem: no.problem, input: undefined });
+      await auditRefusal({ ...services, store }, { context, operation, problem: no.problem, input: undefined });
       return answerProblem(context, no.problem, no.headers);
     }
     const input = await readInput(context, operation, schemas);
     if ("problem" in input) {
-      await auditRefusal(services, { context, operation, problem: input.problem, input: undefined });
+      await auditRefusal({ ...services, store }, { context, operation, problem: input.problem, input: undefined });
       return answerProblem(context, input.problem);
     }
-    const wrong = operation.check?.(input.input) ?? (await beyondReach(services.store, operation, input.input));
+    const wrong = operation.check?.(input.input) ?? (await beyondReach(store, operation, input.input));
     const asked = planTerms(input.input.query);
     if (asked && !wrong) return answerPlan(context, services, { operation, input: input.input, lines: asked.lines });
-    const { runtime, commands } = services;
     const answer: Answer = wrong
       ? { kind: "problem", problem: wrong }
-      : await operation.run({ ...input.input, on: { runtime, commands } });
+      : await operation.run({ ...input.input, principal: principalOf(context), on });
     if (answer.kind === "problem") {
-      await auditRefusal(services, { context, operation, problem: answer.problem, input: input.input });
+      await auditRefusal({ ...services, store }, { context, operation, problem: answer.problem, input: input.input });
       return answerProblem(context, answer.problem, answer.headers);
     }
     return answered(context, operation.answer, answer);
@@ -141,7 +165,8 @@ async function answerPlan<P extends Shape, Q extends Shape, B extends z.ZodType>
   const { idempotency: _, ...request } = input.request;
   const rehearsal = services.runtime.store.rehearsal();
   const runtime = { ...services.runtime, store: rehearsal };
-  const answer = await operation.run({ ...input, request, on: { runtime, commands: createCommands(runtime) } });
+  const on: On = { runtime, commands: createCommands(runtime), rehearsed: true };
+  const answer = await operation.run({ ...input, request, principal: principalOf(context), on });
   if (answer.kind === "problem") return answerProblem(context, answer.problem, answer.headers);
   const plan = await planOf(services.store, rehearsal, { lines, tenant: principalOf(context)?.tenant });
   const status = answer.created ? 201 : operation.answer.created ? 200 : operation.answer.status;
@@ -205,6 +230,11 @@ function principalOf(context: Context): Principal | undefined {
   return context.get("principal") as Principal | undefined;
 }
 
+/** What a request of our own is to be done on. */
+function onOf(context: Context): On | undefined {
+  return context.get("on") as On | undefined;
+}
+
 function actorOf(context: Context): Actor {
   return principalOf(context)?.actor ?? { kind: "anonymous" };
 }
@@ -265,7 +295,7 @@ function kept(text: string): string {
 }
 
 /** An input but for what it is done on. */
-type ReadInput<P extends Shape, Q extends Shape, B extends z.ZodType> = Omit<Input<P, Q, B>, "on">;
+type ReadInput<P extends Shape, Q extends Shape, B extends z.ZodType> = Omit<Input<P, Q, B>, "on" | "principal">;
 type Read<P extends Shape, Q extends Shape, B extends z.ZodType> = { input: ReadInput<P, Q, B> } | { problem: Problem };
 
 type InputSchemas<P extends Shape, Q extends Shape> = {
@@ -307,6 +337,13 @@ async function readInput<P extends Shape, Q extends Shape, B extends z.ZodType>(
   const { issues } = parsedBody.error;
   const [first, ...more] = immutableRefusals(issues, body.immutable ?? []);
   return { problem: first ? refusalProblem(refuse(first, ...more)) : fieldsProblem(fieldErrors(issues)) };
+}
+
+/** What is wrong with a body before anything is known but its form. */
+function faultsOf(body: Operation<Shape, Shape, z.ZodType>["body"], given: unknown): FieldError[] {
+  if (!body) return given === undefined ? [] : [{ field: "", reason: "must be absent: the operation takes none" }];
+  const parsed = body.schema.safeParse(given, { error: typeMessage });
+  return parsed.success ? [] : fieldErrors(parsed.error.issues);
 }
 
 /** What a request asks, in one line: the order of members and white space make no difference. */

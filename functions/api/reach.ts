@@ -7,7 +7,7 @@ import { type Problem, plainProblem } from "./problem.ts";
 import { refusalProblem } from "./refusal-problem.ts";
 
 /** The path's parameters that say whose an operation's subject is. */
-const OWNERS = ["network", "router", "tenant", "change"] as const;
+const OWNERS = ["network", "router", "tenant", "change", "rollout"] as const;
 
 /** True if a path says whose it is about. */
 export function saysWhose(parameters: readonly string[]): boolean {
@@ -56,6 +56,13 @@ export async function outOfReach(
   }
   if (typeof params["tenant"] === "string" && params["tenant"] !== tenant) {
     return refusalProblem(refuse({ kind: "not-found", ref: { kind: "tenant", id: params["tenant"] } }));
+  }
+  const rollout = params["rollout"];
+  if (typeof rollout === "string") {
+    const ref = { kind: "rollout", id: rollout } as const;
+    const held = await store.get<"rollout">(ref);
+    const whose = held.state === "live" ? held.resource.tenant : undefined;
+    if (whose !== tenant) return refusalProblem(refuse({ kind: "not-found", ref }));
   }
   const id = params["change"];
   if (typeof id === "string" && (await store.change(id))?.tenant !== tenant) return noSuchChange(id);

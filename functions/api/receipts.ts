@@ -10,8 +10,8 @@ export type ReceiptState = "accepted" | "published" | "live";
 /** What keeps a host from having it: functions/report/liveness.ts says what each means. */
 export type LagState = "unreported" | "silent" | "pending" | "behind" | "diverged" | "kernel";
 
-/** A host that does not have it. */
-export type WaitingHost = { host: string; state: LagState; reason: string; since?: string };
+/** A host that does not have it; `problem`: what it says that its kernel refused. */
+export type WaitingHost = { host: string; state: LagState; reason: string; since?: string; problem?: string };
 
 export type HostsReceipt = { total: number; live: number; waiting: WaitingHost[] };
 

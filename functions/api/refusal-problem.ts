@@ -87,6 +87,8 @@ const TITLE: Record<Refusal["kind"], string> = {
   "move-not-prepared": "No move is prepared",
   "move-not-ready": "The target is not ready",
   "same-host": "It is on that host",
+  "rollout-not-stopped": "It has not stopped",
+  "rollout-over": "It is over",
   "precondition-failed": "Precondition failed",
   "key-reused": "The Idempotency-Key was used",
   "cascade-unfinished": "Not all is deleted yet",

@@ -107,6 +107,10 @@ export function moreWords(refusal: Exclude<Refusal, { kind: Told }>): Words {
     }
     case "same-host":
       return { status: 409, field: "host", reason: `is where ${nameOf(refusal.ref)} is: ${refusal.host}` };
+    case "rollout-not-stopped":
+      return { status: 409, reason: `${nameOf(refusal.ref)} has not stopped: it is ${refusal.state}` };
+    case "rollout-over":
+      return { status: 409, reason: `${nameOf(refusal.ref)} is done` };
     case "precondition-failed": {
       const { ref, current } = refusal;
       const version = (current as { version?: number } | undefined)?.version;

@@ -345,6 +345,7 @@ const HostsSchema = z.object({
       }),
       reason: z.string(),
       since: z.iso.datetime().optional(),
+      problem: z.string().optional().openapi({ description: "What the host says that its kernel refused." }),
     }),
   ),
 });

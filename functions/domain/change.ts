@@ -5,7 +5,7 @@ import { type Channel, hostChannel, networkChannel, routerChannel } from "../../
 import type { ResourceRef } from "./resource.ts";
 
 /**
- * `prepare` and `abandon` are of a move in two phases, whose activation is a `move`; `invite`, `join` and `revoke` are of a
+ * `prepare` and `abandon` are of a move in two phases, whose activation is a `move`; `resume` and `abandon` of a rollout; `invite`, `join` and `revoke` are of a
  * host's identity and change nothing of its resource.
  */
 export const CHANGE_ACTIONS = [
@@ -15,6 +15,7 @@ export const CHANGE_ACTIONS = [
   "move",
   "prepare",
   "abandon",
+  "resume",
   "invite",
   "join",
   "revoke",
@@ -54,6 +55,7 @@ export function placeOf(ref: ResourceRef): { channels: Channel[]; key?: string }
     case "site":
     case "fabric-peer":
     case "vni-pool":
+    case "rollout":
       return { channels: [] };
   }
 }

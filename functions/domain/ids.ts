@@ -15,6 +15,7 @@ const PREFIX: Record<ResourceKind, string> = {
   router: "rtr",
   prefix: "pfx",
   endpoint: "ep",
+  rollout: "roll",
 };
 
 /** Gives that many random octets. */

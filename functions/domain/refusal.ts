@@ -51,6 +51,8 @@ export type Refusal =
   | { kind: "move-not-prepared"; ref: ResourceRef }
   | { kind: "move-not-ready"; ref: ResourceRef; host: string; reason: string }
   | { kind: "same-host"; ref: ResourceRef; host: string }
+  | { kind: "rollout-not-stopped"; ref: ResourceRef; state: string }
+  | { kind: "rollout-over"; ref: ResourceRef }
   /** If-Match or If-None-Match does not hold of what is there (RFC 9110 13.1). */
   | { kind: "precondition-failed"; ref: ResourceRef; current: unknown }
   /** The Idempotency-Key was used for something else. */

@@ -12,6 +12,7 @@ import type {
   Tenant,
   VniPool,
 } from "../../shared/model/resource.ts";
+import type { Rollout } from "./rollout.ts";
 
 export type ResourceOf = {
   tenant: Tenant;
@@ -23,11 +24,12 @@ export type ResourceOf = {
   router: Router;
   prefix: RouterPrefix;
   endpoint: Endpoint;
+  rollout: Rollout;
 };
 export type ResourceKind = keyof ResourceOf;
 
 /** Kinds whose ids are unique by themselves. */
-export const TOP_KINDS = ["tenant", "site", "host", "fabric-peer", "vni-pool", "network", "router"] as const;
+export const TOP_KINDS = ["tenant", "site", "host", "fabric-peer", "vni-pool", "network", "router", "rollout"] as const;
 export type TopKind = (typeof TOP_KINDS)[number];
 
 /** Names one resource; an endpoint's id is unique in its network only, a prefix's in its router. */

@@ -29,7 +29,9 @@ export type Index =
   | { kind: "tenant-router"; tenant: string; router: string }
   | { kind: "site-host"; site: string; host: string }
   | { kind: "site-fabric-peer"; site: string; peer: string }
-  | { kind: "host-endpoint"; host: string; network: string; endpoint: string };
+  | { kind: "host-endpoint"; host: string; network: string; endpoint: string }
+  /** Which rollouts go on by themselves. */
+  | { kind: "rollout-under-way"; rollout: string };
 
 /** What must still be held under the reference; `fence` is the token of a fence that must still be ours. */
 export type Expected = { state: "absent" } | { state: "deleted" | "live"; version: number; fence?: string };

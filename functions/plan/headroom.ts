@@ -111,6 +111,7 @@ function recordBytes({ ref, before, after }: Changed): { channel: string; bytes:
     case "site":
     case "fabric-peer":
     case "vni-pool":
+    case "rollout":
       return undefined;
   }
 }

@@ -15,7 +15,8 @@ const NAMED_HOSTS = 3;
 export type LagState = "unreported" | "silent" | "pending" | "behind" | "diverged" | "kernel";
 
 /** `since`: ISO 8601, where it is known. */
-export type Lag = { state: LagState; reason: string; since?: string };
+/** `problem`: what the host says that its kernel refused. */
+export type Lag = { state: LagState; reason: string; since?: string; problem?: string };
 export type Waiting = { host: string } & Lag;
 export type HostCount = { total: number; live: number; waiting: Waiting[] };
 
@@ -39,7 +40,9 @@ export function lagOf(
   if (row.appliedSeq < seq) return lag("behind", `behind by ${seq - row.appliedSeq}`, lackingSinceMs);
   if (!row.faithful) return lag("diverged", "applied, content differs", row.wrongSinceMs);
   const problem = row.problems[0];
-  if (problem !== undefined) return lag("kernel", `applied, kernel differs: ${problem}`, row.wrongSinceMs);
+  if (problem !== undefined) {
+    return { ...lag("kernel", `applied, kernel differs: ${problem}`, row.wrongSinceMs), problem };
+  }
   const reason = row.kernel === undefined ? "applied, kernel not read back yet" : "applied, kernel differs";
   return lag("kernel", reason, row.wrongSinceMs);
 }

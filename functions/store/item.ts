@@ -20,6 +20,7 @@ import {
 import type { AuditedRefusal } from "../domain/audit.ts";
 import { CHANGE_ACTIONS, type ChangeRecord } from "../domain/change.ts";
 import { type Held, type ResourceKind, type ResourceOf, TOP_KINDS } from "../domain/resource.ts";
+import { Rollout } from "../domain/rollout.ts";
 import type { RouterBook } from "../domain/router-book.ts";
 import type { Memo, PortUse, RoomOf, Write } from "../domain/write.ts";
 import { resourceKey, writeKey } from "./key.ts";
@@ -42,6 +43,7 @@ const SCHEMAS: { [K in ResourceKind]: z.ZodType<ResourceOf[K]> } = {
   router: Router,
   prefix: RouterPrefix,
   endpoint: Endpoint,
+  rollout: Rollout,
 };
 
 const Marks = z.object({
@@ -215,7 +217,9 @@ export function additionsOf(write: Write): { add: Record<string, number>; set: R
 
 function resourceItem({ ref, resource, deleted }: Write & { write: "resource" }): Item {
   const item = { ...resource, ...resourceKey(ref), type: ref.kind };
-  if (!deleted) return marshall(item, UNDEFINED_IS_ABSENT);
+  // Kept as long as its entries in the audit.
+  const kept = ref.kind === "rollout" ? { ttl: secondsAfter(resource.updatedAt, AUDIT_SEC) } : {};
+  if (!deleted) return marshall({ ...item, ...kept }, UNDEFINED_IS_ABSENT);
   return marshall({ ...item, deleted, ttl: secondsAfter(resource.updatedAt, TOMBSTONE_SEC) }, UNDEFINED_IS_ABSENT);
 }
 

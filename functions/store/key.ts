@@ -2,7 +2,8 @@
 //
 //   item                             pk                          sk
 //   tenant, site, host, network,     TENANTS SITES HOSTS NETWORKS  <id>
-//   router, fabric peer, VNI pool    ROUTERS FABRIC-PEERS VNI-POOLS
+//   router, fabric peer, VNI pool,   ROUTERS FABRIC-PEERS VNI-POOLS
+//   rollout                          ROLLOUTS
 //   endpoint                         NET#<network>               EP#<id>
 //   prefix                           RTR#<router>                PFX#<id>
 //   guard                            VNIS                        VNI#<8 digits>
@@ -11,6 +12,7 @@
 //   index                            TENANT#<t>                  NET#<network>, RTR#<router>
 //                                    SITE#<s>                    HOST#<host>, PEER#<peer>
 //                                    HOST#<h>                    EP#<network>#<endpoint>
+//                                    ROLLOUTS-UNDER-WAY          <rollout>
 //   a port's use                     HOST#<h>                    PORT#<port>
 //   a router's book                  RTR#<router>                BOOK
 //   room that quotas leave           TENANT#<t>                  ROOM
@@ -37,7 +39,11 @@ const COLLECTION: Record<TopKind, string> = {
   "vni-pool": "VNI-POOLS",
   network: "NETWORKS",
   router: "ROUTERS",
+  rollout: "ROLLOUTS",
 };
+
+/** A partition of its own, so that who drives them reads those alone. */
+const UNDER_WAY = "ROLLOUTS-UNDER-WAY";
 
 export function resourceKey(ref: ResourceRef): Key {
   if (ref.kind === "endpoint") return { pk: `NET#${ref.network}`, sk: `EP#${ref.id}` };
@@ -72,6 +78,8 @@ export function indexKey(index: Index): Key {
       return { pk: `SITE#${index.site}`, sk: `PEER#${index.peer}` };
     case "host-endpoint":
       return { pk: `HOST#${index.host}`, sk: `EP#${index.network}#${index.endpoint}` };
+    case "rollout-under-way":
+      return { pk: UNDER_WAY, sk: index.rollout };
   }
 }
 
@@ -196,6 +204,10 @@ export function listRange(list: ListOf<ResourceKind>): Range {
       if (list.tenant === undefined) return { pk: COLLECTION[list.kind], prefix: "", holds: "resources" };
       return { pk: `TENANT#${list.tenant}`, prefix: list.kind === "network" ? "NET#" : "RTR#", holds: "index" };
     }
+    case "rollout":
+      return list.underWay
+        ? { pk: UNDER_WAY, prefix: "", holds: "index" }
+        : { pk: COLLECTION[list.kind], prefix: "", holds: "resources" };
     case "prefix":
       return { pk: `RTR#${list.router}`, prefix: "PFX#", holds: "resources" };
     case "endpoint":
@@ -210,6 +222,7 @@ export function listRange(list: ListOf<ResourceKind>): Range {
 
 /** The key of the resource that an index item lists. */
 export function listedKey(list: ListOf<ResourceKind>, sk: string): Key {
+  if (list.kind === "rollout") return resourceKey({ kind: list.kind, id: sk });
   const [, first = "", second = ""] = sk.split("#");
   if (list.kind === "endpoint") return resourceKey({ kind: "endpoint", network: first, id: second });
   if (list.kind === "prefix") throw new Error("prefixes have no index");

@@ -22,7 +22,9 @@ export type ListOf<K extends ResourceKind> = K extends "host" | "fabric-peer"
       ? { kind: K; router: string }
       : K extends "endpoint"
         ? { kind: K; network: string; host?: string } | { kind: K; network?: undefined; host: string }
-        : { kind: K };
+        : K extends "rollout"
+          ? { kind: K; underWay?: true }
+          : { kind: K };
 
 /** `position` is opaque: what a page's `next` gave, for the same list. */
 export type PageRequest = { limit: number; position?: string };

@@ -52,9 +52,9 @@ describe("table", () => {
 });
 
 describe("functions", () => {
-  it("functions: exactly the six handlers, on Node.js 22 and arm64", () => {
+  it("functions: exactly the seven handlers, on Node.js 22 and arm64", () => {
     const functions = Object.values(template.findResources("AWS::Lambda::Function"));
-    expect(functions).toHaveLength(6);
+    expect(functions).toHaveLength(7);
     for (const { Properties } of functions as { Properties: Record<string, unknown> }[]) {
       expect(Properties).toMatchObject({
         Handler: "lambda.handler",
@@ -66,7 +66,7 @@ describe("functions", () => {
   });
 
   it("functions: logs are kept a month in a log group of their own", () => {
-    template.resourceCountIs("AWS::Logs::LogGroup", 7);
+    template.resourceCountIs("AWS::Logs::LogGroup", 8);
     template.allResourcesProperties("AWS::Logs::LogGroup", { RetentionInDays: 30 });
     template.allResourcesProperties("AWS::Lambda::Function", { LoggingConfig: { LogGroup: Match.anyValue() } });
   });
@@ -93,6 +93,7 @@ describe("permissions", () => {
     Report: ["BatchGetItem", "GetItem", "PutItem", "Query"],
     Events: ["BatchGetItem", "ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "Query"],
     Identity: ["GetItem"],
+    Rollout: ["BatchGetItem", "ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"],
   };
 
   it.each(Object.entries(TABLE_ACTIONS))(
@@ -114,6 +115,7 @@ describe("permissions", () => {
     ["Report", true],
     ["Events", false],
     ["Identity", true],
+    ["Rollout", false],
   ])("permissions: %s -> may publish to inboxes: %s, and to nothing else", (name, may) => {
     const statements = statementsOf(`${name}FunctionRole`).filter(({ Action }) =>
       JSON.stringify(Action).includes("iot:Publish"),
@@ -125,7 +127,7 @@ describe("permissions", () => {
   });
 
   it("permissions: certificates -> only the API and Identity may issue them, with the hosts' policy and no other", () => {
-    for (const name of ["Api", "Publish", "Sync", "Report", "Events", "Identity"]) {
+    for (const name of ["Api", "Publish", "Sync", "Report", "Events", "Identity", "Rollout"]) {
       const issuing = statementsOf(`${name}FunctionRole`).filter(({ Action }) =>
         /iot:(?!Publish)/.test(String(Action)),
       );
@@ -187,7 +189,7 @@ describe("snapshots", () => {
       ({ Properties }) => (Properties as { ReservedConcurrentExecutions?: number }).ReservedConcurrentExecutions,
     );
     expect(limits.filter((limit) => limit !== undefined)).toEqual([40, 40]);
-    expect(limits).toHaveLength(6);
+    expect(limits).toHaveLength(7);
   });
 });
 
@@ -327,6 +329,20 @@ describe("stream consumer", () => {
       MetricName: "ApproximateNumberOfMessagesVisible",
       Threshold: 1,
       ComparisonOperator: "GreaterThanOrEqualToThreshold",
+    });
+  });
+});
+
+describe("schedule", () => {
+  it("schedule: rollouts are taken on every minute, and a minute that failed is not repeated", () => {
+    template.hasResourceProperties("AWS::Events::Rule", {
+      ScheduleExpression: "rate(1 minute)",
+      State: "ENABLED",
+      Targets: [Match.objectLike({ Arn: { "Fn::GetAtt": [Match.stringLikeRegexp("^RolloutFunction"), "Arn"] } })],
+    });
+    template.hasResourceProperties("AWS::Lambda::EventInvokeConfig", {
+      FunctionName: { Ref: Match.stringLikeRegexp("^RolloutFunction") },
+      MaximumRetryAttempts: 0,
     });
   });
 });

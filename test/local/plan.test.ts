@@ -113,7 +113,27 @@ describe("plan", () => {
     });
   });
 
+  const schedule = (more: Record<string, unknown>): Record<string, TemplateResource> => ({
+    Schedule: {
+      Type: "AWS::Events::Rule",
+      Properties: {
+        ScheduleExpression: "rate(5 minutes)",
+        State: "ENABLED",
+        Targets: [{ Id: "Target0", Arn: { "Fn::GetAtt": ["Function", "Arn"] } }],
+        ...more,
+      },
+    },
+  });
+
+  it("plan: a schedule -> its function, and how often", () => {
+    expect(plan(schedule({})).schedules).toEqual([{ name: "Schedule", everyMs: 300_000, function: "Function" }]);
+    expect(plan().schedules).toEqual([]);
+  });
+
   it.each<[string, Record<string, TemplateResource>, RegExp]>([
+    ["a schedule by cron", schedule({ ScheduleExpression: "cron(0 * * * ? *)" }), /whole minutes/],
+    ["a rule of events", schedule({ EventPattern: { source: ["aws.s3"] } }), /EventPattern/],
+    ["a schedule that is off", schedule({ State: "DISABLED" }), /State/],
     [
       "a type of resource that is not known",
       { Cache: { Type: "AWS::ElastiCache::CacheCluster" } },

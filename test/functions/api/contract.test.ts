@@ -86,6 +86,13 @@ async function everything(api: ApiUnderTest): Promise<string> {
   );
   await api.post("/v1/networks/web/endpoints/vm1:prepareMove", { host: "h2" });
   api.receipts.states.push("live");
+  // Two that have stopped, and that stop again at the same write however often they are resumed.
+  for (const id of ["ro1", "ro2"]) {
+    await created(
+      api.post("/v1/rollouts", { id, waves: [{ writes: [{ method: "DELETE", path: "/v1/sites/none" }] }] }),
+    );
+    await api.get(`/v1/rollouts/${id}`);
+  }
   return String(change);
 }
 

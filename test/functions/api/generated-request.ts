@@ -80,6 +80,8 @@ const POOLS: Record<string, readonly unknown[]> = {
   "If-None-Match": ["*", '"1"'],
   "Idempotency-Key": Array.from({ length: 20 }, (_, i) => `k${i}`),
   change: [A_CHANGE],
+  rollout: ["ro1", "ro2"],
+  path: ["/v1/tenants/t1", "/v1/hosts/h1", "/v1/networks/web/endpoints/vm1"],
 };
 const COLLECTION_IDS: Record<string, string> = {
   tenants: "tenant",
@@ -91,6 +93,7 @@ const COLLECTION_IDS: Record<string, string> = {
   routers: "router",
   endpoints: "endpoint",
   prefixes: "prefixId",
+  rollouts: "rollout",
 };
 
 /** What no field of any schema should stumble over. */

@@ -69,6 +69,11 @@ test("document: version 3.1, all resources, unique operation ids", () => {
       "get /v1/networks/{network}/convergence",
       "get /v1/changes/{change}",
       "get /v1/fleet",
+      "get /v1/rollouts",
+      "post /v1/rollouts",
+      "get /v1/rollouts/{rollout}",
+      "post /v1/rollouts/{rollout}:resume",
+      "post /v1/rollouts/{rollout}:abandon",
       "get /v1/events",
     ].sort(),
   );
@@ -128,7 +133,7 @@ describe("every operation", () => {
         name,
       ).toEqual(method === "put" ? ["200", "201"] : [expect.stringMatching(/^20[01]$/)]);
       const planned = (operation.parameters ?? []).some((parameter) => parameter.name === "plan");
-      expect(planned, name).toBe(method !== "get" && !/join|:revoke$/.test(path));
+      expect(planned, name).toBe(method !== "get" && !/join|:revoke$|:resume$|:abandon$/.test(path));
       expect(Object.keys(operation.responses["200"]?.content ?? {}).includes(PLAN), name).toBe(planned);
       for (const [status, { content, headers }] of written) {
         const [body] = Object.values(content ?? {});

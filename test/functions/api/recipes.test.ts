@@ -69,8 +69,8 @@ async function runAll(commands: readonly string[] | undefined): Promise<string[]
 const items = async (path: string) => (await api.get(path, AS)).body["items"] as Json[];
 
 test("recipes of docs/api.md: each does what it says", { timeout: 60_000 }, async () => {
-  expect(recipes).toHaveLength(7);
-  const [network, many, router, migrate, lag, evacuate, retire] = recipes;
+  expect(recipes).toHaveLength(8);
+  const [network, many, router, wide, migrate, lag, evacuate, retire] = recipes;
   const first = await runAll(network);
   const versions = (outputs: string[]) => outputs.map((output) => /"version":\d+,.*"change":"\w+"/.exec(output)?.[0]);
   expect(first.at(-1)).toContain("neighbor 192.0.2.11 remote-as 65101");
@@ -83,6 +83,10 @@ test("recipes of docs/api.md: each does what it says", { timeout: 60_000 }, asyn
 
   await runAll(router);
   expect((await api.get("/v1/networks/web", AS)).body).toMatchObject({ router: "core", vni: 20000 });
+
+  const [, rolled] = await runAll(wide);
+  expect(rolled).toContain('"state":"done"');
+  expect((await api.get("/v1/hosts/h2", AS)).body).toMatchObject({ bgp: { holdTimeSec: 9 } });
 
   await runAll(migrate);
   expect((await api.get("/v1/networks/web/endpoints/vm1", AS)).body).toMatchObject({
