@@ -73,7 +73,20 @@ function createWhole(options: ApiOptions): Api {
   const open = OPEN_PATHS.map((path) => ({ method: "get", pattern: pathPattern(path) }));
   const own: OwnRequests = new WeakMap();
   const rollouts = createRollouts({ app, own, store, receipts, clock, ids, log });
-  const services = { runtime, store, hosts, receipts, events, identities, secrets, clock, ids, log, commands, rollouts };
+  const services = {
+    runtime,
+    store,
+    hosts,
+    receipts,
+    events,
+    identities,
+    secrets,
+    clock,
+    ids,
+    log,
+    commands,
+    rollouts,
+  };
   const api: Api = { app, open, services, writes: [] };
 
   app.onError((cause, context) => {

@@ -42,6 +42,7 @@ import type { HostStatus } from "./host-status.ts";
 import type { Problem } from "./problem.ts";
 import type { Convergence, Receipt } from "./receipts.ts";
 import type { BatchResultSchema, BatchSchema, FleetSchema } from "./schema.ts";
+import type { RolloutOrderSchema, RolloutSchema } from "./rollout-schema.ts";
 
 export type ClientOptions = {
   /** `https://host`, without a slash at its end. */
@@ -186,6 +187,18 @@ export function createClient({ baseUrl, fetch = globalThis.fetch, headers = {} }
         abandonMove: (id: string, terms?: Terms) => act("abandonMove")(id, {}, terms),
       };
     },
+    rollouts: {
+      create: (order: In<typeof RolloutOrderSchema>, terms: Terms = {}) =>
+        call<ShownRollout>("POST", "/v1/rollouts", { body: order, terms }),
+      list: (query: Query = {}) => call<Page<Omit<ShownRollout, "waves">>>("GET", "/v1/rollouts", { query }),
+      /** Takes it on as well, and waits until it is over or has stopped if asked. */
+      get: (id: string, query: { wait?: "done"; timeoutMs?: number } = {}) =>
+        call<ShownRollout>("GET", `/v1/rollouts/${encodeURIComponent(id)}`, { query }),
+      resume: (id: string, order: { skip?: boolean } = {}, terms: Terms = {}) =>
+        call<ShownRollout>("POST", `/v1/rollouts/${encodeURIComponent(id)}:resume`, { body: order, terms }),
+      abandon: (id: string, terms: Terms = {}) =>
+        call<ShownRollout>("POST", `/v1/rollouts/${encodeURIComponent(id)}:abandon`, { body: {}, terms }),
+    },
     receipt: (change: string, query: { wait?: "live" | "seen"; timeoutMs?: number } = {}) =>
       call<Receipt>("GET", `/v1/changes/${encodeURIComponent(change)}`, { query }),
     /** The hosts that need a look, and how many do not: a page of them. */
@@ -203,6 +216,7 @@ export function createClient({ baseUrl, fetch = globalThis.fetch, headers = {} }
   };
 }
 
+type ShownRollout = z.output<typeof RolloutSchema>;
 type Usage = Record<"networks" | "routers" | "endpoints", { used: number; quota: number }>;
 
 function headersOf(terms: Terms = {}): Record<string, string> {

@@ -264,18 +264,26 @@ export const plan = {
 };
 
 export const rolloutOrder = {
-  id: "mtu-9",
+  id: "hold-9",
   canaryHosts: ["h11"],
   writes: [
-    { method: "PATCH", path: "/v1/hosts/h11", body: { bgp: { holdTimeSec: 9 } } },
-    { method: "PATCH", path: "/v1/hosts/h21", body: { bgp: { holdTimeSec: 9 } } },
+    {
+      method: "PATCH",
+      path: "/v1/hosts/h11",
+      body: { bgp: { peers: [{ address: "192.0.2.1", asn: 65100, holdTimeSec: 9 }] } },
+    },
+    {
+      method: "PATCH",
+      path: "/v1/hosts/h21",
+      body: { bgp: { peers: [{ address: "192.0.2.1", asn: 65100, holdTimeSec: 9 }] } },
+    },
   ],
   liveWithinSec: 300,
   pauseSec: 60,
 };
 
 export const rollout = {
-  id: "mtu-9",
+  id: "hold-9",
   by: "user:jane",
   state: "stopped",
   wave: 0,

@@ -21,7 +21,7 @@ const write = {
   body: z
     .record(z.string(), z.unknown())
     .optional()
-    .openapi({ type: "object", description: "As the operation takes it.", example: { bgp: { holdTimeSec: 9 } } }),
+    .openapi({ type: "object", description: "As the operation takes it.", example: { labels: { ring: "1" } } }),
   ifMatch: z
     .string()
     .regex(/^[\x20-\x7e]{1,200}$/, "must be an If-Match of visible ASCII characters")

@@ -48,6 +48,13 @@ test("client: every operation of the document, typed, over one life of everythin
   expect(await client.hosts.join({ token, csr })).toMatchObject({ host: "h1", certificateId: "ab".repeat(32) });
   await expect(client.hosts.join({ token, csr })).rejects.toMatchObject({ problem: { status: 403 } });
   expect(await client.hosts.revoke("h1")).toMatchObject({ revoked: 1 });
+  const write = { method: "PATCH" as const, path: "/v1/hosts/h1", body: { labels: { ring: "1" } } };
+  await client.rollouts.create({ id: "r", waves: [{ writes: [{ ...write, ifMatch: '"999"' }, write] }] });
+  expect(await client.rollouts.get("r", { wait: "done" })).toMatchObject({ state: "stopped" });
+  await client.rollouts.resume("r", { skip: true });
+  expect(await client.rollouts.get("r", { wait: "done" })).toMatchObject({ state: "done" });
+  expect((await client.rollouts.list({ state: "done" })).items).toMatchObject([{ id: "r" }]);
+  await expect(client.rollouts.abandon("r")).rejects.toMatchObject({ problem: { status: 409 } });
   expect((await client.fleet()).hosts).toMatchObject({ unreported: expect.any(Number) });
   expect((await client.events({ waitMs: 0 }, "9-0").next()).value).toEqual({ id: "1-0", reset: true });
   expect((await client.audit({ resource: "endpoint/web/vm1" })).items[0]).toMatchObject({ outcome: "done" });

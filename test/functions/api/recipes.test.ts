@@ -86,7 +86,7 @@ test("recipes of docs/api.md: each does what it says", { timeout: 60_000 }, asyn
 
   const [, rolled] = await runAll(wide);
   expect(rolled).toContain('"state":"done"');
-  expect((await api.get("/v1/hosts/h2", AS)).body).toMatchObject({ bgp: { holdTimeSec: 9 } });
+  expect((await api.get("/v1/hosts/h2", AS)).body).toMatchObject({ bgp: { peers: [{ holdTimeSec: 9 }] } });
 
   await runAll(migrate);
   expect((await api.get("/v1/networks/web/endpoints/vm1", AS)).body).toMatchObject({
