@@ -53,7 +53,7 @@ describe("lagOf", () => {
     [
       "with a problem",
       { row: row({ problems: ["no mac"] }), host: host() },
-      { state: "kernel", reason: "applied, kernel differs: no mac" },
+      { state: "kernel", reason: "applied, kernel differs: no mac", problem: "no mac" },
     ],
     [
       "content differs",
