@@ -248,6 +248,7 @@ test("every write -> resource, guards, index and change in the layout that the p
     ttl: expect.any(Number),
     id: body["change"],
     resource: { kind: "endpoint", network: "web", id: "vm1" },
+    tenant: "acme",
     action: "move",
     channels: ["net:web"],
     key: "endpoint/vm1",
