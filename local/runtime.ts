@@ -7,7 +7,7 @@
 //   token issuer <-- functions (its keys)                   npm run token --> people, by the key file
 
 import { randomBytes } from "node:crypto";
-import { currentPlan } from "./assembly.ts";
+import { currentPlan, KEPT_DIR } from "./assembly.ts";
 import { type Broker, type BrokerLimits, checkBrokerPort, mqttBroker } from "./broker.ts";
 import { openCertificateAuthority } from "./certificate-authority.ts";
 import { startControl } from "./control.ts";
@@ -226,7 +226,8 @@ async function startEngineAndSynthesize(
     return engine;
   });
   const { functionsDir } = options;
-  const synthesizing = currentPlan({ outDir: folder.templateDir, ...(functionsDir ? { functionsDir } : {}), log });
+  const sources = functionsDir ? { functionsDir } : { keptDir: KEPT_DIR };
+  const synthesizing = currentPlan({ outDir: folder.templateDir, ...sources, log });
   const [engine, plan] = await Promise.allSettled([starting, synthesizing]);
   if (engine.status === "rejected") throw engine.reason;
   if (plan.status === "rejected") throw plan.reason;
