@@ -70,9 +70,9 @@ export function releaseAtMs({ frozenAtMs }: MacHistory, limits: DuplicateLimits)
 function expire(history: MacHistory, nowMs: number, limits: DuplicateLimits): MacHistory {
   const { place, sequence, movesAtMs, frozenAtMs } = history;
   if (frozenAtMs !== undefined) {
-    return nowMs - frozenAtMs < limits.freezeMs ? history : { place, sequence, movesAtMs: [] };
+    return nowMs < frozenAtMs + limits.freezeMs ? history : { place, sequence, movesAtMs: [] };
   }
   const [oldest] = movesAtMs;
-  if (oldest === undefined || nowMs - oldest < limits.withinMs) return history;
-  return { place, sequence, movesAtMs: movesAtMs.filter((atMs) => nowMs - atMs < limits.withinMs) };
+  if (oldest === undefined || nowMs < oldest + limits.withinMs) return history;
+  return { place, sequence, movesAtMs: movesAtMs.filter((atMs) => nowMs < atMs + limits.withinMs) };
 }

@@ -156,7 +156,8 @@ export function createMobilityWatch(limits: DuplicateLimits, before: readonly Ra
         see(fabricPlace, fabricMobility);
         const { sinceMs } = known && same ? known : { sinceMs: nowMs };
         memory.claims.set(mac, { sinceMs, conflict: claim });
-        if (response === "raise" && !memory.frozen.has(mac) && nowMs - sinceMs >= CLAIM_STANDS_MS) {
+        // The very sum that `dueOf` makes: a difference may round the other way, and be due for ever.
+        if (response === "raise" && !memory.frozen.has(mac) && nowMs >= sinceMs + CLAIM_STANDS_MS) {
           const sequence = fabricMobility + 1;
           memory.raised.set(mac, sequence);
           raisedChanged = true;

@@ -20,7 +20,7 @@ export function createTrust(startMs: number): Trust {
   let awaySinceMs = startMs;
   const at = (nowMs: number): IntentTrust => {
     if (current) return "current";
-    return nowMs - awaySinceMs < INTENT_OLD_AFTER_MS ? "recent" : "old";
+    return nowMs < awaySinceMs + INTENT_OLD_AFTER_MS ? "recent" : "old";
   };
   return {
     heard(now, nowMs) {

@@ -41,6 +41,11 @@ function host(first: readonly Declared[] = [here]) {
       table.touchConflicts();
       return work(trust);
     },
+    /** The clock shows what was due, to the last bit. */
+    waitsUntil: (atMs: number) => {
+      nowMs = atMs;
+      return work("current");
+    },
     /** Nothing changes, but time passes. */
     waits: (ms: number) => {
       nowMs += ms;
@@ -55,6 +60,14 @@ function host(first: readonly Declared[] = [here]) {
 }
 
 describe("a claim on an endpoint declared here", () => {
+  it("claim: due at a fraction of a millisecond -> taken back when it is due, not due for ever", () => {
+    for (let n = 1; n <= 200; n++) {
+      const { sees, waitsUntil, watch } = host();
+      sees([macRoute(1, HIGH, { sequence: 4 })], n * 1.1);
+      expect(waitsUntil(watch.dueMs() ?? 0).kinds, `from ${n * 1.1}`).toEqual(["mac-taken-back"]);
+    }
+  });
+
   it("claim: a higher sequence that stands for a second -> taken back with one above (RFC 7432 15.1)", () => {
     const { sees, watch } = host();
     const claim = [macRoute(1, HIGH, { sequence: 4 })];
