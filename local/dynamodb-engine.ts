@@ -42,7 +42,8 @@ const STOP_DEADLINE_MS = 5000;
 
 /**
  * Runs Java beside a reader of stdin, whose other end is held by us: however we end, the pipe is closed and Java is
- * killed. A kill loses nothing: the engine's files are transactional (SQLite).
+ * killed. A kill loses nothing that was at rest: the engine's files are transactional (SQLite). What was answered in the
+ * moment before may be forgotten as if it had never been (seen with 3.3.0).
  */
 const RUN_WHILE_PARENT_LIVES = `
 exec 3<&0
