@@ -88,5 +88,7 @@ function valueToJson(value: AttributeValue): unknown {
   if (value.L) return { L: value.L.map(valueToJson) };
   if (value.B) return { B: Buffer.from(value.B).toString("base64") };
   if (value.BS) return { BS: value.BS.map((octets) => Buffer.from(octets).toString("base64")) };
+  // The local engine's stream says `{}` of an empty map, where AWS says `{"M": {}}`.
+  if (Object.keys(value).length === 0) return { M: {} };
   return value;
 }
