@@ -4,6 +4,7 @@
 
 import { type Event, type EventFilter, formatPosition, type Position, wants } from "../events/event.ts";
 import type { Clock } from "./execute.ts";
+import { answerWithin, type Pauses } from "./wait.ts";
 
 export type EventReader = {
   /** The number of the log's last item; 0 if there is none. */
@@ -21,7 +22,7 @@ export const NO_EVENTS: EventReader = {
 };
 
 /** Between two looks at the log: one small read each. */
-const LOOK_EVERY_MS = 500;
+const LOOKS: Pauses = { first: 500, longest: 500 };
 /** Items looked at in one answer: what a filter leaves out costs too. */
 const MOST_ITEMS = 200;
 const ITEMS_AT_ONCE = 20;
@@ -37,27 +38,25 @@ export async function eventStream(
   { reader, clock }: { readonly reader: EventReader; readonly clock: Clock },
   asked: { readonly after: Position | undefined; readonly filter: EventFilter; readonly waitMs: number },
 ): Promise<string> {
-  const deadlineMs = clock.now() + asked.waitMs;
-  let last = await reader.last();
-  const end = { seq: last + 1, index: 0 };
-  let at = asked.after ?? end;
-  // An id from another life of the log: what was between is unknown.
-  if (at.seq > end.seq) return lost(end);
-  for (let looked = 0; ; ) {
+  let at = asked.after;
+  let looked = 0;
+  return answerWithin(clock, { withinMs: asked.waitMs, pauses: LOOKS }, async () => {
+    const last = await reader.last();
+    const end = { seq: last + 1, index: 0 };
+    at ??= end;
+    // An id from another life of the log: what was between is unknown.
+    if (at.seq > end.seq) return { enough: true, answer: lost(end) };
     const texts: string[] = [];
     while (at.seq <= last && texts.length === 0 && looked < MOST_ITEMS) {
       const read = await reader.read(at, { last, most: ITEMS_AT_ONCE });
-      if (read === "gone") return lost({ seq: last + 1, index: 0 });
+      if (read === "gone") return { enough: true, answer: lost(end) };
       texts.push(...read.events.filter(({ event }) => wants(asked.filter, event)).map(told));
       looked += ITEMS_AT_ONCE;
       at = read.next;
     }
-    if (texts.length > 0 || looked >= MOST_ITEMS) return stream(RETRY_MORE_MS, [...texts, place(at)]);
-    const leftMs = deadlineMs - clock.now();
-    if (leftMs <= 0) return stream(RETRY_MS, [place(at)]);
-    await clock.sleep(Math.min(LOOK_EVERY_MS, leftMs));
-    last = await reader.last();
-  }
+    const enough = texts.length > 0 || looked >= MOST_ITEMS;
+    return { enough, answer: stream(enough ? RETRY_MORE_MS : RETRY_MS, [...texts, place(at)]) };
+  });
 }
 
 function told({ position, event }: { position: Position; event: Event }): string {

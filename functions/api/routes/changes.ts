@@ -12,13 +12,9 @@ import { noSuchChange } from "../reach.ts";
 import { refusalProblem } from "../refusal-problem.ts";
 import type { Receipt } from "../receipts.ts";
 import { ConvergenceSchema, ReceiptSchema } from "../schema.ts";
+import { answerWithin, MAX_WAIT_MS, waitParameter } from "../wait.ts";
 
 const tag = "Receipts";
-/** Under the 30 s after which API Gateway gives up on us. */
-const MAX_WAIT_MS = 25_000;
-const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 1000;
-const timeoutReason = `must be a whole number of milliseconds from 0 to ${MAX_WAIT_MS}`;
 
 const ChangeId = z
   .string()
@@ -30,20 +26,7 @@ const receiptQuery = {
       "Answer once it is live, or at the timeout. seen: once it is live, and each ToR has it or, where no other host could show it, was told it.",
     example: "live",
   }),
-  timeoutMs: z
-    .string()
-    .regex(/^\d{1,5}$/, timeoutReason)
-    .transform(Number)
-    .refine((ms) => ms <= MAX_WAIT_MS, timeoutReason)
-    .optional()
-    .openapi({
-      type: "integer",
-      minimum: 0,
-      maximum: MAX_WAIT_MS,
-      default: MAX_WAIT_MS,
-      description: "How long to wait.",
-      example: 10_000,
-    }),
+  timeoutMs: waitParameter("How long to wait."),
 };
 
 export function addChanges(api: Api): void {
@@ -99,19 +82,15 @@ export function addChanges(api: Api): void {
 }
 
 /** The receipt, once it says what is waited for, or as it is after `timeoutMs`. */
-async function receiptWithin(
+function receiptWithin(
   { receipts, clock }: Services,
   change: ChangeRecord,
   { wait, timeoutMs }: { wait: "live" | "seen" | undefined; timeoutMs: number },
 ): Promise<Receipt> {
-  const deadlineMs = clock.now() + (wait ? timeoutMs : 0);
-  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 2)) {
-    const receipt = await receipts.receipt(change);
-    const leftMs = deadlineMs - clock.now();
-    const isThere = receipt.state === "live" && (wait !== "seen" || isSettled(receipt));
-    if (isThere || leftMs <= 0) return receipt;
-    await clock.sleep(Math.min(pauseMs, leftMs));
-  }
+  return answerWithin(clock, { withinMs: wait ? timeoutMs : 0 }, async () => {
+    const answer = await receipts.receipt(change);
+    return { answer, enough: answer.state === "live" && (wait !== "seen" || isSettled(answer)) };
+  });
 }
 
 /** True if waiting longer can prove no more: where nobody else is on a ToR, what it was told is all that can be known. */

@@ -7,10 +7,10 @@ import { EVENT_KINDS, parsePosition } from "../../events/event.ts";
 import { eventStream } from "../events.ts";
 import * as example from "../example.ts";
 import { addOperation, type Api } from "../operation.ts";
+import { waitParameter } from "../wait.ts";
 
-/** Under the 30 s after which API Gateway gives up on us. */
+/** Shorter than other waits: a look at the log after the time is up may have ten pages to read. */
 const MAX_WAIT_MS = 20_000;
-const waitReason = `must be a whole number of milliseconds from 0 to ${MAX_WAIT_MS}`;
 
 /** Several values with commas between. */
 function someOf<T extends string>(values: readonly T[], description: string) {
@@ -63,20 +63,7 @@ export function addEvents(api: Api): void {
           description: "After the event of this id, as the header Last-Event-ID, which goes before it.",
           example: "17-3",
         }),
-      waitMs: z
-        .string()
-        .regex(/^\d{1,5}$/, waitReason)
-        .transform(Number)
-        .refine((ms) => ms <= MAX_WAIT_MS, waitReason)
-        .optional()
-        .openapi({
-          type: "integer",
-          minimum: 0,
-          maximum: MAX_WAIT_MS,
-          default: MAX_WAIT_MS,
-          description: "How long to wait for an event.",
-          example: 10_000,
-        }),
+      waitMs: waitParameter("How long to wait for an event.", MAX_WAIT_MS),
     },
     answer: {
       status: 200,

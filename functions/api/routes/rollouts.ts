@@ -25,35 +25,18 @@ import {
   shownRollout,
 } from "../rollout-schema.ts";
 import { pageSchema } from "../schema.ts";
+import { answerWithin, MAX_WAIT_MS, waitParameter } from "../wait.ts";
 
 const tag = "Rollouts";
-/** Under the 30 s after which API Gateway gives up on us. */
-const MAX_WAIT_MS = 25_000;
 /** A read takes a rollout on for so long at most. */
 const ADVANCE_MS = 5_000;
-const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 1000;
-const timeoutReason = `must be a whole number of milliseconds from 0 to ${MAX_WAIT_MS}`;
 
 const waitQuery = {
   wait: z.enum(["done"], { error: "must be done" }).optional().openapi({
     description: "Answer once it is done, has stopped or is abandoned, or at the timeout.",
     example: "done",
   }),
-  timeoutMs: z
-    .string()
-    .regex(/^\d{1,5}$/, timeoutReason)
-    .transform(Number)
-    .refine((ms) => ms <= MAX_WAIT_MS, timeoutReason)
-    .optional()
-    .openapi({
-      type: "integer",
-      minimum: 0,
-      maximum: MAX_WAIT_MS,
-      default: MAX_WAIT_MS,
-      description: "How long to wait.",
-      example: 10_000,
-    }),
+  timeoutMs: waitParameter("How long to wait."),
 };
 const STATE = z
   .enum(["planned", "running", "waiting", "done", "stopped", "abandoned"], { error: "is no state of a rollout" })
@@ -145,19 +128,18 @@ export function addRollouts(api: Api): void {
     query: waitQuery,
     answer: { status: 200, description: "As it is now.", ...shown },
     problems: [404],
-    run: async ({ params: { rollout: id }, query: { wait, timeoutMs = MAX_WAIT_MS } }) => {
-      const deadlineMs = clock.now() + (wait ? timeoutMs : 0);
-      for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 2)) {
+    run: ({ params: { rollout: id }, query: { wait, timeoutMs = MAX_WAIT_MS } }) =>
+      answerWithin(clock, { withinMs: wait ? timeoutMs : 0 }, async (deadlineMs) => {
         const held = await rollouts.advance(id, Math.max(deadlineMs, clock.now() + (wait ? 0 : ADVANCE_MS)));
-        if (held.state !== "live") return notFound(id);
+        if (held.state !== "live") return { enough: true, answer: notFound(id) };
         const { resource } = held;
-        const leftMs = deadlineMs - clock.now();
-        if (isOver(resource) || resource.state.name === "stopped" || leftMs <= 0) {
-          return { kind: "answer", body: shownRollout(resource), headers: { ETag: tagOf(resource.version) } };
-        }
-        await clock.sleep(Math.min(pauseMs, leftMs));
-      }
-    },
+        const answer: Answer = {
+          kind: "answer",
+          body: shownRollout(resource),
+          headers: { ETag: tagOf(resource.version) },
+        };
+        return { enough: isOver(resource) || resource.state.name === "stopped", answer };
+      }),
   });
 
   const verb = {
