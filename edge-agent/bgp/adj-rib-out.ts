@@ -63,7 +63,7 @@ export class AdjRibOut<E extends Prepared> {
     if (sent) this.#withdrawals.set(key, sent);
   }
 
-  /** The peer asked for everything again (RFC 2918 section 3). */
+  /** The peer asked for everything again (RFC 2918 section 4). */
   resendAll(): void {
     for (const [key, route] of this.#sent)
       if (!this.#withdrawals.has(key) && !this.#pending.has(key)) this.#queue(route);

@@ -6,9 +6,9 @@ import type { AdjRibOut } from "./adj-rib-out.ts";
 import type { Prepared } from "./export-form.ts";
 import { FAMILIES, type FamilyName } from "./family.ts";
 import type { DownReason } from "./fsm.ts";
-import type { Negotiated, PeerRestart } from "./negotiation.ts";
+import type { LongLivedRestart, Negotiated, PeerRestart } from "./negotiation.ts";
 import type { FamilySummary, MaximumRoutes } from "./peer-summary.ts";
-import { forwardingLost, retention } from "./retention.ts";
+import { forwardingLost, longLivedLimitSec, retention } from "./retention.ts";
 import type { Session } from "./session.ts";
 import { StaleRoutes, type StaleTable } from "./stale-routes.ts";
 import { CeaseSubcode, ErrorCode, RefreshSubtype } from "./wire/iana.ts";
@@ -31,8 +31,8 @@ export type FamilyOptions = {
   readonly staleMs: number;
   /** Asked at each UPDATE, since policy may change it. */
   readonly maximum: () => MaximumRoutes | undefined;
-  /** The peer's long-lived stale time counts up to this (RFC 9494 4.2). */
-  readonly maximumLongLivedSec?: number | undefined;
+  /** The peer's long-lived stale time counts in these families, and up to a limit (RFC 9494 4.2, section 5). */
+  readonly longLived?: LongLivedRestart | undefined;
 };
 
 export type FamilyListener = {
@@ -100,9 +100,9 @@ export class FamilyRibs {
   /** The session is over, or the new one is without the family: routes are kept for as long as `reason` lets them. */
   down(reason: DownReason, restart: PeerRestart | undefined): void {
     this.#up = undefined;
-    const { staleMs, maximumLongLivedSec } = this.#options;
-    const kept = retention(reason, this.family, restart, { keepMs: staleMs, maximumLongLivedSec });
-    if (kept) this.#stale.lost(kept);
+    const { staleMs, longLived } = this.#options;
+    const limits = { keepMs: staleMs, longLivedSec: longLivedLimitSec(longLived, this.family) };
+    const kept = this.#stale.lost(retention(reason, this.family, restart, limits));
     this.#table.markStale();
     if (kept) this.#stale.keep(kept);
     else this.#stale.sweep();

@@ -20,6 +20,7 @@ export type LocalEnd = {
   readonly families?: readonly FamilyName[] | undefined;
   /** What a restart of ours means to peers; absent: they are not asked to keep anything. */
   readonly restart?: LocalRestart | undefined;
+  readonly longLived?: LongLivedRestart | undefined;
   /** What we are to the peer; told to external peers only (RFC 9234 4.2). */
   readonly role?: BgpRole | undefined;
   /** Refuse an external peer that tells no role (RFC 9234 4.2, strict mode). */
@@ -44,8 +45,15 @@ export type LocalRestart = {
   readonly preserved: boolean;
   /** 0..4095 */
   readonly timeSec: number;
-  /** How long the peer is asked to keep our routes after that, as the last resort (RFC 9494), 0..2^24-1; default 0. */
-  readonly longLivedSec?: number | undefined;
+};
+
+/** Long-lived graceful restart is off but in families that are named (RFC 9494 section 5). */
+export type LongLivedRestart = {
+  readonly families: readonly FamilyName[];
+  /** How long the peer is asked to keep our routes after the restart time, as the last resort, 0..2^24-1; default 0. */
+  readonly staleSec?: number | undefined;
+  /** The peer's own such time counts up to this; default: whatever it says. */
+  readonly maximumSec?: number | undefined;
 };
 
 /** What both ends agreed on. */
@@ -110,10 +118,10 @@ const COUNTERPART: Readonly<Record<BgpRole, BgpRole>> = {
 /**
  * Our OPEN. IPv6 next hops of IPv4 routes are offered with that family (RFC 8950 section 4). Graceful restart is offered always, with the N bit: that it is sent at all is what makes peers send End-of-RIB
  * (RFC 4724 section 3), FRR and GoBGP among them. Families are listed where a restart of ours keeps forwarding. Long-lived
- * graceful restart is offered always too (RFC 9494 4.1: with a time of 0 we are the helper only).
+ * graceful restart is offered where it is configured alone (RFC 9494 section 5); with a time of 0 we are the helper only.
  */
 export function localOpen(local: LocalEnd, remoteAs: RemoteAs): OpenMessage {
-  const { restart, role, hostName, families: offered = DEFAULT_FAMILIES } = local;
+  const { restart, longLived, role, hostName, families: offered = DEFAULT_FAMILIES } = local;
   const families = offered.map((name) => ({ afi: FAMILIES[name].afi, safi: FAMILIES[name].safi }));
   return {
     version: 4,
@@ -134,17 +142,22 @@ export function localOpen(local: LocalEnd, remoteAs: RemoteAs): OpenMessage {
         restartTimeSec: restart?.timeSec ?? 0,
         families: restart ? families.map((family) => ({ ...family, preserved: restart.preserved })) : [],
       },
-      {
-        kind: "long-lived-graceful-restart",
-        families: families.map((family) => ({
-          ...family,
-          preserved: (restart?.longLivedSec ?? 0) > 0 && (restart?.preserved ?? false),
-          staleTimeSec: restart?.longLivedSec ?? 0,
-        })),
-      },
+      ...(longLived ? [longLivedCapability(longLived, restart)] : []),
       ...(role && !isInternal(remoteAs, local.asn) ? [{ kind: "role", role } as const] : []),
       ...(hostName === undefined ? [] : [{ kind: "fqdn", host: hostName, domain: "" } as const]),
     ],
+  };
+}
+
+function longLivedCapability(
+  { families, staleSec = 0 }: LongLivedRestart,
+  restart: LocalRestart | undefined,
+): Capability {
+  const staleTimeSec = restart ? staleSec : 0;
+  const preserved = staleTimeSec > 0 && (restart?.preserved ?? false);
+  return {
+    kind: "long-lived-graceful-restart",
+    families: families.map((name) => ({ afi: FAMILIES[name].afi, safi: FAMILIES[name].safi, preserved, staleTimeSec })),
   };
 }
 
@@ -192,7 +205,7 @@ export function negotiate(local: LocalEnd, remoteAs: RemoteAs, open: OpenMessage
 }
 
 function restartOf(capabilities: readonly Capability[]): PeerRestart | undefined {
-  // RFC 4724 section 3: of several instances the last counts.
+  // RFC 4724 section 3: of several instances the last counts. Without one the long-lived capability is ignored (RFC 9494 4.5).
   const graceful = capabilities.findLast((it) => it.kind === "graceful-restart");
   if (!graceful) return undefined;
   const longLived = capabilities.findLast((it) => it.kind === "long-lived-graceful-restart")?.families ?? [];

@@ -259,8 +259,8 @@ export class PeerRibs {
       beginLongLived: () => ribIn.beginLongLived(this.#changes),
       clear: () => ribIn.clear(this.#changes),
     };
-    const { maximumRoutes, maximumLongLivedSec } = this.#config;
-    const options = { clock, staleMs, maximum: () => maximumRoutes, maximumLongLivedSec };
+    const { maximumRoutes, longLived } = this.#config;
+    const options = { clock, staleMs, maximum: () => maximumRoutes, longLived };
     return new FamilyRibs("evpn", table, options, this.#listenerOf("evpn"));
   }
 

@@ -4,7 +4,7 @@ import type { IpAddress } from "../../shared/address/ip.ts";
 import type { Asn } from "../../shared/address/vni.ts";
 import type { FamilyName } from "./family.ts";
 import type { StateName } from "./fsm.ts";
-import type { RemoteAs } from "./negotiation.ts";
+import type { LongLivedRestart, RemoteAs } from "./negotiation.ts";
 import type { PeerKey } from "./route.ts";
 import type { Malformed } from "./session.ts";
 import type { BgpRole, Capability } from "./wire/capability.ts";
@@ -45,10 +45,8 @@ export type PeerConfig = {
   readonly families?: readonly FamilyName[] | undefined;
   /** How many of its routes may be held, in each family, before the session is ended. */
   readonly maximumRoutes?: MaximumRoutes | undefined;
-  /** How long the peer is asked to keep our routes after the restart time, as the last resort (RFC 9494); default 0. */
-  readonly longLivedStaleSec?: number | undefined;
-  /** The peer's own such time counts up to this; default: whatever it says. */
-  readonly maximumLongLivedSec?: number | undefined;
+  /** Absent: neither asked of the peer nor granted to it. */
+  readonly longLived?: LongLivedRestart | undefined;
   /** What we are to the peer, told to external peers (RFC 9234), and whether it must tell its own. */
   readonly role?: BgpRole | undefined;
   readonly strictRole?: boolean | undefined;

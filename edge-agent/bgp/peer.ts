@@ -218,7 +218,7 @@ export class Peer {
 
   #localEnd(): LocalEnd {
     const { clock, restart, startedMs, hostName } = this.#shared;
-    const { holdTimeSec = DEFAULT_HOLD_TIME_SEC, role, strictRole, families, longLivedStaleSec } = this.config;
+    const { holdTimeSec = DEFAULT_HOLD_TIME_SEC, role, strictRole, families, longLived } = this.config;
     const first = this.#sessions === 0 && clock.nowMs() - startedMs < (restart?.timeSec ?? 0) * 1000;
     return {
       ...this.#local,
@@ -227,9 +227,9 @@ export class Peer {
       role,
       strictRole,
       hostName,
+      longLived,
       restart: restart && {
         timeSec: restart.timeSec,
-        longLivedSec: longLivedStaleSec,
         restarted: first,
         preserved: restart.preserved || !first,
       },

@@ -152,7 +152,7 @@ export type PathInformation = {
   readonly defaultGateway: boolean;
   readonly arpNd?: ArpNd | undefined;
   readonly esiLabel?: EsiLabel | undefined;
-  /** The Multicast Flags community (RFC 9251 9.5, RFC 9572 8): 16 bits, shown and of no effect on ingress replication. */
+  /** The Multicast Flags community (RFC 9251 9.4, RFC 9572 8): 16 bits, shown and of no effect on ingress replication. */
   readonly multicastFlags?: number | undefined;
   readonly pmsi?: Pmsi | undefined;
   /** All ASNs of the AS_PATH in order, members of sets included. */

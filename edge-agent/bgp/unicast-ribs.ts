@@ -57,7 +57,7 @@ export class UnicastRibs {
     };
     const maximum = () => policy().maximumRoutes ?? config.maximumRoutes;
     this.family = family;
-    const options = { clock, staleMs: 0, maximum, maximumLongLivedSec: config.maximumLongLivedSec };
+    const options = { clock, staleMs: 0, maximum, longLived: config.longLived };
     this.upkeep = new FamilyRibs(family, table, options, on);
     this.#shared = shared;
     this.#ribIn = ribIn;

@@ -1,7 +1,6 @@
-// The fabric's path to each MAC of a network: of all its MAC/IP routes the one that counts. RFC 9494 4.3 (what is long-lived
+// The fabric's path to each MAC of a network: of all its MAC/IP routes the one that counts. RFC 9494 4.4 (what is long-lived
 // stale last of all), RFC 7432 15 (sticky, then the highest sequence, then the lowest VTEP), 9.2.2 and 8.4 (segments), 10.1
-// (gateways do not move). Chosen anew from the
-// routes that are held, so a withdrawn route leaves nothing behind. Pure.
+// (gateways do not move). Chosen anew from the routes that are held, so a withdrawn route leaves nothing behind. Pure.
 
 import { compareIps, type IpAddress, isIpv4 } from "../../shared/address/ip.ts";
 import type { Mac } from "../../shared/address/mac.ts";
@@ -21,7 +20,7 @@ export type FabricPath = {
   /** Announced as sticky (RFC 7432 15.2), or as a default gateway's: it does not move. */
   readonly fixed: boolean;
   readonly gateway: boolean;
-  /** Long-lived stale (RFC 9494 4.3): its speaker has been away for long, and anything else is preferred. */
+  /** Long-lived stale (RFC 9494 4.4): its speaker has been away for long, and anything else is preferred. */
   readonly lastResort: boolean;
   /** The VNI in the route, which is the VTEP's own for the network; 0: not said. */
   readonly label: Label;

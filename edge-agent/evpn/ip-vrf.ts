@@ -13,7 +13,7 @@
 // (RFC 8365 5.1.3, RFC 9136 4.4.1). A VTEP can have one, since the frame's VNI goes with its router MAC.
 
 import { compareIps, type IpAddress, isIpv4, isUnicastIp } from "../../shared/address/ip.ts";
-import type { Mac } from "../../shared/address/mac.ts";
+import { isMulticastMac, type Mac, ZERO_MAC } from "../../shared/address/mac.ts";
 import { hostPrefix, ipFromPrefix, type Prefix, prefixAddress, prefixContains } from "../../shared/address/prefix.ts";
 import type { RouteDistinguisher } from "../../shared/address/rd.ts";
 import type { RouteTarget } from "../../shared/address/rt.ts";
@@ -139,7 +139,8 @@ function fabricRoutes(routes: readonly ReceivedRoute[], context: VrfContext) {
   const byHost = new Map<IpAddress, ReceivedRoute[]>();
   const byPrefix = new Map<Prefix, ReceivedRoute[]>();
   for (const route of routes) {
-    const { nlri, routerMac, nextHop } = route;
+    const { nlri, nextHop } = route;
+    const routerMac = routerMacOf(route);
     if (!isUsable(route, ownVtep)) continue;
     const label = labelOf(route);
     if (label !== undefined && label !== labels.get(nextHop)) {
@@ -199,12 +200,17 @@ function labelOf({ nlri }: ReceivedRoute): Label | undefined {
   return nlri.type === "ip-prefix" && isZero(nlri.gateway) ? nlri.vni : undefined;
 }
 
+/** Frames cannot be routed to a group or to nobody: such a route is as one without a router MAC (RFC 9136 3.2). */
+function routerMacOf({ routerMac }: ReceivedRoute): Mac | undefined {
+  return routerMac === undefined || routerMac === ZERO_MAC || isMulticastMac(routerMac) ? undefined : routerMac;
+}
+
 function prefixOf({ nlri }: ReceivedRoute): Prefix | undefined {
   if (nlri.type === "ip-prefix") return nlri.prefix;
   return nlri.type === "mac-ip" && nlri.ip !== undefined ? hostPrefix(nlri.ip) : undefined;
 }
 
-/** What is long-lived stale counts where there is nothing else (RFC 9494 4.3). */
+/** What is long-lived stale counts where there is nothing else (RFC 9494 4.4). */
 function withoutLastResorts(candidates: readonly ReceivedRoute[]): readonly ReceivedRoute[] {
   const others = candidates.filter(({ llgrStale }) => !llgrStale);
   return others.length > 0 ? others : candidates;

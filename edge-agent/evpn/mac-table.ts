@@ -253,7 +253,7 @@ function conflictOf(entry: MacEntry, path: FabricPath, ownVtep: IpAddress, trust
 }
 
 function responseTo(entry: MacEntry, path: FabricPath, ownVtep: IpAddress, trust: IntentTrust): ConflictResponse {
-  // What is declared is preferred to a last resort (RFC 9494 4.3): there is nothing to outbid, and nothing to follow.
+  // What is declared is preferred to a last resort (RFC 9494 4.4): there is nothing to outbid, and nothing to follow.
   if (path.fixed || path.lastResort) return "keep";
   if (entry.frozen) return "frozen";
   if (trust === "old") return path.mobility > entry.mobility ? "follow" : "keep";

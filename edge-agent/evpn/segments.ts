@@ -1,5 +1,5 @@
 // The fabric's multihomed Ethernet segments, from their Ethernet auto-discovery routes (RT-1): which VTEPs reach a MAC
-// that one of them announced. RFC 7432 8.2 (mass withdraw), 8.4 (aliasing and backup path), 9.2.2; RFC 8365 8.2.
+// that one of them announced. RFC 7432 8.2 (mass withdraw), 8.4 (aliasing and backup path), 9.2.2; RFC 8365 8.3.2.
 // This host attaches to no segment: designated forwarder election (RT-4) and split horizon are the fabric's own.
 
 import { compareIps, type IpAddress } from "../../shared/address/ip.ts";

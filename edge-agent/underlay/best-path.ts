@@ -78,7 +78,7 @@ function decideFor(
 
 /** Degree of preference, then steps a to d of 9.1.2.2; e, the interior cost, is 0 for all: next hops are on the link. */
 function eliminate(paths: readonly Usable[]): Usable[] {
-  // A stale path counts as any other for its restart time (RFC 4724 4.2), and as the last resort after that (RFC 9494 4.3).
+  // A stale path counts as any other for its restart time (RFC 4724 4.2), and as the last resort after that (RFC 9494 4.4).
   let left = lowest(paths, ({ route }) => Number(route.llgrStale ?? false));
   left = lowest(left, ({ route }) => -localPref(route));
   left = lowest(left, ({ route }) => route.asPathLength);

@@ -101,6 +101,15 @@ const RemoteAs = z.union([AsnField, z.enum(["external", "internal"])]);
 /** 24 bits (RFC 9494 3.1). */
 const LongLivedSec = z.number().int().min(0).max(0xffffff);
 
+/** Long-lived graceful restart with a peer, in the families that are named and in no other (RFC 9494 section 5). */
+const LongLivedRestart = z.strictObject({
+  families: BgpFamilies,
+  /** The peer is asked to keep this host's routes, as the last resort, for so long after the restart time; default 0, not at all. */
+  staleSec: LongLivedSec.optional(),
+  /** What the peer asks for its own routes is granted up to this; default all of it. */
+  maximumSec: LongLivedSec.optional(),
+});
+
 /** A BGP neighbour of a host: a ToR. Its TCP MD5 key is no part of it: keys are files on the host. */
 export const BgpPeer = z
   .strictObject({
@@ -130,12 +139,7 @@ export const BgpPeer = z
     families: BgpFamilies.optional(),
     /** In each family. */
     maximumRoutes: MaximumRoutes.optional(),
-    /**
-     * Long-lived graceful restart (RFC 9494): how long the peer is asked to keep this host's routes, as the last resort, after
-     * the restart time (default 0, not at all); and how much of what the peer asks for its own is granted (default all).
-     */
-    longLivedStaleSec: LongLivedSec.optional(),
-    maximumLongLivedSec: LongLivedSec.optional(),
+    longLived: LongLivedRestart.optional(),
     /** What this host is to the peer (RFC 9234), told to external peers; and whether the peer must tell its own. */
     role: z.enum(["provider", "rs", "rs-client", "customer", "peer"]).optional(),
     strictRole: z.boolean().optional(),
@@ -160,6 +164,10 @@ export const BgpPeer = z
     message: "must not be given with a link-local peer: its source is the interface's own link-local address",
     path: ["sourceAddress"],
   })
+  .refine(
+    ({ longLived, families = ["evpn"] }) => longLived?.families.every((family) => families.includes(family)) ?? true,
+    { message: "must be among the families that the peer is offered", path: ["longLived", "families"] },
+  )
   .refine((peer) => !peer.sourceAddress || peer.sourceAddress.includes(":") === peer.address?.includes(":"), {
     message: "must be of the peer address's family",
     path: ["sourceAddress"],

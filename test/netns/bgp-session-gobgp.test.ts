@@ -53,7 +53,7 @@ describe.runIf(requireKernel("root") && requireGobgp())("bgp graceful restart wi
     speaker = new SpeakerInNamespace(SPEAKER, "restart=preserved", ...words);
     speaker.tell({ type: "imports", targets: ["65000:100"] });
     speaker.tell({ type: "exports", routes: routes.map(exported) });
-    const peer = { address: TOR, asn: ASN, longLivedStaleSec: OUR_LONG_LIVED_SEC };
+    const peer = { address: TOR, asn: ASN, longLived: { families: ["evpn"], staleSec: OUR_LONG_LIVED_SEC } } as const;
     speaker.tell({ type: "configure", config: { asn: ASN, routerId: VTEP, peers: [peer] } });
   };
   const established = () =>

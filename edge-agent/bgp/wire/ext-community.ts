@@ -17,7 +17,7 @@ export type ExtCommunity =
   | { readonly kind: "esi-label"; readonly singleActive: boolean; readonly label: number }
   /** RFC 9047 section 2: what is said of the neighbour in an ARP or ND answer made of the route. */
   | { readonly kind: "arp-nd"; readonly router: boolean; readonly override: boolean; readonly immutable: boolean }
-  /** RFC 9251 9.5: 16 bits, of which RFC 9572 adds that of segmentation. */
+  /** RFC 9251 9.4: 16 bits, of which RFC 9572 adds that of segmentation. */
   | { readonly kind: "multicast-flags"; readonly flags: number }
   | { readonly kind: "raw"; readonly octets: Uint8Array };
 

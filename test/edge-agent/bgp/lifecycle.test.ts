@@ -32,6 +32,7 @@ const key = (n: number): string => routeKey(macRoute(n));
 const EVPN = { afi: 25, safi: 70 } as const;
 const LLGR_STALE = 0xffff0006;
 const NO_LLGR = 0xffff0007;
+const LONG_LIVED = { peer: { longLived: { families: ["evpn"] } } } as const;
 
 function graceful(
   more: Partial<Extract<Capability, { kind: "graceful-restart" }>> = {},
@@ -295,8 +296,8 @@ describe("graceful restart of the peer (RFC 4724 4.2, RFC 8538)", () => {
     expect(scene.held).toEqual([]);
   });
 
-  it("long-lived -> after the restart time routes stay for the long time, those with NO_LLGR go (RFC 9494 4.3)", () => {
-    const { scene, end } = up({}, graceful({ restartTimeSec: 10 }, 1000));
+  it("long-lived -> after the restart time routes stay for the long time, those with NO_LLGR go (RFC 9494 4.2)", () => {
+    const { scene, end } = up(LONG_LIVED, graceful({ restartTimeSec: 10 }, 1000));
     end.send(announcement([macRoute(1)]), announcement([macRoute(2), macRoute(3)], { communities: [NO_LLGR] }));
     end.send(announcement([macRoute(3)]), END_OF_RIB);
     scene.network.peer = "refuses";
@@ -315,7 +316,10 @@ describe("graceful restart of the peer (RFC 4724 4.2, RFC 8538)", () => {
 
 describe("long-lived graceful restart of the peer (RFC 9494)", () => {
   const SHORT = graceful({ restartTimeSec: 10 }, 1000);
-  const lost = (capabilities: readonly Capability[] = SHORT, options: ConstructorParameters<typeof Scene>[0] = {}) => {
+  const lost = (
+    capabilities: readonly Capability[] = SHORT,
+    options: ConstructorParameters<typeof Scene>[0] = LONG_LIVED,
+  ) => {
     const { scene, end } = up(options, capabilities);
     end.send(announcement([macRoute(1), macRoute(2)]), END_OF_RIB);
     scene.network.peer = "refuses";
@@ -330,9 +334,12 @@ describe("long-lived graceful restart of the peer (RFC 9494)", () => {
   const lastResorts = (scene: Scene) =>
     scene.speaker.ribIn().flatMap(({ nlri, llgrStale }) => (llgrStale ? [routeKey(nlri)] : []));
 
-  it("the restart time ends -> the routes are told anew as long-lived stale, and were not before (4.2, 4.3)", () => {
+  it("the restart time ends -> the routes are told anew as long-lived stale, and were not before (4.2)", () => {
     const told: (boolean | undefined)[] = [];
-    const scene = lost(SHORT, { onRoutes: (changes) => told.push(...changes.map(({ after }) => after?.llgrStale)) });
+    const scene = lost(SHORT, {
+      ...LONG_LIVED,
+      onRoutes: (changes) => told.push(...changes.map(({ after }) => after?.llgrStale)),
+    });
     expect(lastResorts(scene)).toEqual([]);
     expect(scene.speaker.ribIn().map(({ stale }) => stale)).toEqual([true, true]);
     told.length = 0;
@@ -355,7 +362,7 @@ describe("long-lived graceful restart of the peer (RFC 9494)", () => {
     expect(lastResorts(scene)).toEqual([key(1)]);
   });
 
-  it("a session comes back and is lost again before End-of-RIB -> the long time goes on, not anew (4.2)", () => {
+  it("a session comes back and is lost again before End-of-RIB -> the long time goes on for all, not anew (4.2)", () => {
     const scene = lost();
     scene.advance(10_000);
     scene.advance(500_000);
@@ -366,18 +373,57 @@ describe("long-lived graceful restart of the peer (RFC 9494)", () => {
     scene.advance(9_999);
     expect(scene.held).toEqual([key(1), key(2)]);
     expect(lastResorts(scene)).toEqual([key(2)]);
-    scene.advance(500_000 - 2000 - 9_999);
-    expect(scene.held).toEqual([key(1)]);
-    scene.advance(1_010_000);
+    scene.advance(1);
+    expect(lastResorts(scene)).toEqual([key(1), key(2)]);
+    scene.advance(500_000 - 2000 - 10_001);
+    expect(scene.held).toEqual([key(1), key(2)]);
+    scene.advance(1);
     expect(scene.held).toEqual([]);
   });
 
-  it("a session comes back and is lost again within the restart time -> what was stale already goes (RFC 4724 4.2)", () => {
+  it("a session comes back and is lost again within the restart time -> what was stale already stays (4.2)", () => {
     const scene = lost();
     const end = back(scene);
     end.send(announcement([macRoute(1)]));
     end.drop();
+    expect(scene.held).toEqual([key(1), key(2)]);
+  });
+
+  it("the same without a long time -> what was stale already goes (RFC 4724 4.2)", () => {
+    const scene = lost(SHORT, {});
+    const end = back(scene);
+    end.send(announcement([macRoute(1)]));
+    end.drop();
     expect(scene.held).toEqual([key(1)]);
+  });
+
+  it("the long time ends during a session's first table -> what was not said again goes; all, if the session is lost (4.2)", () => {
+    const scene = lost();
+    scene.advance(1_000_000);
+    const end = back(scene);
+    end.send(announcement([macRoute(1)]));
+    scene.advance(7_999);
+    expect(scene.held).toEqual([key(1), key(2)]);
+    scene.advance(1);
+    expect(scene.held).toEqual([key(1)]);
+    scene.network.peer = "refuses";
+    end.drop();
+    expect(scene.held).toEqual([]);
+  });
+
+  it("the long time ends during a session's first table, which ends well -> the next loss is granted its times again (4.2)", () => {
+    const scene = lost();
+    scene.advance(1_000_000);
+    const end = back(scene);
+    end.send(announcement([macRoute(1)]));
+    scene.advance(8_000);
+    end.send(END_OF_RIB);
+    scene.network.peer = "refuses";
+    end.drop();
+    scene.advance(1_009_999);
+    expect(scene.held).toEqual([key(1)]);
+    scene.advance(1);
+    expect(scene.held).toEqual([]);
   });
 
   it.each([
@@ -408,8 +454,38 @@ describe("long-lived graceful restart of the peer (RFC 9494)", () => {
     expect(scene.held).toEqual([]);
   });
 
+  it.each([
+    ["not configured", {}],
+    ["for another family", { families: ["evpn", "ipv4-unicast"], longLived: { families: ["ipv4-unicast"] } }],
+  ] as const)("%s -> the peer's long time is none, and nothing is said of ours (section 5)", (_, peer) => {
+    const scene = lost(SHORT, { peer });
+    const [first] = scene.network.last.raw;
+    const open = decodeMessage(first ?? new Uint8Array());
+    if ("error" in open || open.type !== "OPEN") throw new Error("no OPEN");
+    const said = open.open.capabilities.flatMap((it) => (it.kind === "long-lived-graceful-restart" ? it.families : []));
+    expect(said).not.toContainEqual(expect.objectContaining(EVPN));
+    scene.advance(9_999);
+    expect(scene.held).toHaveLength(2);
+    scene.advance(1);
+    expect(scene.held).toEqual([]);
+  });
+
+  it("not configured, and a family that only the long-lived capability lists -> as of a peer that asks for nothing", () => {
+    const scene = lost(graceful({ families: [] }, 1000), {});
+    expect(lastResorts(scene)).toEqual([]);
+    expect(scene.held).toHaveLength(2);
+    scene.advance(120_000);
+    expect(scene.held).toEqual([]);
+  });
+
+  it("without graceful restart -> the long-lived capability is as if it were not there (4.5)", () => {
+    const scene = lost(SHORT.filter(({ kind }) => kind !== "graceful-restart"));
+    scene.advance(120_000);
+    expect(scene.held).toEqual([]);
+  });
+
   it("our own maximum -> no longer than that, whatever the peer asks for (4.2)", () => {
-    const scene = lost(SHORT, { peer: { maximumLongLivedSec: 30 } });
+    const scene = lost(SHORT, { peer: { longLived: { families: ["evpn"], maximumSec: 30 } } });
     scene.advance(39_999);
     expect(scene.held).toHaveLength(2);
     scene.advance(1);
@@ -441,18 +517,21 @@ describe("graceful restart of our own (RFC 4724 4.1)", () => {
   });
 
   it.each([
-    ["configured", { longLivedStaleSec: 86_400 }, { preserved: true, staleTimeSec: 86_400 }],
-    ["not configured: a helper only", {}, { preserved: false, staleTimeSec: 0 }],
-  ])("long-lived, %s -> its capability says so, beside graceful restart (RFC 9494 3.1)", (_, peer, said) => {
-    const { end } = up({ peer, restart: { timeSec: 120, preserved: true } });
-    const open = decodeMessage(end.raw[0] ?? new Uint8Array());
-    if ("error" in open || open.type !== "OPEN") throw new Error("no OPEN");
-    expect(open.open.capabilities).toContainEqual({
-      kind: "long-lived-graceful-restart",
-      families: [{ ...EVPN, ...said }],
-    });
-    expect(restartOf(end)).toBeDefined();
-  });
+    ["with a time", { families: ["evpn"], staleSec: 86_400 }, { preserved: true, staleTimeSec: 86_400 }],
+    ["without one: a helper only", { families: ["evpn"] }, { preserved: false, staleTimeSec: 0 }],
+  ] as const)(
+    "long-lived, %s -> its capability says so, beside graceful restart (RFC 9494 3.1)",
+    (_, longLived, said) => {
+      const { end } = up({ peer: { longLived }, restart: { timeSec: 120, preserved: true } });
+      const open = decodeMessage(end.raw[0] ?? new Uint8Array());
+      if ("error" in open || open.type !== "OPEN") throw new Error("no OPEN");
+      expect(open.open.capabilities).toContainEqual({
+        kind: "long-lived-graceful-restart",
+        families: [{ ...EVPN, ...said }],
+      });
+      expect(restartOf(end)).toBeDefined();
+    },
+  );
 
   it("no session within the restart time -> no R any more", () => {
     const scene = new Scene({ restart: { timeSec: 120, preserved: true } });

@@ -125,7 +125,6 @@ describe("negotiation", () => {
       "extended-message",
       "four-octet-as",
       "graceful-restart",
-      "long-lived-graceful-restart",
     ]);
   });
 

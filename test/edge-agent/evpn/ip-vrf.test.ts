@@ -134,6 +134,16 @@ describe("IP-VRF: sources", () => {
     expect(table.routes).toEqual([{ prefix: "10.1.0.99/32", source: "fabric", hops: [byVtep(TOR)] }]);
   });
 
+  it.each(["01:00:5e:00:00:01", "ff:ff:ff:ff:ff:ff", "00:00:00:00:00:00"])(
+    "router MAC %s -> as without one: no route (RFC 9136 3.2)",
+    (mac) => {
+      const routerMac = mac as Mac;
+      const fabric = [prefixRoute("172.16.0.0/24", TOR), hostRoute(1, "10.1.0.99", TOR)];
+      const table = build({ fabric: fabric.map((route) => ({ ...route, routerMac })) });
+      expect([table.routes, table.fabricMacs.size]).toEqual([[], 0]);
+    },
+  );
+
   it("the fabric says something else of a declared machine -> intent counts, whatever the length", () => {
     const machines = new Map([
       [ip("10.2.0.7"), remote(LOW)],
@@ -220,7 +230,7 @@ describe("IP-VRF: the fabric's paths", () => {
     expect(hopsOf(build({ fabric }), to)).toEqual(expected.map(byVtep));
   });
 
-  it("long-lived stale -> only where there is no other, of hosts and of prefixes (RFC 9494 4.3)", () => {
+  it("long-lived stale -> only where there is no other, of hosts and of prefixes (RFC 9494 4.4)", () => {
     const prefixes = [prefixRoute(to, LOW, { llgrStale: true, localPref: 200 }), prefixRoute(to, HIGH)];
     expect(hopsOf(build({ fabric: prefixes }), to)).toEqual([byVtep(HIGH)]);
     expect(hopsOf(build({ fabric: prefixes.slice(0, 1) }), to)).toEqual([byVtep(LOW)]);

@@ -94,7 +94,7 @@ describe("mac table", () => {
     expect(table([], [moved, sticky]).entries[0]?.vtep).toBe(h3);
   });
 
-  it("mac table: a path that is long-lived stale -> only where there is no other, whatever it says (RFC 9494 4.3)", () => {
+  it("mac table: a path that is long-lived stale -> only where there is no other, whatever it says (RFC 9494 4.4)", () => {
     const stale = route(3, h2, { mobility: { sequence: 9, sticky: true }, llgrStale: true });
     const live = route(3, h3, { mobility: { sequence: 7, sticky: false } });
     for (const fabric of [

@@ -23,7 +23,7 @@ const best = (...routes: ReceivedUnicast[]) => decision(routes).paths[0]?.route;
 describe("best path (RFC 4271 9.1.2)", () => {
   // Of each pair the first wins, though every later step prefers the second: TOR1 has the lower identifier and address.
   it.each<[string, Partial<ReceivedUnicast>, Partial<ReceivedUnicast>]>([
-    ["any path over one that is long-lived stale (RFC 9494 4.3)", { asPathLength: 5 }, { llgrStale: true }],
+    ["any path over one that is long-lived stale (RFC 9494 4.4)", { asPathLength: 5 }, { llgrStale: true }],
     ["a stale path counts like a live one (RFC 4724 4.2)", { stale: true }, { asPathLength: 5 }],
     ["the higher LOCAL_PREF", { internal: true, localPref: 200, asPathLength: 5 }, { internal: true, localPref: 100 }],
     ["LOCAL_PREF 150 of iBGP over the default of eBGP", { internal: true, localPref: 150 }, {}],

@@ -156,6 +156,15 @@ const CASES: Case[] = [
     reason: /exclude each other/,
   },
   {
+    fault: "long-lived graceful restart in a family that is not offered",
+    send: postHost({
+      bgp: { asn: 65001, peers: [{ address: "192.0.2.8", asn: 65000, longLived: { families: ["ipv4-unicast"] } }] },
+    }),
+    ...invalid,
+    field: "bgp.peers.0.longLived.families",
+    reason: /families that the peer is offered/,
+  },
+  {
     fault: "source address of another family than the peer's",
     send: postHost({
       bgp: { asn: 65001, peers: [{ address: "192.0.2.8", asn: 65000, sourceAddress: "2001:db8::1" }] },
