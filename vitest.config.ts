@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
@@ -7,6 +8,8 @@ export default defineConfig({
         test: {
           name: "unit",
           sequence: { groupOrder: 0 },
+          // Vitest leaves one core free, which is half of a machine with two.
+          maxWorkers: availableParallelism(),
           include: ["test/**/*.test.ts"],
           exclude: ["test/netns/**", "test/e2e/**", "test/engine/**", "**/node_modules/**"],
           // Longer than the tests' own deadlines (10 s), which say what they waited for.
