@@ -17,16 +17,31 @@ export type GuardDiffContext = {
   readonly mayDelete: boolean;
   /** The port is on a bridge of ours, so that without its guard anything could be sent from it. */
   readonly isAttached: (port: string) => boolean;
+  /** What an earlier process left and may have known better: it is not replaced, and nothing is taken from its lists. */
+  readonly held: HeldGuards;
+};
+
+/** By port, by the device that is copied from, and by list. */
+export type HeldGuards = {
+  readonly ports: ReadonlySet<string>;
+  readonly mirrors: ReadonlySet<string>;
+  readonly macLists: ReadonlySet<MacListKey>;
 };
 
 export function diffGuards(desired: DesiredGuards, actual: ActualGuards, context: GuardDiffContext): GuardChange {
-  const { guards, mayDelete, isAttached } = context;
-  const set = [...desired.ports.values()].filter((guard) => actual.ports.get(guard.port) !== guards.print(guard));
+  const { guards, mayDelete, isAttached, held } = context;
+  const set = [...desired.ports.values()].filter(
+    ({ port }) => isWrong(desired, actual, context, port) && !held.ports.has(port),
+  );
   const surplus = [...actual.ports.keys()].filter((port) => !desired.ports.has(port));
   const remove = mayDelete ? surplus.filter((port) => !isAttached(port)) : [];
   const macLists = new Map<MacListKey, MacListChange>();
   for (const [key, wanted] of desired.macLists) {
-    const change = listChange(wanted, actual.macLists.has(key), actual.macLists.get(key));
+    const change = listChange(
+      wanted,
+      { exists: actual.macLists.has(key), have: actual.macLists.get(key) },
+      held.macLists.has(key),
+    );
     if (change) macLists.set(key, change);
   }
   // A guard that stays may name a list that is not wanted any more.
@@ -35,7 +50,7 @@ export function diffGuards(desired: DesiredGuards, actual: ActualGuards, context
   }
   const mirrors = new Map<string, Mirror | undefined>();
   for (const [from, mirror] of desired.mirrors) {
-    if (actual.mirrors.get(from) !== guards.printMirror(mirror)) mirrors.set(from, mirror);
+    if (actual.mirrors.get(from) !== guards.printMirror(mirror) && !held.mirrors.has(from)) mirrors.set(from, mirror);
   }
   if (mayDelete) {
     for (const from of actual.mirrors.keys()) if (!desired.mirrors.has(from)) mirrors.set(from, undefined);
@@ -45,6 +60,21 @@ export function diffGuards(desired: DesiredGuards, actual: ActualGuards, context
   return { frame, set, remove, macLists, mirrors };
 }
 
+/** The ports whose guard is another than the desired one, and stays for now. */
+export function heldPorts(desired: DesiredGuards, actual: ActualGuards, context: GuardDiffContext): string[] {
+  return [...context.held.ports].filter((port) => isWrong(desired, actual, context, port));
+}
+
+function isWrong(
+  desired: DesiredGuards,
+  actual: ActualGuards,
+  { guards }: Pick<GuardDiffContext, "guards">,
+  port: string,
+): boolean {
+  const guard = desired.ports.get(port);
+  return guard !== undefined && actual.ports.get(port) !== guards.print(guard);
+}
+
 export function isEmptyChange({ frame, set, remove, macLists, mirrors }: GuardChange): boolean {
   return !frame && set.length + remove.length + macLists.size + mirrors.size === 0;
 }
@@ -52,12 +82,12 @@ export function isEmptyChange({ frame, set, remove, macLists, mirrors }: GuardCh
 /** `have`: undefined if what is in the list was not asked for. */
 function listChange(
   wanted: ReadonlySet<Mac>,
-  exists: boolean,
-  have: ReadonlySet<Mac> | undefined,
+  { exists, have }: { readonly exists: boolean; readonly have: ReadonlySet<Mac> | undefined },
+  held: boolean,
 ): MacListChange | undefined {
   if (!exists) return { kind: "edit", clear: true, add: [...wanted], remove: [] };
   if (!have) return undefined;
   const add = [...wanted].filter((mac) => !have.has(mac));
-  const remove = [...have].filter((mac) => !wanted.has(mac));
+  const remove = held ? [] : [...have].filter((mac) => !wanted.has(mac));
   return add.length + remove.length > 0 ? { kind: "edit", clear: false, add, remove } : undefined;
 }

@@ -5,7 +5,9 @@
 
 import type { Mac } from "../../shared/address/mac.ts";
 import type { Clock } from "../clock.ts";
-import { type DesiredGuards, diffGuards, type GuardDiffContext, isEmptyChange } from "./guard-diff.ts";
+import type { DesiredTrust } from "./desired.ts";
+import { type DesiredGuards, diffGuards, type GuardDiffContext, heldPorts, isEmptyChange } from "./guard-diff.ts";
+import { createGuardHold } from "./guard-hold.ts";
 import type { PortGuard } from "./guard-state.ts";
 import type { ActualGuards, GuardChange, GuardReading, Guards, MacListKey, Mirror } from "./guards.ts";
 import { createPassLoop, type PassOutcome } from "./pass-loop.ts";
@@ -32,6 +34,8 @@ export type GuardReport = {
   readonly guarded: ReadonlySet<string>;
   /** Why others are not, by port. */
   readonly failures: ReadonlyMap<string, string>;
+  /** Desired ports that keep the guard of an earlier process, which may be newer than what is desired. */
+  readonly held: ReadonlySet<string>;
   /** All that is desired is in the kernel, lists and mirrors too, but for the failures. */
   readonly whole: boolean;
   readonly counters: GuardCounters;
@@ -42,11 +46,11 @@ export type GuardReport = {
 export type GuardKeeper = {
   readonly lacks: Guards["lacks"];
   change(edit: GuardEdit): void;
-  /** The desired state is whole, so that what is not in it may be removed. */
-  setComplete(complete: boolean): void;
+  /** How far the desired state can be relied on; nothing may be removed or turned before the first call. */
+  setTrust(trust: DesiredTrust): void;
   /** Something that `isAttached` tells may have changed. */
   look(): void;
-  /** Waits until the guards of these ports are in the kernel, or were refused. */
+  /** Waits until these ports have a guard in the kernel: theirs, or one that is held. Or until it was refused. */
   settled(ports: readonly string[]): Promise<void>;
   latest(): GuardReport | undefined;
   /** What was counted and seen at the last reading. */
@@ -85,7 +89,8 @@ export function createGuardKeeper(options: GuardKeeperOptions): GuardKeeper {
   const waiting = new Set<{ readonly ports: readonly string[]; readonly done: () => void }>();
   /** Guards that were in the kernel as desired: if they are not and nobody here changed them, another hand did. */
   const clean = new Map<string, PortGuard>();
-  let complete = false;
+  const hold = createGuardHold(guards);
+  let mayDelete = false;
   let known: ActualGuards | undefined;
   let wholeDue = true;
   let whole = true;
@@ -119,11 +124,12 @@ export function createGuardKeeper(options: GuardKeeperOptions): GuardKeeper {
   });
 
   async function pass(): Promise<PassOutcome> {
-    if (desired.ports.size === 0 && !complete && known === undefined && clean.size === 0) return settle(new Map());
+    if (desired.ports.size === 0 && !mayDelete && known === undefined && clean.size === 0) return settle(new Map());
     counters.passes++;
     if (guards.lacks.guards !== undefined) return settle(refusals(guards.lacks.guards));
     let actual = known ?? (await guards.dump({ macLists: wholeDue }));
     wholeDue = false;
+    hold.see(actual, desired);
     const drifted = noteDrift(actual);
     const change = withPending(diffGuards(desired, actual, context()));
     let failures: ReadonlyMap<string, string> = new Map();
@@ -142,12 +148,13 @@ export function createGuardKeeper(options: GuardKeeperOptions): GuardKeeper {
       }
     }
     const { mirrors } = left;
-    whole = mirrors.size === 0 && left.set.every(({ port }) => failures.has(port)) && pending.size === 0;
+    const waits = hold.held.mirrors.size > 0 || heldPorts(desired, actual, context()).length > 0;
+    whole = !waits && mirrors.size === 0 && left.set.every(({ port }) => failures.has(port)) && pending.size === 0;
     return settle(failures);
   }
 
   function context(): GuardDiffContext {
-    return { guards, mayDelete: complete, isAttached };
+    return { guards, mayDelete, isAttached, held: hold.held };
   }
 
   /** With the edits of lists that were asked for meanwhile; lists that were compared as a whole have them already. */
@@ -221,10 +228,12 @@ export function createGuardKeeper(options: GuardKeeperOptions): GuardKeeper {
       guarded.add(port);
       clean.set(port, guard);
     }
-    latest = { guarded, failures, whole: whole && error === undefined, counters: { ...counters }, error };
+    const held = new Set(known ? heldPorts(desired, known, context()) : []);
+    latest = { guarded, failures, held, whole: whole && error === undefined, counters: { ...counters }, error };
     for (const entry of waiting) {
       // A desired port that is in neither list was asked for during the pass: its turn comes.
-      if (!entry.ports.every((port) => guarded.has(port) || failures.has(port) || !desired.ports.has(port))) continue;
+      const isSettled = (port: string) => guarded.has(port) || held.has(port) || failures.has(port);
+      if (!entry.ports.every((port) => isSettled(port) || !desired.ports.has(port))) continue;
       waiting.delete(entry);
       entry.done();
     }
@@ -271,8 +280,14 @@ export function createGuardKeeper(options: GuardKeeperOptions): GuardKeeper {
       }
       loop.ask();
     },
-    setComplete: (now) => {
-      complete = now;
+    setTrust: ({ inSync, mayRetarget = true }) => {
+      mayDelete = inSync;
+      if (inSync || mayRetarget) {
+        hold.release();
+        // What the lists hold is looked at again.
+        known = undefined;
+        wholeDue = true;
+      }
       loop.ask();
     },
     look: () => loop.ask(),
@@ -280,7 +295,10 @@ export function createGuardKeeper(options: GuardKeeperOptions): GuardKeeper {
       new Promise((resolve) => {
         const missing = ports.filter(
           (port) =>
-            desired.ports.has(port) && clean.get(port) !== desired.ports.get(port) && !latest?.failures.has(port),
+            desired.ports.has(port) &&
+            clean.get(port) !== desired.ports.get(port) &&
+            !latest?.held.has(port) &&
+            !latest?.failures.has(port),
         );
         if (missing.length === 0) return resolve();
         waiting.add({ ports: missing, done: resolve });

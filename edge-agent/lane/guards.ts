@@ -76,7 +76,13 @@ export function createGuardsLane(
     log: (level, text) => diary[level]("guards", text),
     isAttached: (port) => finder.ports.get(port)?.attached !== undefined,
   });
-  const flags = createPortFlags({ hostPorts: options.hostPorts, clock, log: diary, ports: () => finder.ports });
+  const flags = createPortFlags({
+    hostPorts: options.hostPorts,
+    clock,
+    log: diary,
+    ports: () => finder.ports,
+    mayRetarget: () => context.trust().mayRetarget !== false,
+  });
   if (keeper.lacks.guards !== undefined) diary.warn("guards-missing", keeper.lacks.guards);
 
   finder.onChange((changed) => {
@@ -308,7 +314,10 @@ export function createGuardsLane(
     intent: (change) => {
       for (const [channel, keys] of change) take(channelNetwork(channel), keys);
     },
-    complete: (now) => keeper.setComplete(now),
+    complete: () => {
+      keeper.setTrust(context.trust());
+      flags.look();
+    },
     verified: noteForwarding,
     channel(channel): ChannelPart | undefined {
       const part = parts.get(channelNetwork(channel) ?? "");
@@ -325,7 +334,8 @@ export function createGuardsLane(
           const report = keeper.latest();
           const reason = report?.failures.get(port) ?? report?.error;
           const state = report?.guarded.has(port) ? "guarded" : reason === undefined ? "waiting" : "not guarded";
-          return { network: part.id, port, policy, state, reason };
+          const held = report?.held.has(port) === true ? HELD : undefined;
+          return { network: part.id, port, policy, state, reason: reason ?? held };
         }),
       ),
       reading: keeper.reading(),
@@ -342,6 +352,9 @@ export function createGuardsLane(
     },
   };
 }
+
+/** Why a guard waits that could be written. */
+const HELD = "keeps the guard of an earlier process until the cloud has answered, which may know of a newer one";
 
 function emptyPart(id: string): Part {
   return {

@@ -1,5 +1,6 @@
 // Keeps the flags of our bridge ports as they are wanted: when a port comes on the bridge it has the kernel's defaults, and
-// another hand may change them. Compares with the interfaces as they were last seen; never takes a port off or on.
+// another hand may change them. Compares with the interfaces as they were last seen; never takes a port off or on. Flags that
+// an earlier process left stay until intent is known not to be older than they are.
 
 import type { Clock } from "../clock.ts";
 import { type HostPort, type HostPorts, type PortFlags, sameFlags } from "../dataplane/host-ports.ts";
@@ -11,7 +12,7 @@ export type PortFlagsKeeper = {
   change(flags: ReadonlyMap<string, PortFlags | undefined>): void;
   /** Interfaces changed. */
   look(): void;
-  /** The port has its flags, cannot have them, or is on no bridge of ours. */
+  /** The port has its flags, cannot have them, or is on no bridge of ours; false while it keeps older or newer ones. */
   isSet(port: string): boolean;
   /** Why ports have not the flags that they should, by port. */
   failures(): ReadonlyMap<string, string>;
@@ -23,9 +24,13 @@ export function createPortFlags(options: {
   readonly clock: Pick<Clock, "nowMs" | "setTimer">;
   readonly log: Log;
   readonly ports: () => ReadonlyMap<string, HostPort>;
+  /** What an earlier process left may be changed. */
+  readonly mayRetarget: () => boolean;
 }): PortFlagsKeeper {
-  const { hostPorts, clock, log, ports } = options;
+  const { hostPorts, clock, log, ports, mayRetarget } = options;
   const wanted = new Map<string, PortFlags>();
+  /** Ports that once had the flags that were wanted: what is wanted of them now is no older. */
+  const known = new Set<string>();
   let failures: ReadonlyMap<string, string> = new Map();
   const loop = createPassLoop({
     clock,
@@ -33,7 +38,9 @@ export function createPortFlags(options: {
       const wrong = new Map<string, PortFlags>();
       for (const [port, flags] of wanted) {
         const has = ports().get(port)?.attached;
-        if (has && !sameFlags(has, flags)) wrong.set(port, flags);
+        if (!has) continue;
+        if (sameFlags(has, flags)) known.add(port);
+        else if (known.has(port) || mayRetarget()) wrong.set(port, flags);
       }
       failures = wrong.size > 0 ? await hostPorts.set(wrong) : new Map();
       for (const [port, reason] of failures) log.warn("port-flags-refused", `port ${port}: ${reason}`);
@@ -46,7 +53,10 @@ export function createPortFlags(options: {
     change: (flags) => {
       for (const [port, next] of flags) {
         if (next) wanted.set(port, next);
-        else wanted.delete(port);
+        else {
+          wanted.delete(port);
+          known.delete(port);
+        }
       }
       loop.ask();
     },

@@ -570,7 +570,7 @@ describe.runIf(requireKernel("root", "bridge"))("guards against a hostile machin
     keeper.change({ ports: new Map([["tap1", undefined]]) });
     await expect.poll(() => keeper.latest()?.guarded.size).toBe(0);
     expect(host.run("nft list table bridge overspan")).toContain("guard-tap1");
-    keeper.setComplete(true);
+    keeper.setTrust({ inSync: true });
     await expect
       .poll(() => host.run("nft list table bridge overspan"), { timeout: 2000 })
       .not.toMatch(/guard-tap1|tap1\//);

@@ -84,7 +84,7 @@ describe("guard keeper", () => {
     keeper.change({ ports: new Map([["tap1", undefined]]) });
     await clock.advance(10);
     expect(await shown()).toEqual(["tap1", "tap2"]);
-    keeper.setComplete(true);
+    keeper.setTrust({ inSync: true });
     await clock.advance(10);
     expect(await shown()).toEqual(["tap1", "tap2"]);
     attached.delete("tap1");
@@ -101,6 +101,81 @@ describe("guard keeper", () => {
     expect(await second.shown()).toEqual(["tap1", "tap2"]);
     expect(guards.writes()).toBe(1);
     expect(second.keeper.latest()?.guarded.has("tap1")).toBe(true);
+  });
+
+  describe("an earlier process left what may be newer than what is desired", () => {
+    const WITHHELD = { inSync: false, mayRetarget: false };
+    const NEWER = guardOf("tap1", { sources: [{ mac: mac("02:00:00:00:00:09"), prefixes: undefined }] });
+    const key = `declared-${vni(100)}` as const;
+    const newMac = mac("02:00:00:00:00:09");
+
+    const left = async () => {
+      const guards = createMemoryGuards();
+      const first = start(guards);
+      first.keeper.change({
+        macLists: new Map([[key, new Map([[newMac, true]])]]),
+        mirrors: new Map([["ovx100", { from: "ovx100", to: [{ port: "tap1", macs: [newMac] }] }]]),
+      });
+      await first.want(NEWER);
+      await first.keeper.close();
+      const again = start(guards);
+      again.keeper.setTrust(WITHHELD);
+      const guardOfTap1 = async () => (await guards.dump({ macLists: false })).ports.get("tap1");
+      return { ...again, guardOfTap1, print: guards.print };
+    };
+
+    it("not known to be as new -> it stays and that is told, what is missing is added; as new -> it is replaced", async () => {
+      const { keeper, guards, clock, want, guardOfTap1, print } = await left();
+      const older = { from: "ovx100", to: [] };
+      keeper.change({
+        macLists: new Map([[key, new Map([[mac("02:00:00:00:00:01"), true]])]]),
+        mirrors: new Map([["ovx100", older]]),
+      });
+      await want(guardOf("tap1"), guardOf("tap2"));
+      await clock.advance(60_000);
+      expect(await guardOfTap1()).toBe(print(NEWER));
+      const report = keeper.latest();
+      expect([report?.held, report?.guarded, report?.whole]).toEqual([new Set(["tap1"]), new Set(["tap2"]), false]);
+      const { macLists, mirrors } = await guards.dump({ macLists: true });
+      expect(macLists.get(key)).toEqual(new Set([newMac, mac("02:00:00:00:00:01")]));
+      expect(mirrors.get("ovx100")).toContain(newMac);
+      expect(report?.counters).toMatchObject({ drift: 0, refused: 0 });
+      keeper.setTrust({ inSync: false, mayRetarget: true });
+      await clock.advance(0);
+      expect(await guardOfTap1()).toBe(print(guardOf("tap1")));
+      const after = await guards.dump({ macLists: true });
+      expect(after.macLists.get(key)).toEqual(new Set([mac("02:00:00:00:00:01")]));
+      expect(after.mirrors.get("ovx100")).not.toContain(newMac);
+      expect([keeper.latest()?.held.size, keeper.latest()?.whole]).toEqual([0, true]);
+    });
+
+    it("its port is about to be attached -> nobody waits: it is guarded", async () => {
+      const { keeper, clock, want } = await left();
+      await want(guardOf("tap1"));
+      let settled = false;
+      void keeper.settled(["tap1"]).then(() => (settled = true));
+      await clock.advance(0);
+      expect(settled).toBe(true);
+    });
+
+    it("the copy comes to what the kernel holds -> not one write; what is desired after that is newer", async () => {
+      const { keeper, guards, clock, want, guardOfTap1, print } = await left();
+      const writes = guards.writes();
+      await want(guardOf("tap1"));
+      await want(NEWER);
+      expect([guards.writes(), keeper.latest()?.guarded]).toEqual([writes, new Set(["tap1"])]);
+      await want(guardOf("tap1"));
+      await clock.advance(0);
+      expect(await guardOfTap1()).toBe(print(guardOf("tap1")));
+    });
+
+    it("another hand removes it meanwhile -> the port gets the desired one at once", async () => {
+      const { guards, clock, want, guardOfTap1, print } = await left();
+      await want(guardOf("tap1"));
+      guards.flush();
+      await clock.advance(100);
+      expect(await guardOfTap1()).toBe(print(guardOf("tap1")));
+    });
   });
 
   it("lists of MACs -> made, edited, and gone with the last guard that names them", async () => {
@@ -122,7 +197,7 @@ describe("guard keeper", () => {
     });
     await clock.advance(10);
     expect((await guards.dump({ macLists: true })).macLists).toEqual(new Map([[key, new Set([two])]]));
-    keeper.setComplete(true);
+    keeper.setTrust({ inSync: true });
     keeper.change({ ports: new Map([["tap1", undefined]]), macLists: new Map([[key, undefined]]) });
     await clock.advance(10);
     expect((await guards.dump({ macLists: true })).macLists.size).toBe(0);
