@@ -173,7 +173,10 @@ export class Network {
     return !full;
   }
 
-  /** RFC 7432 15: one above what the fabric says of the MAC until now; by itself 0. */
+  /**
+   * RFC 7432 15: one above what the fabric says of the MAC until now; by itself 0. What a process before said is not kept: what
+   * the bridge remembers from then must not win over a move that nobody here saw.
+   */
   #nextSequence(mac: Mac): number {
     const entry = this.table.entry(mac);
     return entry?.source === "fabric" ? Math.min(entry.mobility + 1, MAX_SEQUENCE) : 0;

@@ -382,6 +382,19 @@ describe("networks lane: machines that nobody declared, heard on a port here", (
     expect(told.get(vni)?.macs.get(STRANGER)).toEqual(remote);
   });
 
+  it("networks lane: heard by an agent that has just started, and moved away meanwhile -> followed; its next frame here, one above", () => {
+    const { learns, announced, told, sees } = learning();
+    // The bridge remembers it from before; which sequence it had, nobody does: the old entry must not outbid a move.
+    learns(vni, [STRANGER, "tap1"]);
+    expect(announced()).toEqual([`${STRANGER} 0`]);
+    sees(macRoute(9, OTHER, { mobility: { sequence: 7, sticky: false } }));
+    expect(announced()).toEqual([]);
+    expect(told.get(vni)?.macs.get(STRANGER)).toEqual({ kind: "remote", vteps: [OTHER], yields: true });
+    learns(vni, [STRANGER, undefined]);
+    learns(vni, [STRANGER, "tap1"]);
+    expect(announced()).toEqual([`${STRANGER} 8`]);
+  });
+
   it("networks lane: both places hear it with one sequence -> the lower VTEP has it (RFC 7432 15.1)", () => {
     const { learns, announced, sees } = learning();
     learns(vni, [STRANGER, "tap1"]);
