@@ -121,7 +121,7 @@ describe("guard keeper", () => {
       const again = start(guards);
       again.keeper.setTrust(WITHHELD);
       const guardOfTap1 = async () => (await guards.dump({ macLists: false })).ports.get("tap1");
-      return { ...again, guardOfTap1, print: guards.print };
+      return { ...again, guardOfTap1, print: (guard: PortGuard) => guards.print(guard) };
     };
 
     it("not known to be as new -> it stays and that is told, what is missing is added; as new -> it is replaced", async () => {
