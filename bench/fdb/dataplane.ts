@@ -3,7 +3,8 @@
 
 import { createInterface } from "node:readline";
 import type { DesiredChange, MacTarget } from "../../edge-agent/dataplane/desired.ts";
-import { createReconciler, type DataplaneReport } from "../../edge-agent/dataplane/reconciler.ts";
+import { createReconciler } from "../../edge-agent/dataplane/reconciler.ts";
+import type { DataplaneReport } from "../../edge-agent/dataplane/report.ts";
 import { ownerMark } from "../../edge-agent/dataplane/state.ts";
 import { createNetlinkKernel } from "../../edge-agent/netlink/kernel.ts";
 import type { IpAddress } from "../../shared/address/ip.ts";

@@ -5,7 +5,6 @@
 //   kernel event -> settle ----> pass: learn -> devices -> entries -> deletions -> report
 //   now and then --------------> one network read in full and compared (events may lie)
 
-import type { IpAddress } from "../../shared/address/ip.ts";
 import type { Mac } from "../../shared/address/mac.ts";
 import type { Vni } from "../../shared/address/vni.ts";
 import type { Clock } from "../clock.ts";
@@ -13,65 +12,18 @@ import { createBreath } from "./breath.ts";
 import type { DesiredChange, DesiredTrust, NetworkFrame } from "./desired.ts";
 import { createDriftLog, type DriftCount, type DriftRecord } from "./drift.ts";
 import { confirmDrift, confirmDeviceDrift, settleRepairs } from "./drift-check.ts";
-import type { ActualHost, Kernel, KernelEvent, Op } from "./kernel.ts";
-import { type Network, setDevices, setUsable, takeChanged } from "./network.ts";
+import type { Kernel, KernelEvent, Op } from "./kernel.ts";
+import { type Network, setUsable, takeChanged } from "./network.ts";
 import { createPassLoop, type PassOutcome } from "./pass-loop.ts";
+import { createPathMtus } from "./path-mtus.ts";
 import { type HostPlan, inPhases, isRouted, planHost } from "./plan-host.ts";
-import type { Problem } from "./problem.ts";
+import { createReading } from "./reading.ts";
 import { viewVerified } from "./read-back.ts";
-import type { DesiredState, NetworkState } from "./state.ts";
+import { type DataplaneReport, noCounts, openKeys, reportOf } from "./report.ts";
+import type { DesiredState } from "./state.ts";
 import { createTables, type DesiredInput } from "./tables.ts";
 import type { VerifiedChange, VerifiedNetwork } from "./verified.ts";
 import { createEntryWriter, type WriteRights } from "./write-entries.ts";
-
-/** One network after a pass, as the kernel was read back. */
-export type NetworkReport = {
-  readonly vni: Vni;
-  /** Part of the desired state; false for what awaits deletion. */
-  readonly desired: boolean;
-  /** What really forwards, as one value made when it is asked for; undefined if the devices are not there. */
-  readonly verified: NetworkState | undefined;
-  /** Ops still to be written. None and no problems: the kernel is as desired. */
-  readonly remaining: number;
-  /** Deletions that wait until the desired state is known to be complete. */
-  readonly withheld: number;
-  readonly problems: readonly Problem[];
-};
-
-export type DataplaneCounters = {
-  readonly passes: number;
-  /** Readings of the whole host or of one network in full. */
-  readonly dumps: number;
-  /** Ops that the kernel took, and refused. */
-  readonly applied: number;
-  readonly refused: number;
-  /** Things in networks that were as desired and then were not, with no change of the desired state: another hand. */
-  readonly drift: number;
-  /** Of these, mended. */
-  readonly repairs: number;
-  /** Of these, found only by the comparison in the background: no event told. */
-  readonly missed: number;
-  /** Passes that ended with the kernel not answering, or with ops left over. */
-  readonly retries: number;
-  /** How often events were lost, so that networks were read anew. */
-  readonly overruns: number;
-};
-
-export type DataplaneReport = {
-  /** Counts `setDesired` and `change` calls: which desired state this report is about. */
-  readonly generation: number;
-  readonly atMs: number;
-  readonly inSync: boolean;
-  /** All networks that are desired or exist. */
-  readonly networks: readonly NetworkReport[];
-  /** What changed in the verified state since the report before; a network that is not here did not change. */
-  readonly changed: ReadonlyMap<Vni, VerifiedChange>;
-  /** MACs that the bridges learned, learned elsewhere or forgot since the report before; `learned(vni)` says which. */
-  readonly learned: ReadonlyMap<Vni, ReadonlySet<Mac>>;
-  readonly counters: DataplaneCounters;
-  /** Why the kernel could not be read or written at all. */
-  readonly error: string | undefined;
-};
 
 export type Reconciler = {
   /** Replaces the desired state. */
@@ -108,50 +60,22 @@ export type ReconcilerOptions = {
   readonly retryMs?: { readonly first: number; readonly longest: number };
 };
 
-type Counters = { -readonly [K in keyof DataplaneCounters]: number };
-
-/** The comparison rests for so many times as long as a network took. */
-const REST_FACTOR = 50;
-/** Remote VTEPs whose ways are asked for the MTU, for each network. */
-const MOST_PATHS = 32;
-const MTU_KNOWN_FOR_MS = 5000;
-const MOST_READING_MS = 250;
-
 /** Starts watching at once; writes nothing before the first desired state. */
 export function createReconciler(options: ReconcilerOptions): Reconciler {
   const { kernel, clock, log, compareEveryMs = 30_000, settleMs } = options;
   const wallMs = clock.wallMs ?? clock.nowMs;
   const listeners = new Set<(report: DataplaneReport) => void>();
-  const counters: Counters = {
-    passes: 0,
-    dumps: 0,
-    applied: 0,
-    refused: 0,
-    drift: 0,
-    repairs: 0,
-    missed: 0,
-    retries: 0,
-    overruns: 0,
-  };
+  const counters = noCounts();
   const tables = createTables(kernel.tunnelForm);
   const { networks } = tables;
   const drift = createDriftLog();
   const inputs: DesiredInput[] = [];
-  const mtus = new Map<string, { readonly bytes: number | undefined; readonly atMs: number }>();
+  const mtus = createPathMtus(kernel, clock);
+  const reading = createReading({ kernel, tables, clock, counters });
   let begun = false;
   let rights: WriteRights = { mayDelete: false, mayRetarget: false };
-  let adopted = false;
   let generation = 0;
-  let host: ActualHost | undefined;
-  let hostStale = true;
-  /** The comparison's turn: what was told of links is not believed. */
-  let hostFresh = false;
-  /** Read everything, because nothing is known or nothing can be believed. */
-  let allStale = true;
   let latest: DataplaneReport | undefined;
-  /** The network that the comparison did last. */
-  let compared: Vni | undefined;
-  let restMs = 0;
 
   const entries = createEntryWriter({ kernel, tables, clock, onApplied: noteApplied });
   const loop = createPassLoop({
@@ -161,16 +85,18 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     pass: async () => (begun ? await pass() : "done"),
     onError: (cause) => log("error", `dataplane: ${cause.message}`),
     background: {
-      everyMs: () => Math.max(compareEveryMs / Math.max(1, networks.size), restMs),
-      step: compareOne,
+      everyMs: () => Math.max(compareEveryMs / Math.max(1, networks.size), reading.restMs),
+      step: async () => {
+        if (await reading.compareNext()) loop.ask();
+      },
     },
   });
   const watch = kernel.watch(onEvent);
 
   function onEvent(event: KernelEvent): void {
-    if (event.kind === "host" || event.kind === "emptied") hostStale = true;
+    if (event.kind === "host" || event.kind === "emptied") reading.doubtHost();
     if (event.kind === "doubt") {
-      if (event.vni === undefined) hostStale = true;
+      if (event.vni === undefined) reading.doubtHost();
       if (event.lost !== undefined) {
         counters.overruns++;
         const which = event.vni === undefined ? "all networks are" : `VNI ${event.vni} is`;
@@ -191,7 +117,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     try {
       outcome = await reconcile(about);
     } catch (cause) {
-      allStale = true;
+      reading.doubtAll();
       // What was half done is nobody else's doing.
       for (const network of networks.values()) network.settled = false;
       const error = cause instanceof Error ? cause.message : String(cause);
@@ -209,7 +135,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     const { mayDelete } = allowed;
     const breath = createBreath(clock.nowMs);
     for (let input = inputs.shift(); input; input = inputs.shift()) await tables.fold(input, breath);
-    if (allStale) await readAll();
+    await reading.renewAll();
     await readDoubted();
     tables.settleTunnels();
     const plans = await planAll(allowed);
@@ -224,7 +150,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     }
     // Where the kernel tells nothing, it is asked.
     await readDoubted();
-    if (hostStale) await readHost();
+    await reading.renewHost();
     let left = false;
     for (const network of networks.values()) {
       settleRepairs(network, counters);
@@ -246,15 +172,11 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   async function planAll(allowed: WriteRights): Promise<readonly HostPlan[]> {
     const all = [...networks.values()].sort((a, b) => a.vni - b.vni);
     const changed = all.filter((network) => network.dirty.frame);
-    if (hostStale) await readHost();
+    await reading.renewHost();
+    const { host } = reading;
     if (!host) return [];
-    const current = host;
-    for (const { frame } of all) if (frame && isRouted(current, frame.vtep)) await learnPathMtu(frame);
-    const context = {
-      host: current,
-      underlayBytes: (frame: NetworkFrame) => underlayBytes(current, frame),
-      ...allowed,
-    };
+    for (const { frame } of all) if (frame && isRouted(host, frame.vtep)) await mtus.learn(frame);
+    const context = { host, underlayBytes: (frame: NetworkFrame) => mtus.underlayBytes(host, frame), ...allowed };
     const plans = planHost(all.map(claimOf), context);
     const intended = new Set(changed.map((network) => network.vni));
     for (const plan of plans) {
@@ -271,10 +193,11 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     const writes = inPhases(plans);
     if (writes.length > 0) {
       await applyAll(writes);
-      if (hostStale) await readHost();
+      await reading.renewHost();
     }
     // A device of which the creation was refused is still missing: what is left is seen by planning once more.
-    const after = writes.length > 0 && host ? planHost(all.map(claimOf), { ...context, host }) : plans;
+    const now = reading.host;
+    const after = writes.length > 0 && now ? planHost(all.map(claimOf), { ...context, host: now }) : plans;
     for (const plan of after) tables.network(plan.vni).remaining = plan.writes.length;
     return plans;
   }
@@ -288,106 +211,13 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     };
   }
 
-  async function readHost(): Promise<void> {
-    const fresh = hostFresh;
-    hostStale = false;
-    hostFresh = false;
-    host = await kernel.readHost({ fresh });
-    takeHost(host);
-  }
-
-  function takeHost(read: Pick<ActualHost, "networks">): void {
-    const devices = new Map(read.networks.map((each) => [each.vni, each]));
-    for (const vni of devices.keys()) tables.network(vni);
-    for (const network of networks.values()) {
-      const { vni, devices: before } = network;
-      const now = devices.get(vni);
-      if (before?.vxlan && !now?.vxlan) tables.onEvent({ kind: "emptied", vni, device: "vxlan" });
-      if (before?.bridge && !now?.bridge) tables.onEvent({ kind: "emptied", vni, device: "bridge" });
-      setDevices(network, now);
-      if (!network.devices && !network.frame && network.macs.size + network.ips.size === 0) forgetSoon.add(network.vni);
-    }
-  }
-
-  /** Networks of which nothing is left: they are in one more report. */
-  const forgetSoon = new Set<Vni>();
-
-  async function readAll(): Promise<void> {
-    const endReading = tables.beginReading();
-    try {
-      counters.dumps++;
-      const state = await kernel.dump();
-      const breath = createBreath(clock.nowMs);
-      hostStale = false;
-      host = state;
-      takeHost(state);
-      const read = new Set(state.networks.map((network) => network.vni));
-      for (const network of state.networks) await tables.load(network, "event", breath);
-      for (const { vni } of adopted ? [] : state.networks) tables.network(vni).adopted = true;
-      adopted = true;
-      for (const { vni } of networks.values()) if (!read.has(vni)) await tables.load(nothing(vni), "event", breath);
-      tables.doubts.clear();
-      allStale = false;
-    } finally {
-      endReading();
-    }
-  }
-
-  /** Network by network; what is left after a while waits for the next pass, so that intent is not kept waiting. */
   async function readDoubted(): Promise<void> {
-    const startMs = clock.nowMs();
-    for (const vni of tables.doubts) {
-      tables.doubts.delete(vni);
-      await readOne(vni, "event");
-      if (clock.nowMs() - startMs < MOST_READING_MS || tables.doubts.size === 0) continue;
-      loop.ask();
-      return;
-    }
-  }
-
-  async function readOne(vni: Vni, foundBy: "event" | "comparison"): Promise<void> {
-    const endReading = tables.beginReading();
-    try {
-      counters.dumps++;
-      const breath = createBreath(clock.nowMs);
-      await tables.load(await kernel.readEntries(vni), foundBy, breath);
-    } catch (cause) {
-      tables.doubts.add(vni);
-      throw cause;
-    } finally {
-      endReading();
-    }
-  }
-
-  /** One network in full, the next one the next time; the host's links and ways with each round. */
-  async function compareOne(): Promise<void> {
-    const startMs = clock.nowMs();
-    const vnis = [...networks.keys()].sort((a, b) => a - b);
-    const next = vnis.find((vni) => compared === undefined || vni > compared);
-    compared = next;
-    if (next === undefined || vnis.length === 1) hostStale = hostFresh = true;
-    if (next !== undefined) await readOne(next, "comparison");
-    const network = next === undefined ? undefined : networks.get(next);
-    restMs = (clock.nowMs() - startMs) * REST_FACTOR;
-    if (hostStale || (network && openKeys(network) + network.suspects.size > 0)) loop.ask();
-  }
-
-  async function learnPathMtu(frame: NetworkFrame): Promise<void> {
-    const { vtep, flood } = frame;
-    const key = mtuKey(frame);
-    const known = mtus.get(key);
-    if (known && clock.nowMs() - known.atMs < MTU_KNOWN_FOR_MS) return;
-    const to = flood.filter((other) => other !== vtep).slice(0, MOST_PATHS);
-    mtus.set(key, { bytes: await kernel.pathMtu(vtep, to), atMs: clock.nowMs() });
-  }
-
-  function underlayBytes({ addresses }: ActualHost, frame: NetworkFrame): number | undefined {
-    return addresses.get(frame.vtep) ?? mtus.get(mtuKey(frame))?.bytes;
+    if (await reading.renewDoubted()) loop.ask();
   }
 
   async function applyAll(ops: readonly Op[]): Promise<void> {
     if (ops.length === 0) return;
-    hostStale = true;
+    reading.doubtHost();
     noteApplied(ops.length, await kernel.apply(ops));
   }
 
@@ -419,11 +249,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       const some = change.whole || change.flood || change.macs.size + change.neighbours.size > 0;
       if (some) changed.set(network.vni, change);
     }
-    for (const vni of forgetSoon) {
-      const network = networks.get(vni);
-      if (network && !network.frame && !network.devices) tables.forget(vni);
-    }
-    forgetSoon.clear();
+    reading.forgetEmpty();
     const shown = [...networks.values()].filter((network) => network.frame ?? network.devices);
     latest = {
       generation: about.generation,
@@ -459,7 +285,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     drift: () => ({ recent: drift.recent(), byNetwork: drift.byNetwork() }),
     resync: (reason) => {
       log("info", `dataplane: comparing everything: ${reason}`);
-      allStale = true;
+      reading.doubtAll();
       loop.ask();
     },
     onReport: (listener) => {
@@ -475,34 +301,3 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
 }
 
 const NOTHING_LEARNED: ReadonlyMap<Mac, string> = new Map();
-
-function mtuKey({ vtep, flood }: NetworkFrame): string {
-  return `${vtep} ${flood.slice(0, MOST_PATHS).join(" ")}`;
-}
-
-function nothing(vni: Vni) {
-  return { vni, bridgeEntries: [], vxlanEntries: [], flood: [] as IpAddress[], neighbours: [] };
-}
-
-/** Keys that are not as desired and could be. */
-function openKeys({ dirty, frame, blocked }: Network): number {
-  if (!frame || blocked) return 0;
-  return dirty.macs.size + dirty.ips.size + (dirty.flood || dirty.all ? 1 : 0);
-}
-
-function reportOf(network: Network, readable: boolean): NetworkReport {
-  const { vni, frame, failure, problems, waiting, remaining } = network;
-  const failed: Problem[] = failure
-    ? [{ kind: "op-failed", vni, failure: failure.first, more: failure.count - 1 }]
-    : [];
-  return {
-    vni,
-    desired: frame !== undefined,
-    get verified() {
-      return readable ? viewVerified(network)?.state() : undefined;
-    },
-    remaining: remaining + openKeys(network),
-    withheld: waiting.macs.size + waiting.ips.size + waiting.flood + waiting.devices,
-    problems: readable ? [...problems, ...failed] : [],
-  };
-}

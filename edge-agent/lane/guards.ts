@@ -7,7 +7,7 @@ import { channelNetwork, type EndpointRecord, type NetworkRecord, networkChannel
 import type { MacTarget } from "../dataplane/desired.ts";
 import { createGuardKeeper, type GuardReport } from "../dataplane/guard-keeper.ts";
 import type { GuardReading, Guards, MacListKey, Mirror } from "../dataplane/guards.ts";
-import type { DataplaneReport } from "../dataplane/reconciler.ts";
+import type { DataplaneReport } from "../dataplane/report.ts";
 import { GATEWAY_MAC } from "../dataplane/router-state.ts";
 import { bridgeMac } from "../dataplane/state.ts";
 import { endpointOf } from "./endpoint-key.ts";

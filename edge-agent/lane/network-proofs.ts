@@ -4,7 +4,8 @@
 import type { IpAddress } from "../../shared/address/ip.ts";
 import type { Mac } from "../../shared/address/mac.ts";
 import type { Vni } from "../../shared/address/vni.ts";
-import type { DataplaneReport, Reconciler } from "../dataplane/reconciler.ts";
+import type { Reconciler } from "../dataplane/reconciler.ts";
+import type { DataplaneReport } from "../dataplane/report.ts";
 import { Confirmations } from "../report/confirmation.ts";
 import { NetworkReceipt } from "../report/kernel-digest.ts";
 import type { ChannelPart } from "./lane.ts";

@@ -16,9 +16,8 @@ import {
   networkChannel,
   type RecordBody,
 } from "../../shared/model/record.ts";
-import type { RouteChange } from "../bgp/route.ts";
 import { describeProblem } from "../dataplane/problem.ts";
-import type { DataplaneReport, NetworkReport } from "../dataplane/reconciler.ts";
+import type { DataplaneReport, NetworkReport } from "../dataplane/report.ts";
 import { DUPLICATE_LIMITS } from "../evpn/duplicate-mac.ts";
 import type { IntentTrust } from "../evpn/mac-table.ts";
 import { routeDistinguishers } from "../../shared/evpn/mac-vrf.ts";
@@ -33,6 +32,8 @@ import { MOST_LEARNED, Network, type NetworkStep, type Routing } from "./network
 import { overlayOf } from "./overlay-view.ts";
 import { hostRecord, withLearnedAsns } from "./peers.ts";
 import type { RaisedSequences } from "./raised-sequences.ts";
+import { createRecordIntake } from "./record-intake.ts";
+import { createRouteIntake } from "./route-intake.ts";
 import { RouteSorter } from "./route-sorter.ts";
 import { createTrust } from "./trust.ts";
 
@@ -70,7 +71,6 @@ export function createNetworksLane(
   const { fabricVteps, routing, placed, raised } = options;
   const { mobility = createMobilityWatch(DUPLICATE_LIMITS, raised?.known) } = options;
   const trust = createTrust(clock.nowMs());
-  const sorter = new RouteSorter(fabricVteps && nextHopList(fabricVteps));
   const turn = pace.add(work);
 
   const networks = new Map<string, Network>();
@@ -86,17 +86,24 @@ export function createNetworksLane(
 
   // What is to be done.
   let ownChanged = false;
-  const changedRecords = new Map<string, Set<string>>();
-  const wholes = new Map<string, Iterator<void>>();
+  const records = createRecordIntake({
+    batch: BATCH,
+    bodies: (id) => intent.channels.get(networkChannel(id))?.records,
+    known: (id) => networks.get(id)?.records.keys() ?? [],
+    put,
+  });
   let vnisChanged = false;
   const unsettled = new Set<Network>();
-  const resort = new Set<Network>();
-  let importsChanged = false;
-  let sorting: Iterator<void> | undefined;
-  const routes: (readonly RouteChange[])[] = [];
-  let routesAt = 0;
-  let routesLeft = 0;
   const dirty = new Set<Network>();
+  const routes = createRouteIntake({
+    batch: BATCH,
+    sorter: new RouteSorter(fabricVteps && nextHopList(fabricVteps)),
+    ribIn: () => speaker.ribIn(),
+    networks: () => holders.values(),
+    dirty,
+    setImports: (targets) => context.setImports("networks", new Set(targets)),
+    waiting: (count) => context.routesWaiting("networks", count),
+  });
   let cancelTimer = () => {};
   /** Ports that were said to have learned too much. */
   const crowded = new Set<string>();
@@ -104,14 +111,12 @@ export function createNetworksLane(
   /** Does the first thing that is to be done, up to a batch of it; true if there is more. */
   function work(): boolean {
     if (ownChanged) takeOwn();
-    else if (changedRecords.size > 0) takeRecords();
-    else if (wholes.size > 0) takeWholes();
+    else if (records.busy) records.work();
     else if (vnisChanged) assignVnis();
     else if (unsettled.size > 0) settleSome();
-    else if (importsChanged) takeImports();
+    else if (routes.importsStale) routes.takeImports();
     else if (dirty.size > 0) stepOne();
-    else if (sorting) sortOn(sorting);
-    else if (routes.length > 0) takeRoutes();
+    else if (routes.busy) routes.work();
     else if (proofs.busy) proofs.work(BATCH);
     const more = isBusy();
     if (!more) schedule();
@@ -119,9 +124,8 @@ export function createNetworksLane(
   }
 
   function isBusy(): boolean {
-    const records = ownChanged || changedRecords.size > 0 || wholes.size > 0;
-    const settings = vnisChanged || unsettled.size > 0 || importsChanged || sorting !== undefined;
-    return records || settings || routes.length > 0 || dirty.size > 0 || proofs.busy;
+    const settings = ownChanged || vnisChanged || unsettled.size > 0 || routes.importsStale;
+    return settings || records.busy || routes.busy || dirty.size > 0 || proofs.busy;
   }
 
   // Which networks there are.
@@ -143,25 +147,25 @@ export function createNetworksLane(
 
   function create(id: string, record: HostRecord): void {
     networks.set(id, new Network(id, { id: host, record, rd: undefined, routing: routing?.(id) }));
-    wholes.set(id, whole(id));
+    records.noteWhole(id);
   }
 
   function remove(id: string): void {
     const network = networks.get(id);
     if (!network) return;
     networks.delete(id);
-    changedRecords.delete(id);
-    wholes.delete(id);
+    records.forget(id);
     mobility.forget(id);
     unsettled.delete(network);
-    resort.delete(network);
+    routes.forget(network);
     dirty.delete(network);
     proofs.close(network);
     const vni = held.get(network);
     if (vni === undefined) return;
     held.delete(network);
     holders.delete(vni);
-    vnisChanged = importsChanged = true;
+    vnisChanged = true;
+    routes.importsChanged();
     speaker.changeExports(network.takeBack());
     reconciler.change([{ vni, remove: true }], context.trust());
     context.reportChanged();
@@ -200,50 +204,10 @@ export function createNetworksLane(
 
   // Their records and settings.
 
-  function noteRecords(id: string, keys: Iterable<string>): void {
-    const known = changedRecords.get(id) ?? new Set();
-    changedRecords.set(id, known);
-    for (const key of keys) known.add(key);
-  }
-
-  function takeRecords(): void {
-    let left = BATCH;
-    for (const [id, keys] of changedRecords) {
-      const network = networks.get(id);
-      const records = intent.channels.get(networkChannel(id))?.records;
-      for (const key of keys) {
-        if (left-- === 0) return;
-        keys.delete(key);
-        if (network) put(network, key, records?.get(key)?.body);
-      }
-      changedRecords.delete(id);
-    }
-  }
-
-  function takeWholes(): void {
-    for (const [id, job] of wholes) {
-      if (!advance(job)) return;
-      wholes.delete(id);
-    }
-  }
-
-  /** Compares all records of a network with what is held of it. */
-  function* whole(id: string): IterableIterator<void> {
+  function put(id: string, key: string, body: RecordBody | undefined): void {
     const network = networks.get(id);
     if (!network) return;
-    const records = intent.channels.get(networkChannel(id))?.records;
-    for (const key of network.records.keys()) {
-      if (!records?.has(key)) put(network, key, undefined);
-      yield;
-    }
-    for (const [key, { body }] of records ?? []) {
-      put(network, key, body);
-      yield;
-    }
-  }
-
-  function put(network: Network, key: string, body: RecordBody | undefined): void {
-    network.put(key, placed ? placed(network.id, key, body) : body);
+    network.put(key, placed ? placed(id, key, body) : body);
     if (key === "network") vnisChanged = true;
     if (network.unsettled) unsettled.add(network);
     dirty.add(network);
@@ -256,38 +220,8 @@ export function createNetworksLane(
       unsettled.delete(network);
       if (!held.has(network)) continue;
       dirty.add(network);
-      if (!network.applySettings()) continue;
-      resort.add(network);
-      importsChanged = true;
+      if (network.applySettings()) routes.importsChanged(network);
     }
-  }
-
-  // The fabric's routes.
-
-  function takeImports(): void {
-    importsChanged = false;
-    sorter.setNetworks(holders.values());
-    context.setImports("networks", new Set(sorter.targets));
-    // What an unfinished sort was for is in `resort` still.
-    sorting = resort.size > 0 ? sorter.sort(resort, speaker.ribIn(), dirty) : undefined;
-  }
-
-  function sortOn(job: Iterator<void>): void {
-    if (!advance(job)) return;
-    sorting = undefined;
-    resort.clear();
-  }
-
-  function takeRoutes(): void {
-    const [first = []] = routes;
-    const batch = first.slice(routesAt, routesAt + BATCH);
-    for (const change of batch) sorter.apply(change, dirty);
-    routesAt += batch.length;
-    routesLeft -= batch.length;
-    context.routesWaiting("networks", routesLeft);
-    if (routesAt < first.length) return;
-    routes.shift();
-    routesAt = 0;
   }
 
   // What the kernel and the ToRs are told.
@@ -385,17 +319,15 @@ export function createNetworksLane(
         if (channel === hostChannel(host)) ownChanged = true;
         const id = channelNetwork(channel);
         if (id === undefined || !networks.has(id)) continue;
-        if (keys === "whole") wholes.set(id, whole(id));
-        else noteRecords(id, keys);
+        if (keys === "whole") records.noteWhole(id);
+        else records.note(id, keys);
       }
       // In sync without a record of its own: it is to leave everything.
       if (!own && intent.inSync && !begun) ownChanged = true;
       turn.wake();
     },
     routes(changes) {
-      routes.push(changes);
-      routesLeft += changes.length;
-      context.routesWaiting("networks", routesLeft);
+      routes.add(changes);
       turn.wake();
     },
     session(_, established) {
@@ -459,10 +391,4 @@ export function createNetworksLane(
       cancelTimer();
     },
   };
-}
-
-/** Goes on with a job for a batch; true once it is done. */
-function advance(job: Iterator<void>): boolean {
-  for (let left = BATCH; left > 0; left--) if (job.next().done) return true;
-  return false;
 }

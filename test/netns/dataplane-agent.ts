@@ -1,7 +1,8 @@
 // A reconciler on the real kernel of a namespace, and how to read what it did: shared by the dataplane's kernel tests.
 
 import { vi } from "vitest";
-import { createReconciler, type DataplaneReport, type Reconciler } from "../../edge-agent/dataplane/reconciler.ts";
+import { createReconciler, type Reconciler } from "../../edge-agent/dataplane/reconciler.ts";
+import type { DataplaneReport } from "../../edge-agent/dataplane/report.ts";
 import type { NetworkState } from "../../edge-agent/dataplane/state.ts";
 import { createNetlinkKernel } from "../../edge-agent/netlink/kernel.ts";
 import type { Namespace } from "./namespace.ts";

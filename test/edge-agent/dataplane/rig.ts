@@ -2,12 +2,8 @@
 
 import type { Op } from "../../../edge-agent/dataplane/kernel.ts";
 import type { MemoryKernel } from "../../../edge-agent/dataplane/memory-kernel.ts";
-import {
-  createReconciler,
-  type DataplaneReport,
-  type NetworkReport,
-  type Reconciler,
-} from "../../../edge-agent/dataplane/reconciler.ts";
+import { createReconciler, type Reconciler } from "../../../edge-agent/dataplane/reconciler.ts";
+import type { DataplaneReport, NetworkReport } from "../../../edge-agent/dataplane/report.ts";
 import type { NetworkState } from "../../../edge-agent/dataplane/state.ts";
 import { createFakeClock, type FakeClock } from "./fake-clock.ts";
 
