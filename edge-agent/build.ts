@@ -2,18 +2,19 @@
 // edge-agent/package.json stay outside, so that the agent installs with nothing of the cloud's side.
 
 import { chmod, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
-const OUTPUT = `${HERE}dist/overspan-agent.js`;
 
-/** Writes `edge-agent/dist/overspan-agent.js`, executable, and returns its path. */
-export async function buildAgent(): Promise<string> {
-  await rm(`${HERE}dist`, { recursive: true, force: true });
+/** Writes `overspan-agent.js`, executable, and returns its path; `folder` is made anew. Default: `edge-agent/dist`. */
+export async function buildAgent(folder = `${HERE}dist`): Promise<string> {
+  const output = join(folder, "overspan-agent.js");
+  await rm(folder, { recursive: true, force: true });
   await build({
     entryPoints: { "overspan-agent": `${HERE}cli.ts` },
-    outdir: `${HERE}dist`,
+    outdir: folder,
     chunkNames: "part-[hash]",
     splitting: true,
     bundle: true,
@@ -25,8 +26,8 @@ export async function buildAgent(): Promise<string> {
     banner: { js: "#!/usr/bin/env node" },
     logLevel: "warning",
   });
-  await chmod(OUTPUT, 0o755);
-  return OUTPUT;
+  await chmod(output, 0o755);
+  return output;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) console.log(await buildAgent());

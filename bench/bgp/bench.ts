@@ -5,8 +5,9 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Figures, type Round, type Row, type Target, toRow } from "../form.ts";
+import type { Figures, Row, Target } from "../form.ts";
 import type { BenchOptions } from "../main.ts";
+import { type Case as AnyCase, runRounds, type Side as AnySide } from "../rounds.ts";
 import { encodeFeed, type FeedType, routesFrom } from "./feed.ts";
 import { FEEDER, Lab, RECEIVER, SECOND } from "./lab.ts";
 import { lastActivity, usageOf } from "./usage.ts";
@@ -15,18 +16,21 @@ const BEFORE_LOAD_MS = 1600;
 /** GoBGP takes seconds for 10,000 routes of type 2, and on a busy machine a kernel does for 100,000. */
 const LOAD_WITHIN_MS = 120_000;
 
-type Side = (lab: Lab) => Promise<Figures>;
-type Case = {
-  readonly name: string;
-  readonly ours: Side;
-  readonly peers: Readonly<Record<string, Side>>;
-  readonly target?: Target;
+type Side = AnySide<Lab>;
+type Case = AnyCase<Lab> & {
   /** Left out of `--quick`. */
   readonly long?: true;
 };
 
 /** What a receiver is, apart from its load. */
-type Receiver = { start(lab: Lab): void | Promise<void>; count(lab: Lab): number | Promise<number> };
+type Receiver = {
+  start(lab: Lab): void | Promise<void>;
+  count(lab: Lab): number | Promise<number>;
+  /** Once, before the load. */
+  watch?(): void;
+  /** What is known of it alone, after the load. */
+  figures?(): Promise<Figures>;
+};
 
 const FRR = "frr";
 const GOBGP = "gobgpd";
@@ -72,56 +76,32 @@ const CASES: readonly Case[] = [
 export async function runBgpBench(options: BenchOptions): Promise<readonly Row[]> {
   if (process.getuid?.() !== 0) throw new Error("the BGP bench makes network namespaces and needs root");
   const cases = CASES.filter((it) => !(options.quick && it.long) && it.name.includes(options.only ?? ""));
-  const installed: Readonly<Record<string, boolean>> = {
-    [GOBGP]: existsSync("/usr/bin/gobgpd"),
-    [FRR]: existsSync("/usr/lib/frr/bgpd"),
+  const hasGobgp = existsSync("/usr/bin/gobgpd");
+  const hasFrr = existsSync("/usr/lib/frr/bgpd");
+  const away = (peer: string): string | undefined => {
+    if (peer === GOBGP) return hasGobgp ? undefined : `no ${peer}: apt-get install gobgpd`;
+    return hasFrr ? undefined : `no ${peer}: apt-get install frr`;
   };
-  const here = (peer: string): boolean => installed[peer] ?? installed[FRR] ?? false;
-  const rounds = new Map<string, Round[]>(cases.map((it) => [it.name, []]));
   const lab = new Lab();
   try {
     await lab.build();
-    for (let round = options.quick ? 1 : 0; round <= options.rounds; round++) {
-      for (const { name, ours, peers } of cases) {
-        const measured: Record<string, Figures> = {};
-        const sides = [["ours", ours] as const, ...Object.entries(peers).filter(([peer]) => here(peer))];
-        // Every other round begins with the other side, so that what one leaves in caches favours nobody.
-        for (const [side, measure] of round % 2 === 0 ? sides : sides.toReversed()) {
-          measured[side] = await inFreshNamespaces(lab, measure);
-          options.progress(
-            `round ${round}${round === 0 ? " (warm-up)" : ""}: ${name}: ${side}: ${text(measured[side])}`,
-          );
-        }
-        const { ours: own, ...others } = measured;
-        if (round > 0 && own) rounds.get(name)?.push({ ours: own, peers: others });
-      }
-    }
+    return await runRounds(lab, cases, { ...options, away });
   } finally {
     await lab.remove();
-  }
-  return cases.map(({ name, peers, target }) => {
-    const missing = Object.keys(peers).filter((peer) => !here(peer));
-    const note = missing.map((peer) => `no ${peer}: apt-get install ${peer === GOBGP ? "gobgpd" : "frr"}`).join("; ");
-    return toRow(name, rounds.get(name) ?? [], missing.length > 0 ? undefined : target, note === "" ? undefined : note);
-  });
-}
-
-async function inFreshNamespaces(lab: Lab, measure: Side): Promise<Figures> {
-  lab.reset();
-  try {
-    return await measure(lab);
-  } finally {
-    await lab.clear();
   }
 }
 
 /** The same with zebra and the kernel behind it, on both sides: entries, and neighbours where the feed has IPs. */
 function intoKernel(name: string, type: FeedType, count: number): Case {
   const neighbours = type === "mac-ip";
+  const each = async (figures: Promise<Figures>): Promise<Figures> => {
+    const all = await figures;
+    return { ...all, usEach: ((all["cpuS"] ?? 0) * 1e6) / count };
+  };
   return {
     name,
-    ours: (lab) => load(lab, () => oursKernel(neighbours), type, count),
-    peers: { [FRR]: (lab) => load(lab, () => frrKernel(neighbours), type, count) },
+    ours: (lab) => each(load(lab, () => oursKernel(neighbours), type, count)),
+    peers: { [FRR]: (lab) => each(load(lab, () => frrKernel(neighbours), type, count)) },
     target: {
       text: "cpu <= 0.5 and rss <= 0.8 of frr (bgpd and zebra), cpu <= 8 us a route",
       met: ({ ours, ratio }) =>
@@ -160,6 +140,7 @@ async function load(lab: Lab, make: () => Receiver, type: FeedType, count: numbe
   await sleep(BEFORE_LOAD_MS);
   const pids = lab.pids();
   const before = usageOf(pids);
+  receiver.watch?.();
   feeder.tell("send");
   const { atMs: startMs } = await feeder.take("sending");
   const end = await lastActivity(pids, async () => (await receiver.count(lab)) === count, LOAD_WITHIN_MS);
@@ -168,6 +149,7 @@ async function load(lab: Lab, make: () => Receiver, type: FeedType, count: numbe
     cpuS: end.cpuS - before.cpuS,
     rssMb: usageOf(pids).peakRssMb,
     rssBeforeMb: before.rssMb,
+    ...(await receiver.figures?.()),
   };
 }
 
@@ -210,6 +192,11 @@ function oursAs(
       speaker = lab.speaker({ form, own: RECEIVER, peer: FEEDER, connect: false, exports: 0 });
     },
     count: (lab) => (speaker ? count(lab, speaker) : 0),
+    watch: () => speaker?.tell("watch"),
+    figures: async () => {
+      speaker?.tell("report");
+      return { gapMs: (await speaker?.take("report"))?.longestGapMs ?? 0 };
+    },
   };
 }
 
@@ -314,10 +301,4 @@ function atMost(figure: string, peer: string, limit: number): Target {
 
 function ratioOf(ratio: Row["ratio"], peer: string, figure: string): number {
   return ratio[peer]?.[figure] ?? Number.POSITIVE_INFINITY;
-}
-
-function text(figures: Figures | undefined): string {
-  return Object.entries(figures ?? {})
-    .map(([name, value]) => `${name} ${value.toPrecision(3)}`)
-    .join(", ");
 }

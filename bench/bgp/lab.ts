@@ -5,7 +5,6 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { chownSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import type { Ipv4 } from "../../shared/address/ip.ts";
@@ -17,6 +16,7 @@ import {
   removeNamespaces,
   run,
 } from "../../test/edge-agent/bgp/namespace-lab.ts";
+import { startTalker, type Talker } from "../talker.ts";
 import { ASN, VNI } from "./feed.ts";
 import type { FeederEvent, FeederOptions } from "./feeder.ts";
 import type { SpeakerOptions, SpeakerSays } from "./speaker.ts";
@@ -27,13 +27,6 @@ const TX = "bnch-tx";
 export const RECEIVER = "10.96.0.1" as Ipv4;
 export const FEEDER = "10.96.0.2" as Ipv4;
 export const SECOND = "10.96.0.3" as Ipv4;
-
-/** A child process that speaks JSON lines. */
-export type Talker<E extends { readonly event: string }> = {
-  tell(line: string): void;
-  /** The first event of this name that was not taken yet. */
-  take<N extends E["event"]>(name: N, withinMs?: number): Promise<Extract<E, { event: N }>>;
-};
 
 export class Lab {
   readonly dir: string;
@@ -168,29 +161,9 @@ export class Lab {
 
   #talker<E extends { readonly event: string }>(namespace: string, program: string, options: object): Talker<E> {
     const script = fileURLToPath(new URL(`../dist/${program}.mjs`, import.meta.url));
-    const args = ["netns", "exec", namespace, process.execPath, script, JSON.stringify(options)];
-    const child = spawn("ip", args, { stdio: ["pipe", "pipe", "inherit"] });
-    this.#children.push(child);
-    if (!child.stdout || !child.stdin) throw new Error(`${program} has no standard streams`);
-    const { stdin, stdout } = child;
-    stdin.on("error", () => undefined); // it was ended while we told it something
-    const events: E[] = [];
-    createInterface({ input: stdout }).on("line", (line) => events.push(JSON.parse(line) as E));
-    return {
-      tell: (line) => void stdin.write(`${line}\n`),
-      take: async (name, withinMs = 20_000) => {
-        const at = await eventually(
-          `${program} says ${name}`,
-          () => {
-            if (child.exitCode !== null) throw new Error(`${program} ended`);
-            const index = events.findIndex((it) => it.event === name);
-            return index < 0 ? undefined : { index };
-          },
-          withinMs,
-        );
-        return events.splice(at.index, 1)[0] as Extract<E, { event: typeof name }>;
-      },
-    };
+    const talker = startTalker<E>(namespace, script, options);
+    this.#children.push(talker.child);
+    return talker;
   }
 }
 

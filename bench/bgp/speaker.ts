@@ -1,8 +1,9 @@
 // Our speaker as a process of its own, for a namespace, in one of two forms: the speaker alone with its Adj-RIB-In, or the
 // whole agent, whose fabric routes go through overlay and dataplane into the kernel by netlink.
 //
-// Argument: JSON of SpeakerOptions. Standard input: "report", or "announce". Standard output: JSON lines of SpeakerSays.
+// Argument: JSON of SpeakerOptions. Standard input: "watch", "report", or "announce". Standard output: JSON lines of SpeakerSays.
 
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { createInterface } from "node:readline";
 import type { IpAddress, Ipv4 } from "../../shared/address/ip.ts";
 import { createSpeaker, type Speaker, type SpeakerDeps, type SpeakerListener } from "../../edge-agent/bgp/speaker.ts";
@@ -26,7 +27,8 @@ export type SpeakerSays =
   | { readonly event: "established"; readonly atMs: number }
   | { readonly event: "announcing"; readonly atMs: number }
   | { readonly event: "first-route"; readonly atMs: number }
-  | { readonly event: "report"; readonly routesIn: number };
+  /** `longestGapMs`: how long the event loop stood still at most since "watch". */
+  | { readonly event: "report"; readonly routesIn: number; readonly longestGapMs: number };
 
 const options = JSON.parse(process.argv[2] ?? "{}") as SpeakerOptions;
 const clock: Clock = {
@@ -44,12 +46,17 @@ const deps: SpeakerDeps = {
   staleMs: 120_000,
   listen: { port: 179, address: options.own },
 };
+const WATCHED_EVERY_MS = 5;
+const delay = monitorEventLoopDelay({ resolution: WATCHED_EVERY_MS });
 const speaker = options.form === "table" ? speakerAlone() : await insideAgent();
 
 createInterface({ input: process.stdin })
   .on("line", (line) => {
-    if (line === "report") say({ event: "report", routesIn: speaker.summary()[0]?.routesIn ?? 0 });
-    else announceOne();
+    if (line === "watch") delay.enable();
+    else if (line === "report") {
+      const longestGapMs = Math.max(0, delay.max / 1e6 - WATCHED_EVERY_MS);
+      say({ event: "report", routesIn: speaker.summary()[0]?.routesIn ?? 0, longestGapMs });
+    } else announceOne();
   })
   .on("close", () => process.exit(0));
 

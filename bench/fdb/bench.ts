@@ -3,8 +3,10 @@
 // entries from an EVPN feed, is the BGP bench's, since there the feed is part of both sides.
 
 import { runBgpBench } from "../bgp/bench.ts";
-import { type Figures, type Round, type Row, type Target, toRow } from "../form.ts";
+import type { Figures, Row, Target } from "../form.ts";
 import type { BenchOptions } from "../main.ts";
+import { type Case as AnyCase, runRounds } from "../rounds.ts";
+import { agentAtRest, agentTwice } from "./agent.ts";
 import type { Says } from "./dataplane.ts";
 import { addLines, deleteLines, FdbLab } from "./lab.ts";
 
@@ -16,14 +18,7 @@ const REPAIRS = 1000;
 /** The BGP bench's cases that end in the kernel. */
 const FROM_FEED = ", kernel";
 
-type Side = (lab: FdbLab) => Promise<Figures>;
-type Case = {
-  readonly name: string;
-  readonly ours: Side;
-  readonly peers: Readonly<Record<string, Side>>;
-  readonly target?: Target;
-  readonly note?: string;
-};
+type Case = AnyCase<FdbLab>;
 
 const CASES: readonly Case[] = [
   insert("10k entries, normal path", 10_000, { text: `wall <= 0.5 of ${BATCH}`, met: fastEnough }),
@@ -76,61 +71,36 @@ const CASES: readonly Case[] = [
     target: { text: "wall <= 1 ms each", met: (row) => (row.ours["wallS"] ?? 9) <= 0.1 },
   },
   {
-    name: "idle, ten networks",
-    ours: async (lab) => {
-      const dataplane = await lab.dataplane();
-      await dataplane.do({ do: "want", entries: 100, vteps: 10, networks: 10 });
-      return figuresOf(await dataplane.do({ do: "idle", forMs: 2000 }));
-    },
+    name: "agent, idle with ten networks",
+    ours: (lab) => agentAtRest(lab, { endpoints: 100, networks: 10, vteps: 10 }),
     peers: {},
-    target: { text: "rss <= 75 MiB (the dataplane alone)", met: (row) => (row.ours["rssMb"] ?? 99) <= 75 },
+    target: { text: "rss <= 75 MiB", met: (row) => (row.ours["rssMb"] ?? 99) <= 75 },
+    note: "the whole agent with its broker, 10 s after its start",
+  },
+  {
+    name: "agent, 100k endpoints of ten networks, killed and started again",
+    ours: (lab) => agentTwice(lab, { endpoints: MANY, networks: 10, vteps: VTEPS }),
+    peers: {},
+    target: { text: "rss <= 200 MiB (peak)", met: (row) => (row.ours["rssMb"] ?? 999) <= 200 },
+    note: "the whole agent, from its start to the report that proves all of it; againS: the second one, which takes over",
   },
 ];
 
-/** Runs the cases that are asked for, then the BGP bench's row of the kernel. */
+/** Runs the cases that are asked for, then the BGP bench's rows of the kernel. */
 export async function runFdbBench(options: BenchOptions): Promise<readonly Row[]> {
   if (process.getuid?.() !== 0) throw new Error("the fdb bench makes network namespaces and needs root");
   const cases = CASES.filter((it) => it.name.includes(options.only ?? ""));
-  const rounds = new Map<string, Round[]>(cases.map((it) => [it.name, []]));
   const lab = new FdbLab();
-  let noPacked: string | undefined;
+  const rows: Row[] = [];
   try {
     await lab.build();
-    ({ noPacked } = lab);
-    for (let round = options.quick ? 1 : 0; round <= options.rounds; round++) {
-      for (const { name, ours, peers } of cases) {
-        const measured: Record<string, Figures> = {};
-        const here = Object.entries(peers).filter(([peer]) => peer !== PACKED || noPacked === undefined);
-        const sides = [["ours", ours] as const, ...here];
-        // Every other round begins with the other side, so that what one leaves in caches favours nobody.
-        for (const [side, measure] of round % 2 === 0 ? sides : sides.toReversed()) {
-          const figures = await inFreshNamespace(lab, measure);
-          measured[side] = figures;
-          options.progress(
-            `round ${round}${round === 0 ? " (warm-up)" : ""}: ${name}: ${side}: ${JSON.stringify(figures)}`,
-          );
-        }
-        const { ours: own, ...others } = measured;
-        if (round > 0 && own) rounds.get(name)?.push({ ours: own, peers: others });
-      }
-    }
+    const away = (peer: string): string | undefined => (peer === PACKED ? lab.noPacked : undefined);
+    rows.push(...(await runRounds(lab, cases, { ...options, away })));
   } finally {
     await lab.remove();
   }
-  const rows = cases.map(({ name, peers, target, note }) =>
-    toRow(name, rounds.get(name) ?? [], target, PACKED in peers && noPacked !== undefined ? noPacked : note),
-  );
   const wanted = options.only === undefined || options.only.endsWith(FROM_FEED);
   return wanted ? [...rows, ...(await runBgpBench({ ...options, only: options.only ?? FROM_FEED }))] : rows;
-}
-
-async function inFreshNamespace(lab: FdbLab, measure: Side): Promise<Figures> {
-  lab.reset();
-  try {
-    return await measure(lab);
-  } finally {
-    await lab.clear();
-  }
 }
 
 function insert(name: string, entries: number, target: Target): Case {

@@ -2,13 +2,14 @@
 // removed again.
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { inside, removeNamespaces, run } from "../../test/edge-agent/bgp/namespace-lab.ts";
+import { buildAgent } from "../../edge-agent/build.ts";
 import type { Figures } from "../form.ts";
 import type { Command, DataplaneOptions, Says } from "./dataplane.ts";
 import { BRIDGE, entryOf, LOCAL, VNI, VXLAN, vtepOf } from "./entries.ts";
@@ -25,16 +26,18 @@ export type Dataplane = {
 };
 
 export class FdbLab {
-  readonly #dir = mkdtempSync(join(tmpdir(), "overspan-bench-"));
+  readonly namespace = NAMESPACE;
+  /** For files, until the lab is removed. */
+  readonly dir = mkdtempSync(join(tmpdir(), "overspan-bench-"));
   readonly #children: ChildProcess[] = [];
-  readonly #packed = join(this.#dir, "packed");
+  readonly #packed = join(this.dir, "packed");
   /** Why there is no packed writer. */
   noPacked: string | undefined;
 
   async build(): Promise<void> {
     const here = fileURLToPath(new URL(".", import.meta.url));
     await build({
-      entryPoints: { dataplane: `${here}dataplane.ts` },
+      entryPoints: { dataplane: `${here}dataplane.ts`, cloud: `${here}cloud.ts` },
       outdir: this.#dist(),
       outExtension: { ".js": ".mjs" },
       bundle: true,
@@ -44,6 +47,8 @@ export class FdbLab {
       packages: "external",
       logLevel: "warning",
     });
+    await buildAgent(this.program("agent"));
+    copyFileSync(new URL("../../edge-agent/package.json", import.meta.url), this.program("agent/package.json"));
     const compiled = spawnSync(COMPILER, ["-O2", "-o", this.#packed, `${here}packed.c`], { encoding: "utf8" });
     if (compiled.status !== 0) this.noPacked = "no gcc: apt-get install gcc libc6-dev";
   }
@@ -71,20 +76,29 @@ export class FdbLab {
   }
 
   async clear(): Promise<void> {
-    for (const child of this.#children.splice(0)) await ended(child);
     removeNamespaces(NAMESPACE);
+    for (const child of this.#children.splice(0)) await ended(child);
+  }
+
+  /** A process in the namespace, which ends with it. */
+  owns(child: ChildProcess): void {
+    this.#children.push(child);
+  }
+
+  /** A program that was built for the bench. */
+  program(name: string): string {
+    return join(this.#dist(), name);
   }
 
   async remove(): Promise<void> {
     await this.clear();
-    rmSync(this.#dir, { recursive: true, force: true });
+    rmSync(this.dir, { recursive: true, force: true });
     rmSync(this.#dist(), { recursive: true, force: true });
   }
 
   /** The dataplane in a process of its own. */
   async dataplane(options: DataplaneOptions = {}): Promise<Dataplane> {
-    const script = join(this.#dist(), "dataplane.mjs");
-    const args = ["netns", "exec", NAMESPACE, process.execPath, script, JSON.stringify(options)];
+    const args = ["netns", "exec", NAMESPACE, process.execPath, this.program("dataplane.mjs"), JSON.stringify(options)];
     const child = spawn("ip", args, { stdio: ["pipe", "pipe", "inherit"] });
     this.#children.push(child);
     const { stdin, stdout } = child;
@@ -112,7 +126,7 @@ export class FdbLab {
 
   /** `bridge -batch` and `ip -batch` with these lines. */
   batch(fdb: readonly string[], neigh: readonly string[] = []): Figures {
-    const files = { fdb: join(this.#dir, "fdb"), neigh: join(this.#dir, "neigh") };
+    const files = { fdb: join(this.dir, "fdb"), neigh: join(this.dir, "neigh") };
     writeFileSync(files.fdb, `${fdb.join("\n")}\n`);
     writeFileSync(files.neigh, `${neigh.join("\n")}\n`);
     const also = neigh.length > 0 ? ` && ip -batch ${files.neigh}` : "";
