@@ -167,4 +167,3 @@ export function createReading(options: {
 function nothing(vni: Vni) {
   return { vni, bridgeEntries: [], vxlanEntries: [], flood: [] as IpAddress[], neighbours: [] };
 }
-
