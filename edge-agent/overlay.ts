@@ -86,7 +86,9 @@ export function buildOverlay(
   const accepted = mayUse ? fabric.filter((route) => leadsWhereAllowed(route, mayUse)) : fabric;
   const routerId = routerIdOf(intent.host);
   const vnis = intent.networks.map((network) => network.definition.vni);
-  const rds = routerId ? routeDistinguishers(vnis, routerId) : undefined;
+  const rds = routerId
+    ? routeDistinguishers(vnis, { routerId, given: intent.host.bgp?.routeDistinguishers })
+    : undefined;
   const built = intent.networks.map((network) => {
     const settings = settingsOf(intent, network, rds?.get(network.definition.vni));
     return buildNetwork(intent, network, settings, { fabric: accepted, context });

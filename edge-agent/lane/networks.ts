@@ -189,7 +189,7 @@ export function createNetworksLane(
       for (const [mac, port] of reconciler.learned(vni)) learn(network, mac, port);
     }
     const routerId = routerIdOf(own);
-    const rds = routerId && routeDistinguishers(holders.keys(), routerId);
+    const rds = routerId && routeDistinguishers(holders.keys(), { routerId, given: own?.bgp?.routeDistinguishers });
     for (const [vni, network] of holders) configure(network, rds?.get(vni));
   }
 

@@ -135,7 +135,7 @@ export function createRoutersLane(
     const rds = routerId
       ? routeDistinguishers(
           all.map(({ definition }) => definition.vni),
-          routerId,
+          { routerId, given: host.bgp?.routeDistinguishers },
         )
       : undefined;
     const routes = [...fabric.values()];

@@ -15,6 +15,7 @@ import {
   MacField,
   MtuBytes,
   PrefixField,
+  RouteDistinguisherField,
   RouteTargetField,
   Slug,
   VniField,
@@ -93,6 +94,12 @@ describeField(AsnField, "AS number (RFC 6793), not 23456 or 65535.", 65101, {
 describeField(RouteTargetField, "A route target (RFC 4360): ASN:number or IPv4:number.", "65000:10100", {
   pattern: `^(\\d{1,10}L?|${IPV4}):\\d{1,10}$`,
 });
+describeField(
+  RouteDistinguisherField,
+  "A route distinguisher (RFC 4364 4.2): IPv4:number or ASN:number. No two hosts, and no two VNIs of one, should have the same.",
+  "192.0.2.1:10100",
+  { pattern: `^(\\d{1,10}L?|${IPV4}):\\d{1,10}$` },
+);
 describeField(InterfaceName, "A network interface's name on the host.", "tap0");
 describeField(PortName, "The name of the endpoint's network interface on the host; any but lo.", "tap0");
 describeField(HoldTimeSec, "BGP hold time in seconds (RFC 4271 4.2): 0 for none, else at least 3.", 9, {

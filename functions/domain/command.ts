@@ -32,7 +32,11 @@ import { type Refused, refuse, refuseAny, type Stamped } from "./write.ts";
 /** In a merge patch the members of an object are patched too, so none is required. */
 export const HostChange = HostPatch.extend({
   bgp: HostBgp.partial()
-    .extend({ routerId: HostBgp.shape.routerId.nullable(), underlay: UnderlayPatch.nullable().optional() })
+    .extend({
+      routerId: HostBgp.shape.routerId.nullable(),
+      underlay: UnderlayPatch.nullable().optional(),
+      routeDistinguishers: HostBgp.shape.routeDistinguishers.nullable(),
+    })
     .nullable()
     .optional(),
 });

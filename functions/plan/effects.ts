@@ -1,7 +1,7 @@
 // What a write does to each host: its lines before and after, compared. Only what can differ is made: of a network that
 // stays as it is but for some endpoints, those endpoints; of one that a host joins or leaves, everything. Pure.
 
-import type { IpAddress } from "../../shared/address/ip.ts";
+import type { IpAddress, Ipv4 } from "../../shared/address/ip.ts";
 import type { RouteDistinguisher } from "../../shared/address/rd.ts";
 import type { Vni } from "../../shared/address/vni.ts";
 import { routeDistinguishers } from "../../shared/evpn/mac-vrf.ts";
@@ -116,11 +116,12 @@ function rdsOf(host: Host, index: WorldIndex, elsewhere: Worlds["elsewhere"]): R
   const carried = [...index.networks.values()].filter(({ members }) => members.has(host.id));
   const vnis = [...carried.map(({ definition }) => definition.vni), ...(elsewhere.get(host.id) ?? [])];
   const routers = [...index.routers.values()].filter(({ carriers }) => carriers.has(host.id));
+  const source = { routerId: routerId as Ipv4, given: host.bgp.routeDistinguishers };
   return {
-    networks: routeDistinguishers(vnis, routerId as Parameters<typeof routeDistinguishers>[1]),
+    networks: routeDistinguishers(vnis, source),
     routers: routeDistinguishers(
       routers.map(({ definition }) => definition.vni),
-      routerId as Parameters<typeof routeDistinguishers>[1],
+      source,
     ),
   };
 }

@@ -55,18 +55,37 @@ export function exportTargets(network: Membership, bgp: HostBgp): readonly Route
   return network.routeTargets?.export ?? [autoRouteTarget(bgp.asn, network.vni)];
 }
 
+/** A host, as its route distinguishers need it. */
+type RdSource = {
+  /** The BGP identifier (RFC 6286). */
+  readonly routerId: Ipv4;
+  /** Given in the host's settings; they come before all others. */
+  readonly given?: HostBgp["routeDistinguishers"];
+};
+
 /**
- * A route distinguisher `router-id:number` (type 1) for each VNI of this host. The number is the VNI's low 16 bits, which
- * is the VNI itself up to 65535; of VNIs that collide, the lowest has it and the others take the next free numbers.
+ * The route distinguisher of each VNI of this host: the given one, else `router-id:number` (type 1, RFC 7432 7.9). The number is the
+ * VNI's low 16 bits, which is the VNI itself up to 65535; of VNIs that collide, the lowest has it and the others take the
+ * next free numbers. What is given for any VNI, carried or not, is never taken for another.
  */
-export function routeDistinguishers(vnis: Iterable<Vni>, routerId: Ipv4): ReadonlyMap<Vni, RouteDistinguisher> {
-  const taken = new Set<number>();
+export function routeDistinguishers(
+  vnis: Iterable<Vni>,
+  { routerId, given = [] }: RdSource,
+): ReadonlyMap<Vni, RouteDistinguisher> {
+  const explicit = new Map(given.map(({ vni, rd }) => [vni, rd]));
+  const taken = new Set(given.map(({ rd }) => rd));
   const rds = new Map<Vni, RouteDistinguisher>();
   for (const vni of [...vnis].sort((a, b) => a - b)) {
-    let number = vni & 0xffff;
-    while (number === 0 || taken.has(number)) number = (number + 1) & 0xffff;
-    taken.add(number);
-    rds.set(vni, `${routerId}:${number}` as RouteDistinguisher);
+    const rd = explicit.get(vni) ?? freeRd(vni, routerId, taken);
+    taken.add(rd);
+    rds.set(vni, rd);
   }
   return rds;
+}
+
+function freeRd(vni: Vni, routerId: Ipv4, taken: ReadonlySet<RouteDistinguisher>): RouteDistinguisher {
+  for (let number = vni & 0xffff; ; number = (number + 1) & 0xffff) {
+    const rd = `${routerId}:${number}` as RouteDistinguisher;
+    if (number !== 0 && !taken.has(rd)) return rd;
+  }
 }

@@ -5,6 +5,7 @@ import * as z from "zod";
 import { type IpAddress, type Ipv4, isIpv4, isLinkLocal, isUnicastIp, parseIp } from "../address/ip.ts";
 import { isMulticastMac, type Mac, parseMac, ZERO_MAC } from "../address/mac.ts";
 import { type Prefix, parsePrefix } from "../address/prefix.ts";
+import { parseRouteDistinguisher, type RouteDistinguisher } from "../address/rd.ts";
 import { parseRouteTarget, type RouteTarget } from "../address/rt.ts";
 import { type Asn, MAX_VNI, parseAsn, parseVni, type Vni } from "../address/vni.ts";
 
@@ -75,6 +76,13 @@ export const RouteTargetField = z.string().transform((text, context): RouteTarge
   const rt = parseRouteTarget(text);
   if (rt) return rt;
   context.addIssue({ code: "custom", message: "must be a route target such as 65000:100 (RFC 4360)" });
+  return z.NEVER;
+});
+
+export const RouteDistinguisherField = z.string().transform((text, context): RouteDistinguisher => {
+  const rd = parseRouteDistinguisher(text);
+  if (rd) return rd;
+  context.addIssue({ code: "custom", message: "must be a route distinguisher such as 192.0.2.1:100 (RFC 4364)" });
   return z.NEVER;
 });
 

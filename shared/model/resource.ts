@@ -16,6 +16,7 @@ import {
   MtuBytes,
   PortName,
   PrefixField,
+  RouteDistinguisherField,
   RouteTargetField,
   Slug,
   VniField,
@@ -174,6 +175,17 @@ export const BgpPeer = z
   });
 export type BgpPeer = z.infer<typeof BgpPeer>;
 
+/** RDs of a host's choice, each for the VNI of a network or a router; of the others they follow from VNI and router id. */
+const RouteDistinguishers = z
+  .array(z.strictObject({ vni: VniField, rd: RouteDistinguisherField }))
+  .max(64, "must be at most 64 route distinguishers")
+  .superRefine((given, context) => {
+    for (const field of ["vni", "rd"] as const) {
+      const at = given.findIndex((each, index) => given.findIndex((other) => other[field] === each[field]) < index);
+      if (at >= 0) context.addIssue({ code: "custom", message: "must not be given twice", path: [at, field] });
+    }
+  });
+
 /** A host's BGP speaker. `routerId` defaults to an IPv4 VTEP address. */
 export const HostBgp = z.strictObject({
   asn: AsnField,
@@ -181,6 +193,7 @@ export const HostBgp = z.strictObject({
   peers: z.array(BgpPeer).max(8, "must be at most 8 peers"),
   /** Unicast routes with the peers that are offered such families. */
   underlay: HostUnderlay.optional(),
+  routeDistinguishers: RouteDistinguishers.optional(),
 });
 export type HostBgp = z.infer<typeof HostBgp>;
 

@@ -69,7 +69,7 @@ describe("route distinguishers", () => {
   it("route distinguishers: VNIs up to 65535 -> router-id:VNI (RFC 7432 7.9)", () => {
     const rds = routeDistinguishers(
       [100, 65535].map((vni) => vni as Vni),
-      routerId,
+      { routerId },
     );
     expect([...rds]).toEqual([
       [100, "192.0.2.1:100"],
@@ -83,12 +83,30 @@ describe("route distinguishers", () => {
     );
     fc.assert(
       fc.property(vnis, (list) => {
-        const rds = routeDistinguishers(list as Vni[], routerId);
+        const rds = routeDistinguishers(list as Vni[], { routerId });
         expect(new Set(rds.values()).size).toBe(list.length);
         for (const rd of rds.values()) expect(parseRouteDistinguisher(rd)).toBe(rd);
-        expect(new Map(routeDistinguishers(list.toReversed() as Vni[], routerId))).toEqual(new Map(rds));
+        expect(new Map(routeDistinguishers(list.toReversed() as Vni[], { routerId }))).toEqual(new Map(rds));
       }),
     );
+  });
+});
+
+describe("given route distinguishers", () => {
+  it("route distinguishers: given for one VNI -> that one, and never taken for another (RFC 4364 4.2)", () => {
+    const given = [
+      { vni: 200 as Vni, rd: "192.0.2.1:100" as RouteDistinguisher },
+      { vni: 999 as Vni, rd: "192.0.2.1:101" as RouteDistinguisher },
+    ];
+    const rds = routeDistinguishers(
+      [100, 101, 200].map((vni) => vni as Vni),
+      { routerId, given },
+    );
+    expect([...rds]).toEqual([
+      [100, "192.0.2.1:102"],
+      [101, "192.0.2.1:103"],
+      [200, "192.0.2.1:100"],
+    ]);
   });
 });
 

@@ -7,6 +7,7 @@ import type { RaisedSequences } from "../../../edge-agent/lane/raised-sequences.
 import { INTENT_OLD_AFTER_MS } from "../../../edge-agent/lane/trust.ts";
 import type { PeerKey } from "../../../edge-agent/bgp/route.ts";
 import type { PeerSummary } from "../../../edge-agent/bgp/speaker.ts";
+import type { RouteDistinguisher } from "../../../shared/address/rd.ts";
 import type { RouteTarget } from "../../../shared/address/rt.ts";
 import type { IpAddress } from "../../../shared/address/ip.ts";
 import type { Prefix } from "../../../shared/address/prefix.ts";
@@ -295,6 +296,22 @@ describe("networks lane", () => {
     world.rest();
     world.sees(...burst.slice(0, 1));
     expect(world.lane.overlay().networks[0]?.table.conflicts).toHaveLength(1);
+  });
+
+  it("networks lane: a route distinguisher is given for the VNI -> announced with it, and no more with the one before", () => {
+    const world = host();
+    const rds = () => new Set([...world.exported.values()].map(({ nlri }) => nlri.rd));
+    expect([...rds()]).toEqual([`${OWN}:100`]);
+    const rd = "65001:7" as RouteDistinguisher;
+    world.declares({
+      ...intent,
+      host: { ...intent.host, bgp: { asn, peers: [], routeDistinguishers: [{ vni, rd }] } },
+    });
+    world.rest();
+    expect([...rds()]).toEqual([rd]);
+    world.declares(intent);
+    world.rest();
+    expect([...rds()]).toEqual([`${OWN}:100`]);
   });
 
   it("networks lane: closed -> no timer is left", () => {

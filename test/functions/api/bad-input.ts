@@ -165,6 +165,29 @@ const CASES: Case[] = [
     reason: /families that the peer is offered/,
   },
   {
+    fault: "one route distinguisher for two VNIs",
+    send: postHost({
+      bgp: {
+        asn: 65001,
+        peers: [],
+        routeDistinguishers: [
+          { vni: 100, rd: "65001:7" },
+          { vni: 200, rd: "65001:7" },
+        ],
+      },
+    }),
+    ...invalid,
+    field: "bgp.routeDistinguishers.1.rd",
+    reason: /must not be given twice/,
+  },
+  {
+    fault: "a route distinguisher whose number is too large for its type",
+    send: postHost({ bgp: { asn: 65001, peers: [], routeDistinguishers: [{ vni: 100, rd: "192.0.2.1:65536" }] } }),
+    ...invalid,
+    field: "bgp.routeDistinguishers.0.rd",
+    reason: /RFC 4364/,
+  },
+  {
     fault: "source address of another family than the peer's",
     send: postHost({
       bgp: { asn: 65001, peers: [{ address: "192.0.2.8", asn: 65000, sourceAddress: "2001:db8::1" }] },

@@ -81,6 +81,18 @@ const write: fc.Arbitrary<Act> = fc.oneof(
   },
   {
     weight: 1,
+    arbitrary: fc.constantFrom("h1", "h3").chain((id) =>
+      fc
+        .constantFrom([{ vni: 100, rd: "65001:7" }], [{ vni: 5000, rd: `192.0.2.9:${id === "h1" ? 1 : 3}` }], null)
+        .map((routeDistinguishers) => ({
+          method: "PATCH",
+          path: `/hosts/${id}`,
+          body: { bgp: { routeDistinguishers } },
+        })),
+    ),
+  },
+  {
+    weight: 1,
     arbitrary: fc.constantFrom<Act>(
       { method: "DELETE", path: "/networks/n0?cascade=true" },
       { method: "DELETE", path: "/hosts/h3?cascade=true" },
