@@ -2,7 +2,7 @@
 // Docker. `npm run synth` writes infra/cdk.out, which `cdk deploy --app infra/cdk.out` deploys; the local runtime
 // calls `synthesize` and runs the same template.
 
-import { readFile, rm } from "node:fs/promises";
+import { readdir, readFile, rm, stat } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { App } from "aws-cdk-lib";
@@ -44,8 +44,9 @@ async function main(): Promise<void> {
   const template = JSON.parse(await readFile(templateFile, "utf8")) as { Resources: Record<string, { Type: string }> };
   const here = (path: string) => relative(process.cwd(), path);
   for (const [name, folder] of Object.entries(bundles)) {
-    const { length } = await readFile(join(folder, "lambda.mjs"));
-    process.stdout.write(`  ${name.padEnd(8)} ${String(Math.round(length / 1024)).padStart(5)} KiB\n`);
+    const sizes = await Promise.all((await readdir(folder)).map(async (file) => (await stat(join(folder, file))).size));
+    const octets = sizes.reduce((sum, size) => sum + size, 0);
+    process.stdout.write(`  ${name.padEnd(8)} ${String(Math.round(octets / 1024)).padStart(5)} KiB\n`);
   }
   const count = Object.keys(template.Resources).length;
   const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(1);

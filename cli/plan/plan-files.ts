@@ -5,14 +5,14 @@ import { ApiError } from "../../functions/api/client.ts";
 import { applyOptions, readOps } from "../apply/apply.ts";
 import type { Op } from "../apply/diff.ts";
 import { countText, diffText } from "../apply/show.ts";
-import type { Client } from "../api.ts";
+import type { Client, Plan } from "../api.ts";
 import type { Command } from "../command.ts";
 import { EXIT } from "../exit-code.ts";
 import { formatValue } from "../output/print.ts";
 import { visible } from "../output/table.ts";
 import { nameOf, pathOf } from "../resource/ref.ts";
 import { assertPlans } from "./send.ts";
-import { isPlan, type Plan, planText } from "./plan.ts";
+import { planText } from "./plan.ts";
 
 type Planned = { resource: string; plan: Plan } | { resource: string; refused: string };
 
@@ -48,13 +48,13 @@ export const planFilesCommand: Command = {
 async function planOp(client: Client, op: Op): Promise<Planned> {
   const ref = op.op === "delete" ? op.ref : op.declared.ref;
   const resource = nameOf(ref);
-  const query = { plan: "true" };
   try {
-    const answer =
+    const plan = await client.plan((api) =>
       op.op === "create" || op.op === "change"
-        ? await client.request<unknown>("PUT", pathOf(ref), { body: op.body, query })
-        : await client.request<unknown>("DELETE", pathOf(ref), { query });
-    return isPlan(answer) ? { resource, plan: answer } : { resource, refused: "this API knows no plans" };
+        ? api.request("PUT", pathOf(ref), { body: op.body })
+        : api.request("DELETE", pathOf(ref)),
+    );
+    return { resource, plan };
   } catch (cause) {
     if (cause instanceof ApiError && cause.problem.status < 500) return { resource, refused: cause.problem.detail };
     throw cause;

@@ -1,36 +1,8 @@
-// What the API answers to `?plan=true`, as far as it is shown here, and how it reads. Pure.
+// A plan of the API for people. Pure.
 
-import { type ResourceRef, refOf } from "../api.ts";
+import { type Plan, refOf } from "../api.ts";
 import type { Paint } from "../output/paint.ts";
 import { visible } from "../output/table.ts";
-
-type Counts = { added: number; removed: number };
-
-export type Plan = {
-  operation: string;
-  status: number;
-  resources: {
-    total: number;
-    items: { resource: ResourceRef; does: "create" | "change" | "delete" }[];
-    leftOut: number;
-  };
-  hosts: {
-    touched: number;
-    lines: number;
-    items: { host: string; site: string; kernel: Counts; bgp: Counts; lines: string[]; leftOut: number }[];
-    leftOut: number;
-  };
-  tors: { tor?: string; site: string; peer: string; announced: number; withdrawn: number; changed: number }[];
-  headroom: { of: string; used: number; limit: number }[];
-  isolation: { ok: boolean; checks: { check: string; ok: boolean; findings: string[] }[] };
-  beyond?: string;
-};
-
-/** True if an answer is a plan, and not what was written. */
-export function isPlan(answer: unknown): answer is Plan {
-  const plan = answer as Partial<Plan> | null;
-  return typeof plan === "object" && plan !== null && plan.resources !== undefined && plan.isolation !== undefined;
-}
 
 export function planText(plan: Plan, paint: Paint): string {
   const { resources, hosts, tors, headroom, isolation, beyond } = plan;

@@ -8,7 +8,7 @@ import { Failure } from "../failure.ts";
 import { formatValue } from "../output/print.ts";
 import { named, type Session } from "../session.ts";
 import type { Written } from "../write.ts";
-import { isPlan, planText } from "./plan.ts";
+import { planText } from "./plan.ts";
 
 export type WriteRequest = {
   method: "POST" | "PUT" | "PATCH" | "DELETE";
@@ -31,14 +31,13 @@ export async function send(
     return { written: await named(client.request<Written>(method, path, { body, terms, query }), nameField) };
   }
   await assertPlans(client);
-  const answer = await named(
-    client.request<unknown>(method, path, { body, terms, query: { ...query, plan: "true" } }),
+  const plan = await named(
+    client.plan((api) => api.request(method, path, { body, terms, query })),
     nameField,
   );
-  if (!isPlan(answer)) throw new Failure(EXIT.unreachable, "the API answered no plan", ["look with overspan get"]);
   const { world, format, paint } = session;
-  world.out.write(formatValue(answer, format) ?? planText(answer, paint));
-  return { planned: answer.isolation.ok ? EXIT.done : EXIT.conflict };
+  world.out.write(formatValue(plan, format) ?? planText(plan, paint));
+  return { planned: plan.isolation.ok ? EXIT.done : EXIT.conflict };
 }
 
 /** An API that knows no plans would do the write: it is asked before. */

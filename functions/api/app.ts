@@ -15,7 +15,9 @@ import { type EventReader, NO_EVENTS } from "./events.ts";
 import type { Clock } from "./execute.ts";
 import type { HostIdentities } from "./host-identities.ts";
 import type { HostStatuses } from "./host-status.ts";
-import { type Api, answerProblem, nothingHere, pathPattern } from "./operation.ts";
+import type { Api } from "./operation.ts";
+import { documentEntry } from "./operation-document.ts";
+import { nothingHere, pathPattern } from "./operation-path.ts";
 import { plainProblem } from "./problem.ts";
 import { createRateLimit, type Rate } from "./rate-limit.ts";
 import type { Receipts } from "./receipts.ts";
@@ -34,6 +36,7 @@ import { addRouters } from "./routes/routers.ts";
 import { addSites } from "./routes/sites.ts";
 import { addTenants } from "./routes/tenants.ts";
 import { addVniPools } from "./routes/vni-pools.ts";
+import { answerProblem } from "./serve-operation.ts";
 
 export type ApiOptions = {
   store: Store;
@@ -87,7 +90,7 @@ function createWhole(options: ApiOptions): Api {
     commands,
     rollouts,
   };
-  const api: Api = { app, open, services, writes: [] };
+  const api: Api = { app, open, services, writes: [], operations: [] };
 
   app.onError((cause, context) => {
     if (cause instanceof StoreBusyError || cause instanceof SecretBoxUnavailableError) {
@@ -117,8 +120,8 @@ function createWhole(options: ApiOptions): Api {
   addAudit(api);
   addRollouts(api);
   addIdentity(api);
-  addIndex(app, store);
-  refuseTheRest(app);
+  addIndex(api);
+  refuseTheRest(api);
   return api;
 }
 
@@ -192,18 +195,10 @@ const DOCUMENT = {
   security: [{ token: [] }],
 };
 
-function addIndex(app: OpenAPIHono, store: Store): void {
-  app.openAPIRegistry.registerComponent("securitySchemes", "token", {
-    type: "http",
-    scheme: "bearer",
-    bearerFormat: "JWT",
-    description:
-      "A JWT of the OpenID Connect issuer that the deployment trusts: `scope` with read, write or admin; `tenant` binds it " +
-      "to one; the role `network-engineer` sees all and changes nothing.",
-  });
+function addIndex({ app, operations, services: { store } }: Api): void {
   let document: object | undefined;
   app.get("/openapi.json", (context) => {
-    document ??= app.getOpenAPI31Document(DOCUMENT);
+    document ??= documentOf(app, operations);
     return context.json(document);
   });
   app.get("/v1", (context) => context.json(INDEX));
@@ -214,14 +209,25 @@ function addIndex(app: OpenAPIHono, store: Store): void {
   });
 }
 
+/** Made when it is asked for: a cold start has no use for it. */
+function documentOf(app: OpenAPIHono, operations: Api["operations"]): object {
+  const { openAPIRegistry: registry } = app;
+  registry.registerComponent("securitySchemes", "token", {
+    type: "http",
+    scheme: "bearer",
+    bearerFormat: "JWT",
+    description:
+      "A JWT of the OpenID Connect issuer that the deployment trusts: `scope` with read, write or admin; `tenant` binds it " +
+      "to one; the role `network-engineer` sees all and changes nothing.",
+  });
+  for (const operation of operations) registry.registerPath(documentEntry(operation));
+  return app.getOpenAPI31Document(DOCUMENT);
+}
+
 /** A known path with another method is 405 with what is allowed (RFC 9110 15.5.6), anything else 404. */
-function refuseTheRest(app: OpenAPIHono): void {
-  const paths = app.openAPIRegistry.definitions.flatMap((definition) =>
-    definition.type === "route"
-      ? [{ method: definition.route.method, pattern: pathPattern(definition.route.path) }]
-      : [],
-  );
-  for (const path of OPEN_PATHS) paths.push({ method: "get", pattern: pathPattern(path) });
+function refuseTheRest({ app, operations }: Api): void {
+  const all = [...operations, ...OPEN_PATHS.map((path) => ({ method: "get", path }))];
+  const paths = all.map(({ method, path }) => ({ method, pattern: pathPattern(path) }));
   app.notFound((context) => {
     const { path, method } = context.req;
     const known = paths.filter(({ pattern }) => pattern.test(path)).map((each) => each.method.toUpperCase());

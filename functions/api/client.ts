@@ -40,8 +40,10 @@ import { parseEventStream, type Watched } from "./event-stream.ts";
 import type { Joined } from "./host-identities.ts";
 import type { HostStatus } from "./host-status.ts";
 import type { Problem } from "./problem.ts";
+import type { PlanSchema } from "./plan-schema.ts";
 import type { Convergence, Receipt } from "./receipts.ts";
-import type { BatchResultSchema, BatchSchema, FleetSchema } from "./schema.ts";
+import type { BatchResultSchema, BatchSchema } from "./schema.ts";
+import type { FleetSchema } from "./status-schema.ts";
 import type { RolloutOrderSchema, RolloutSchema } from "./rollout-schema.ts";
 
 export type ClientOptions = {
@@ -83,14 +85,35 @@ export type Collection<R extends Stored, N extends z.ZodType, P extends z.ZodTyp
   delete(id: string, terms?: Terms & { cascade?: boolean }): Promise<Deleted>;
 };
 
-export function createClient({ baseUrl, fetch = globalThis.fetch, headers = {} }: ClientOptions) {
+/** What a write would change. */
+export type Plan = z.output<typeof PlanSchema>;
+
+export function createClient(options: ClientOptions) {
+  return {
+    ...createOperations(options),
+    /**
+     * What one write would change, with nothing written: `client.plan((api) => api.networks.delete("web"))`. `lines`: how
+     * many it shows over all hosts, 0 to 10,000.
+     */
+    async plan(write: (api: Operations) => Promise<unknown>, { lines }: { lines?: number } = {}): Promise<Plan> {
+      const answer = await write(createOperations(options, { plan: "true", lines }));
+      if (typeof answer === "object" && answer !== null && "isolation" in answer) return answer as Plan;
+      throw new Error("the API answered no plan");
+    },
+  };
+}
+
+export type Operations = ReturnType<typeof createOperations>;
+
+/** `always` is asked with every request. */
+function createOperations({ baseUrl, fetch = globalThis.fetch, headers = {} }: ClientOptions, always: Query = {}) {
   async function call<T>(
     method: string,
     path: string,
     more: { body?: unknown; terms?: Terms; query?: Query } = {},
   ): Promise<T> {
     const { body, terms, query } = more;
-    const request = new globalThis.Request(`${baseUrl}${path}${searchOf(query)}`, {
+    const request = new globalThis.Request(`${baseUrl}${path}${searchOf({ ...query, ...always })}`, {
       method,
       headers: {
         ...headers,

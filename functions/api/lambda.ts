@@ -6,15 +6,13 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { IoTClient } from "@aws-sdk/client-iot";
-import { KMSClient } from "@aws-sdk/client-kms";
 import { handle } from "hono/aws-lambda";
 import { tableEvents } from "../events/reader.ts";
 import { hostIdentities } from "../identity/host-identities.ts";
-import { iotIssuer } from "../identity/iot-issuer.ts";
+import type { Issuer } from "../identity/issuer.ts";
 import { tableHostStatuses } from "../report/host-status.ts";
 import { tableReceipts } from "../report/receipts.ts";
-import { kmsSecretBox } from "../secrets/kms-secret-box.ts";
+import type { SecretBox } from "../secrets/secret-box.ts";
 import { createDynamoDbStore } from "../store/dynamodb.ts";
 import { createApi } from "./app.ts";
 import { remoteKeys, tokenIdentify } from "./tokens.ts";
@@ -32,6 +30,20 @@ const brokerCa = process.env["OVERSPAN_BROKER_CA"];
 /** Requests a second of one actor in one instance. */
 const RATE = { perSec: 200, burst: 1000 };
 
+// Few requests need the clients of AWS IoT and KMS: they are loaded with the first that does, not at a cold start.
+const hostPolicy = process.env["OVERSPAN_HOST_POLICY"] ?? "";
+const sealingKey = required("OVERSPAN_SECRETS_KEY", "it names the KMS key that seals secrets");
+const iot = once(async () => (await import("../identity/iot-issuer.ts")).environmentIotIssuer(hostPolicy));
+const kms = once(async () => (await import("../secrets/kms-secret-box.ts")).environmentKmsSecretBox(sealingKey));
+const issuer: Issuer = {
+  issue: async (host, csr) => (await iot()).issue(host, csr),
+  revoke: async (host, keep) => (await iot()).revoke(host, keep),
+};
+const secrets: SecretBox = {
+  seal: async (secret, purpose) => (await kms()).seal(secret, purpose),
+  open: async (sealed, purpose) => (await kms()).open(sealed, purpose),
+};
+
 const app = createApi({
   store: createDynamoDbStore({ client, table, pacing, requestToken: () => randomUUID(), now: clock.now }),
   receipts: tableReceipts({ client, name: table }, clock.now),
@@ -39,12 +51,12 @@ const app = createApi({
   events: tableEvents({ client, name: table }),
   identities: hostIdentities({
     table: { client, name: table },
-    issuer: iotIssuer(new IoTClient({}), process.env["OVERSPAN_HOST_POLICY"] ?? ""),
+    issuer,
     broker: { url: process.env["OVERSPAN_BROKER_URL"] ?? "", ...(brokerCa ? { ca: brokerCa } : {}) },
     now: clock.now,
     random: randomBytes,
   }),
-  secrets: kmsSecretBox(new KMSClient({}), required("OVERSPAN_SECRETS_KEY", "it names the KMS key that seals secrets")),
+  secrets,
   // Without these nobody could be let in: better not to start.
   identify: tokenIdentify({
     issuer: required("OVERSPAN_TOKEN_ISSUER", "it says whose tokens are good"),
@@ -59,6 +71,11 @@ const app = createApi({
 });
 
 export const handler = handle(app);
+
+function once<T>(load: () => Promise<T>): () => Promise<T> {
+  let loaded: Promise<T> | undefined;
+  return () => (loaded ??= load());
+}
 
 function required(name: string, why: string): string {
   const value = process.env[name];

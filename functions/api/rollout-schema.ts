@@ -7,8 +7,7 @@ import { actorText } from "../domain/audit.ts";
 import { METHODS, type Rollout, type RolloutState } from "../domain/rollout.ts";
 import * as example from "./example.ts";
 import { MOST } from "./rollout-order.ts";
-// For the fields' descriptions.
-import "./schema.ts";
+import "./field-description.ts";
 
 const STATES = ["planned", "running", "waiting", "done", "stopped", "abandoned"] as const;
 const MAX_SEC = 86_400;

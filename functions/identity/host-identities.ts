@@ -2,7 +2,6 @@
 
 import type { HostIdentities } from "../api/host-identities.ts";
 import { getItem, type Table } from "../publish/table.ts";
-import { faultOfCsr } from "./csr.ts";
 import type { Issuer } from "./issuer.ts";
 import { createJoinToken, hostOfToken, useJoinToken } from "./join-token.ts";
 
@@ -21,6 +20,8 @@ export function hostIdentities(options: {
       // A request that cannot be granted does not use the token up.
       const named = await hostOfToken(table, token, now());
       if (named === undefined || !(await isThere(table, named))) return { refused: "token" };
+      // What reads certificates is large, and hosts join seldom: it is loaded with the first one.
+      const { faultOfCsr } = await import("./csr.ts");
       const reason = await faultOfCsr(csr, named);
       if (reason !== undefined) return { refused: "csr", reason };
       const host = await useJoinToken(table, { token, csr, nowMs: now() });

@@ -8,13 +8,18 @@ import {
   CreateThingCommand,
   DetachPolicyCommand,
   DetachThingPrincipalCommand,
-  type IoTClient,
+  IoTClient,
   ListThingPrincipalsCommand,
   ResourceAlreadyExistsException,
   ResourceNotFoundException,
   UpdateCertificateCommand,
 } from "@aws-sdk/client-iot";
 import type { Issuer } from "./issuer.ts";
+
+/** With a client of its own, of the environment's region and credentials. */
+export function environmentIotIssuer(policyName: string): Issuer {
+  return iotIssuer(new IoTClient({}), policyName);
+}
 
 export function iotIssuer(client: Pick<IoTClient, "send">, policyName: string): Issuer {
   async function principalsOf(host: string): Promise<string[]> {

@@ -1,11 +1,16 @@
 // Secrets sealed by a symmetric key of AWS KMS, which never leaves KMS. The purpose is the encryption context: KMS
 // authenticates it, and CloudTrail shows it with each use of the key.
 
-import { DecryptCommand, EncryptCommand, type KMSClient } from "@aws-sdk/client-kms";
+import { DecryptCommand, EncryptCommand, KMSClient } from "@aws-sdk/client-kms";
 import { type SecretBox, SecretBoxUnavailableError } from "./secret-box.ts";
 
 /** What KMS says of what it did not seal so. */
 const NOT_SEALED_SO = ["InvalidCiphertextException", "IncorrectKeyException"];
+
+/** With a client of its own, of the environment's region and credentials. */
+export function environmentKmsSecretBox(keyArn: string): SecretBox {
+  return kmsSecretBox(new KMSClient({}), keyArn);
+}
 
 /** A box under the KMS key of this ARN, which the client's credentials may Encrypt and Decrypt with. */
 export function kmsSecretBox(client: Pick<KMSClient, "send">, keyArn: string): SecretBox {

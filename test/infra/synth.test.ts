@@ -22,13 +22,30 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe("synth", { timeout: 60_000 }, () => {
-  it("synth: each asset is one module, without a source map", async () => {
+  it("synth: each asset is modules alone, less than 2 MB of them, without a source map", async () => {
     const plan = await readPlan(synthesis.templateFile, synthesis.assetManifestFile);
     expect(plan.functions).toHaveLength(FUNCTION_NAMES.length);
     for (const { module } of plan.functions) {
-      expect(await readdir(join(module, ".."))).toEqual(["lambda.mjs"]);
-      expect(await readFile(module, "utf8")).not.toContain("sourceMappingURL");
+      const texts = await modulesOf(join(module, ".."));
+      expect(Object.keys(texts)).toContain("lambda.mjs");
+      for (const [name, text] of Object.entries(texts)) {
+        expect(name).toMatch(/\.mjs$/);
+        expect(text).not.toContain("sourceMappingURL");
+      }
+      expect(Buffer.byteLength(Object.values(texts).join(""))).toBeLessThan(2_000_000);
     }
+  });
+
+  it("synth: a cold start of the API -> reads neither what only hosts that join need, nor zod's other languages", async () => {
+    const first = await readFile(join(synthesis.bundles.api, "lambda.mjs"), "utf8");
+    const all = Object.values(await modulesOf(synthesis.bundles.api)).join("\n");
+    for (const late of ["CreateCertificateFromCsrCommand", "EncryptCommand", "Pkcs10CertificateRequest"]) {
+      expect(first.includes(late), late).toBe(false);
+      expect(all.includes(late), late).toBe(true);
+    }
+    // "input" in zod's Hebrew, as esbuild writes it.
+    expect(all).not.toContain("\\u05E7\\u05DC\\u05D8");
+    expect(Buffer.byteLength(first)).toBeLessThan(700_000);
   });
 
   it("synth: every bundle -> loads on Node alone, outside the repository, and exports its handler", async () => {
@@ -51,7 +68,7 @@ describe("synth", { timeout: 60_000 }, () => {
   });
 
   it.each(FUNCTION_NAMES)("synth: what the role of %s grants -> exactly what its bundle can call", async (name) => {
-    const bundle = await readFile(join(synthesis.bundles[name], "lambda.mjs"), "utf8");
+    const bundle = Object.values(await modulesOf(synthesis.bundles[name])).join("\n");
     const granted = (await grantedActions(name)).filter((action) => !STREAM_READING.has(action));
     expect(granted).toEqual(callableActions(bundle));
   });
@@ -66,6 +83,14 @@ describe("synth", { timeout: 60_000 }, () => {
     await expect(missing).rejects.toThrow(/no-functions\/\w+\/lambda\.ts/);
   });
 });
+
+/** The files of a bundle, by name. */
+async function modulesOf(bundle: string): Promise<Record<string, string>> {
+  const names = await readdir(bundle);
+  return Object.fromEntries(
+    await Promise.all(names.map(async (name) => [name, await readFile(join(bundle, name), "utf8")] as const)),
+  );
+}
 
 /** What the event source mapping does on the function's behalf. */
 const STREAM_READING: ReadonlySet<string> = new Set([

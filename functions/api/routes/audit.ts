@@ -5,7 +5,8 @@ import { firstChangeAt } from "../../domain/ids.ts";
 import type { AuditEntry } from "../../store/store.ts";
 import { answerList, pageQuery } from "../answers.ts";
 import * as example from "../example.ts";
-import { addOperation, type Api } from "../operation.ts";
+import type { Api } from "../operation.ts";
+import { addOperation } from "../serve-operation.ts";
 import { fieldsProblem } from "../problem.ts";
 import { AuditEntrySchema, pageSchema } from "../schema.ts";
 

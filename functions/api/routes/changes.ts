@@ -7,11 +7,12 @@ import { refuse } from "../../domain/write.ts";
 import type { ChangeRecord } from "../../domain/change.ts";
 import { answerPage, type Services, wideQuery } from "../answers.ts";
 import * as example from "../example.ts";
-import { addOperation, type Api } from "../operation.ts";
+import type { Api } from "../operation.ts";
+import { addOperation } from "../serve-operation.ts";
 import { noSuchChange } from "../reach.ts";
 import { refusalProblem } from "../refusal-problem.ts";
 import type { Receipt } from "../receipts.ts";
-import { ConvergenceSchema, ReceiptSchema } from "../schema.ts";
+import { ConvergenceSchema, ReceiptSchema } from "../status-schema.ts";
 import { answerWithin, MAX_WAIT_MS, waitParameter } from "../wait.ts";
 
 const tag = "Receipts";

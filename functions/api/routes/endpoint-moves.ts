@@ -3,7 +3,8 @@
 import { Slug } from "../../../shared/model/fields.ts";
 import { answerOutcome } from "../answers.ts";
 import * as example from "../example.ts";
-import { addOperation, type Api } from "../operation.ts";
+import type { Api } from "../operation.ts";
+import { addOperation } from "../serve-operation.ts";
 import { AbandonmentSchema, ActivationSchema, EndpointMoveSchema, EndpointSchema } from "../schema.ts";
 
 const ONE = "/v1/networks/{network}/endpoints/{endpoint}";

@@ -6,7 +6,8 @@ import { TOP_KINDS } from "../../domain/resource.ts";
 import { EVENT_KINDS, parsePosition } from "../../events/event.ts";
 import { eventStream } from "../events.ts";
 import * as example from "../example.ts";
-import { addOperation, type Api } from "../operation.ts";
+import type { Api } from "../operation.ts";
+import { addOperation } from "../serve-operation.ts";
 import { waitParameter } from "../wait.ts";
 
 /** Shorter than other waits: a look at the log after the time is up may have ten pages to read. */

@@ -3,8 +3,9 @@
 import { Slug } from "../../../shared/model/fields.ts";
 import { answerPage, wideQuery } from "../answers.ts";
 import * as example from "../example.ts";
-import { addOperation, type Api } from "../operation.ts";
-import { FleetSchema } from "../schema.ts";
+import type { Api } from "../operation.ts";
+import { addOperation } from "../serve-operation.ts";
+import { FleetSchema } from "../status-schema.ts";
 import type { FleetHost } from "../host-status.ts";
 
 export function addFleet(api: Api): void {

@@ -4,9 +4,11 @@ import { Slug } from "../../../shared/model/fields.ts";
 import { refuse } from "../../domain/write.ts";
 import { answerList, fieldsQuery, pageQuery } from "../answers.ts";
 import * as example from "../example.ts";
-import { addOperation, type Api } from "../operation.ts";
+import type { Api } from "../operation.ts";
+import { addOperation } from "../serve-operation.ts";
 import { refusalProblem } from "../refusal-problem.ts";
-import { EndpointSchema, HostPatchSchema, HostSchema, NewHostSchema, pageSchema, ShownHostSchema } from "../schema.ts";
+import { EndpointSchema, HostPatchSchema, HostSchema, NewHostSchema, pageSchema } from "../schema.ts";
+import { ShownHostSchema } from "../status-schema.ts";
 import { addResource, OPERATORS, sparse } from "./resource.ts";
 
 export function addHosts(api: Api): void {

@@ -11,7 +11,8 @@ import type { Purpose } from "../../secrets/secret-box.ts";
 import { actOnce, auditAct, type ProblemAnswer } from "../act.ts";
 import * as example from "../example.ts";
 import type { Request } from "../execute.ts";
-import { addOperation, type Api } from "../operation.ts";
+import type { Api } from "../operation.ts";
+import { addOperation } from "../serve-operation.ts";
 import { fieldsProblem, plainProblem } from "../problem.ts";
 import { refusalProblem } from "../refusal-problem.ts";
 

@@ -22,7 +22,8 @@ import { deleteCascading } from "../cascade.ts";
 import type { Commands } from "../commands.ts";
 import * as example from "../example.ts";
 import type { Outcome, Request } from "../execute.ts";
-import { addOperation, type Answer, type Api, type Shape } from "../operation.ts";
+import type { Answer, Api, Shape } from "../operation.ts";
+import { addOperation } from "../serve-operation.ts";
 import { fieldsProblem } from "../problem.ts";
 import { DeletedSchema, pageSchema } from "../schema.ts";
 

@@ -70,6 +70,26 @@ test("client: every operation of the document, typed, over one life of everythin
   expect(patterns.filter(({ pattern }) => !asked.some((one) => pattern.test(one))).map(({ name }) => name)).toEqual([]);
 });
 
+test("client: a plan of any write -> what would change, and nothing is written", async () => {
+  const api = createApiUnderTest(createMemoryStore());
+  await seed(api);
+  const client = createClient({ baseUrl: "http://api.example", fetch: async (request) => api.app.fetch(request) });
+  const plan = await client.plan((planned) => planned.networks.delete("web", { cascade: true }), { lines: 1 });
+  expect(plan).toMatchObject({ operation: "deleteNetwork", status: 200, isolation: { ok: true } });
+  expect(plan.hosts.items.flatMap(({ lines }) => lines).length).toBeLessThanOrEqual(1);
+  const moved = await client.plan((planned) => planned.endpoints("web").move("vm1", { host: "h2" }));
+  expect(moved.resources.items).toEqual([
+    { resource: { kind: "endpoint", network: "web", id: "vm1" }, does: "change" },
+  ]);
+  expect(await client.endpoints("web").get("vm1")).toMatchObject({ host: "h1", version: 1 });
+  await expect(client.plan((planned) => planned.networks.get("web"))).rejects.toMatchObject({
+    problem: { status: 422 },
+  });
+  await expect(client.plan((planned) => planned.hosts.revoke("h1"))).rejects.toMatchObject({
+    problem: { status: 422 },
+  });
+});
+
 test("client: a refusal -> thrown with its problem; what is no problem too", async () => {
   const api = createApiUnderTest(createMemoryStore());
   const client = createClient({ baseUrl: "http://api.example", fetch: async (request) => api.app.fetch(request) });

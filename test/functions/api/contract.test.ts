@@ -5,6 +5,7 @@ import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
+import { PLAN_TYPE } from "../../../functions/api/plan-schema.ts";
 import { createMemoryStore } from "../../fakes/store.ts";
 import { type ApiUnderTest, createApiUnderTest, created, seed } from "./api-under-test.ts";
 import { A_CHANGE, type Document, type GeneratedRequest, requestOf } from "./generated-request.ts";
@@ -15,6 +16,7 @@ const REQUESTS = 100;
 const BEFORE_OPERATIONS = [404, 405, 413, 414];
 
 let document: Document;
+let headersOf: (operation: string, status: number) => readonly string[];
 let validatorOf: (operation: string, status: number, type: string) => ValidateFunction | undefined;
 beforeAll(async () => {
   document = (await createApiUnderTest(createMemoryStore()).get("/openapi.json")).body as unknown as Document;
@@ -22,9 +24,12 @@ beforeAll(async () => {
   addFormats.default(ajv);
   ajv.addSchema(document, "api");
   const pointers = new Map<string, string>();
+  const headers = new Map<string, string[]>();
+  headersOf = (operation, status) => headers.get(`${operation} ${status}`) ?? [];
   for (const [path, methods] of Object.entries(document.paths)) {
     for (const [method, { operationId, responses }] of Object.entries(methods)) {
-      for (const [status, { content = {} }] of Object.entries(responses)) {
+      for (const [status, { content = {}, headers: documented = {} }] of Object.entries(responses)) {
+        headers.set(`${operationId} ${status}`, Object.keys(documented));
         for (const type of Object.keys(content)) {
           const steps = ["paths", path, method, "responses", status, "content", type, "schema"];
           const escaped = steps.map((step) => encodeURIComponent(step.replaceAll("~", "~0").replaceAll("/", "~1")));
@@ -116,6 +121,10 @@ async function check(api: ApiUnderTest, request: GeneratedRequest): Promise<numb
     expect(type).toBe("application/problem+json");
     return status;
   }
+  // A plan is no resource, and what has not all of its fields has no tag.
+  const absent = ["Idempotency-Replayed", ...(type === PLAN_TYPE || /[?&]fields=/.test(path) ? ["ETag"] : [])];
+  const missing = headersOf(operation, status).filter((name) => !absent.includes(name) && !answer.headers.has(name));
+  expect(missing, `${told} -> ${status} ${type}: headers of the document`).toEqual([]);
   const value: unknown = type.startsWith("text/") ? text : JSON.parse(text);
   expect(validate(value), `${told} -> ${text.slice(0, 1000)}: ${JSON.stringify(validate.errors)}`).toBe(true);
   return status;

@@ -25,7 +25,7 @@ export type DocumentedOperation = {
   operationId: string;
   parameters?: Parameter[];
   requestBody?: { content: Record<string, { schema: Schema }> };
-  responses: Record<string, { content?: Record<string, { schema: Schema }> }>;
+  responses: Record<string, { content?: Record<string, { schema: Schema }>; headers?: Record<string, unknown> }>;
 };
 export type Document = {
   paths: Record<string, Record<string, DocumentedOperation>>;
