@@ -5,6 +5,9 @@ import type { ExitCode } from "./exit-code.ts";
 import type { KindName } from "./resource/kind.ts";
 import type { Session } from "./session.ts";
 
+/** What has names that can be completed. */
+export type Named = KindName | "rollout";
+
 export type Option = {
   /** Without the dashes. */
   name: string;
@@ -16,7 +19,7 @@ export type Option = {
   help: string;
   choices?: readonly string[];
   /** Its value is the id of such a resource. */
-  kind?: KindName;
+  kind?: Named;
 };
 
 export type Arg = {
@@ -26,7 +29,7 @@ export type Arg = {
   many?: true;
   choices?: readonly string[];
   /** It names such a resource. */
-  kind?: KindName;
+  kind?: Named;
 };
 
 /** `overspan` is left out of `line`; both are shown, and `line` is run by the tests. */

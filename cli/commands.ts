@@ -5,6 +5,7 @@ import type { Command } from "./command.ts";
 import { completionCommand } from "./completion.ts";
 import { CONFIG_COMMANDS } from "./config-commands.ts";
 import { evacuateCommand } from "./evacuate/evacuate.ts";
+import { fleetCommand } from "./fleet.ts";
 import { MOVE_COMMANDS } from "./move.ts";
 import { OPERATE_COMMANDS } from "./operate.ts";
 import { planFilesCommand } from "./plan/plan-files.ts";
@@ -12,6 +13,7 @@ import { receiptCommand } from "./receipt-command.ts";
 import { createCommand, deleteCommand, editCommand } from "./resource/change.ts";
 import { KINDS } from "./resource/kind.ts";
 import { describeCommand, getCommand } from "./resource/read.ts";
+import { ROLLOUT_COMMANDS } from "./rollout/commands.ts";
 import { traceCommand } from "./trace/command.ts";
 import { watchCommand } from "./watch/watch.ts";
 
@@ -25,7 +27,9 @@ export const COMMANDS: readonly Command[] = [
   planFilesCommand,
   ...MOVE_COMMANDS,
   evacuateCommand,
+  ...ROLLOUT_COMMANDS,
   receiptCommand,
+  fleetCommand,
   traceCommand,
   watchCommand,
   ...OPERATE_COMMANDS,

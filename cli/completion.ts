@@ -1,10 +1,11 @@
 // Completion scripts for bash, zsh and fish, made of the table of commands. Words and options are in the script; names of
-// resources are asked of the API by `overspan get … -o name`, which says nothing if it cannot be reached. Pure.
+// resources are asked of the API by `overspan get … -o name` (of rollouts, `rollout list`), which says nothing if it
+// cannot be reached. Pure.
 
-import type { Arg, Command, Option } from "./command.ts";
+import type { Arg, Command, Named, Option } from "./command.ts";
 import { EXIT } from "./exit-code.ts";
 import { GLOBAL_OPTIONS } from "./parse.ts";
-import { KINDS, type KindName, kind as kindRow } from "./resource/kind.ts";
+import { KINDS, kind as kindRow } from "./resource/kind.ts";
 
 export type Shell = "bash" | "zsh" | "fish";
 
@@ -58,8 +59,9 @@ function optionWords(options: readonly Option[]): string {
 }
 
 /** How names of a kind are asked; with the parent in front where it has one. */
-function askNames(name: KindName): string {
-  return `overspan get ${kindRow(name).plural} -o name 2>/dev/null | sed 's|^${name}/||'`;
+function askNames(name: Named): string {
+  const list = name === "rollout" ? "rollout list" : `get ${kindRow(name).plural}`;
+  return `overspan ${list} -o name 2>/dev/null | sed 's|^${name}/||'`;
 }
 
 /** Names of variables are ours alone: zsh, which runs this too, has `path`, `words` and `options` of its own. */
@@ -69,7 +71,7 @@ function bash(commands: readonly Command[]): string {
   );
   const flags = commands.map(({ words, options: own }) => `"${words.join(" ")}") flags="${optionWords(own)}" ;;`);
   const values = optionValues(commands).map(([name, { short, choices, kind }]) => {
-    const answers = choices ? choices.join(" ") : `$(${askNames(kind as KindName)})`;
+    const answers = choices ? choices.join(" ") : `$(${askNames(kind as Named)})`;
     return `    --${name}${short ? `|-${short}` : ""}) answers="${answers}" ;;`;
   });
   const args = commands.flatMap((command) =>
@@ -142,7 +144,7 @@ function argRows({ words, args }: Command): [string, Arg][] {
 }
 
 function argWords({ choices, kind }: Arg): string {
-  return choices ? choices.join(" ") : `$(${askNames(kind as KindName)})`;
+  return choices ? choices.join(" ") : `$(${askNames(kind as Named)})`;
 }
 
 function fish(commands: readonly Command[]): string {
@@ -175,7 +177,7 @@ end`,
     ...commands.flatMap((command) =>
       argRows(command).map(
         ([words, arg]) =>
-          `complete -c overspan -n '__overspan_next ${words}' -a ${arg.choices ? `'${arg.choices.join(" ")}'` : `"(${askNames(arg.kind as KindName)})"`}`,
+          `complete -c overspan -n '__overspan_next ${words}' -a ${arg.choices ? `'${arg.choices.join(" ")}'` : `"(${askNames(arg.kind as Named)})"`}`,
       ),
     ),
   ];

@@ -3,7 +3,7 @@
 import type { Command } from "./command.ts";
 import { confirm } from "./confirm.ts";
 import { EXIT } from "./exit-code.ts";
-import { usage } from "./failure.ts";
+import { numberOption } from "./number-option.ts";
 import { formatValue } from "./output/print.ts";
 import { tableLines } from "./output/table.ts";
 import { refOf } from "./api.ts";
@@ -16,13 +16,9 @@ export const OPERATE_COMMANDS: readonly Command[] = [
     options: [{ name: "life", value: "SEC", help: "how long it can be used" }],
     examples: [{ line: "join-token h1 --life 600", says: "for overspan-agent join, within ten minutes" }],
     run: async ({ args, options }, session) => {
-      const life = options.text("life");
-      if (life !== undefined && !/^[1-9]\d{0,6}$/.test(life)) throw usage(`--life takes seconds, not "${life}"`);
+      const lifeSec = numberOption(options, "life");
       const client = await session.client();
-      const given = await client.hosts.joinToken(
-        args[0] as string,
-        life === undefined ? {} : { lifeSec: Number(life) },
-      );
+      const given = await client.hosts.joinToken(args[0] as string, lifeSec === undefined ? {} : { lifeSec });
       session.world.out.write(formatValue(given, session.format) ?? `${given.token}\n`);
       return EXIT.done;
     },

@@ -4,6 +4,7 @@ import type { Receipt } from "./api.ts";
 import { EXIT, type ExitCode } from "./exit-code.ts";
 import { usage } from "./failure.ts";
 import type { Options } from "./command.ts";
+import { numberOption } from "./number-option.ts";
 import type { Session } from "./session.ts";
 
 /** How long one request waits at the API, so that progress is shown and Ctrl-C is heard. */
@@ -15,14 +16,13 @@ export type Wait = { until: "live" | "seen"; timeoutMs: number };
 /** What `--wait` and `--timeout` say; undefined: do not wait. */
 export function waitOf(options: Options): Wait | undefined {
   const until = options.text("wait");
-  const timeout = options.text("timeout");
-  if (timeout !== undefined && !/^\d{1,6}$/.test(timeout)) throw usage("--timeout takes whole seconds, such as 60");
+  const timeoutSec = numberOption(options, "timeout", { from: 0, to: 999_999 });
   if (until === undefined) {
-    if (timeout !== undefined)
+    if (timeoutSec !== undefined)
       throw usage("--timeout says how long to wait, but nothing is waited for", "add --wait live");
     return undefined;
   }
-  return { until: until as Wait["until"], timeoutMs: Number(timeout ?? DEFAULT_TIMEOUT_SEC) * 1000 };
+  return { until: until as Wait["until"], timeoutMs: (timeoutSec ?? DEFAULT_TIMEOUT_SEC) * 1000 };
 }
 
 /** Waits for a change and shows how far it is; `done` says when it is far enough, by default where it is asked to be. */

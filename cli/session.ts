@@ -46,6 +46,16 @@ export function createSession(world: World, options: Options): Session {
   };
 }
 
+/** What was asked for; undefined if there is no such thing, or none that the token may see. */
+export async function unlessAbsent<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked;
+  } catch (cause) {
+    if (cause instanceof ApiError && cause.problem.status === 404) return undefined;
+    throw cause;
+  }
+}
+
 /** Problems of the API in the user's terms: what a field of the request is called. */
 export async function named<T>(asked: Promise<T>, nameField: (field: string) => string): Promise<T> {
   try {

@@ -11,7 +11,10 @@ import { EXIT, type ExitCode } from "../exit-code.ts";
 import { Failure, usage } from "../failure.ts";
 import { formatValue } from "../output/print.ts";
 import { tableLines } from "../output/table.ts";
+import { numberOption } from "../number-option.ts";
+import { inParallel } from "../parallel.ts";
 import { awaitReceipt } from "../receipt.ts";
+import { endpointsPath, pages } from "../resource/read.ts";
 import type { Session } from "../session.ts";
 import { type Assignment, assign, reasonNotEligible, type Target } from "./assign.ts";
 
@@ -48,12 +51,8 @@ export const evacuateCommand: Command = {
 async function runEvacuate({ args, options }: Call, session: Session): Promise<ExitCode> {
   const { world, format } = session;
   const host = args[0] as string;
-  const parallel = wholeNumber("parallel", options.text("parallel"), { from: 1, to: 32, default: DEFAULT.parallel });
-  const timeoutSec = wholeNumber("timeout", options.text("timeout"), {
-    from: 1,
-    to: 86_400,
-    default: DEFAULT.timeoutSec,
-  });
+  const parallel = numberOption(options, "parallel", { to: 32 }) ?? DEFAULT.parallel;
+  const timeoutSec = numberOption(options, "timeout", { to: 86_400 }) ?? DEFAULT.timeoutSec;
   const client = await session.client();
   const endpoints = await endpointsOf(client, host);
   if (endpoints.length === 0) {
@@ -74,15 +73,8 @@ async function runEvacuate({ args, options }: Call, session: Session): Promise<E
   return moveAll({ client, session, host, parallel, timeoutMs: timeoutSec * 1000 }, moves);
 }
 
-async function endpointsOf(client: Client, host: string): Promise<Endpoint[]> {
-  const found: Endpoint[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await client.hosts.endpoints(host, { limit: 200, cursor });
-    found.push(...page.items);
-    cursor = page.next;
-  } while (cursor !== undefined);
-  return found;
+function endpointsOf(client: Client, host: string): Promise<Endpoint[]> {
+  return pages<Endpoint>(client, endpointsPath(host));
 }
 
 /** The named hosts, or those that are eligible; with how many endpoints they have. */
@@ -135,25 +127,21 @@ type Run = { client: Client; session: Session; host: string; parallel: number; t
 async function moveAll(run: Run, moves: readonly Assignment[]): Promise<ExitCode> {
   const { session, host, parallel } = run;
   const { progress, world, paintErr } = session;
-  const left = [...moves];
   const state = { done: 0, failure: undefined as unknown };
-  const worker = async () => {
-    for (let move = left.shift(); move; move = left.shift()) {
-      if (state.failure !== undefined || world.interrupted.aborted) return;
-      const name = `${move.network}/${move.id}`;
-      try {
-        const summary = await moveOne(run, move);
-        state.done++;
-        progress.keep(
-          `${name} ${paintErr("green", "moved")} to ${move.to}: ${summary}  (${state.done} of ${moves.length})`,
-        );
-      } catch (cause) {
-        state.failure ??= cause;
-        progress.keep(`${name} ${paintErr("red", "failed")}`);
-      }
+  const move = async (one: Assignment) => {
+    const name = `${one.network}/${one.id}`;
+    try {
+      const summary = await moveOne(run, one);
+      state.done++;
+      progress.keep(
+        `${name} ${paintErr("green", "moved")} to ${one.to}: ${summary}  (${state.done} of ${moves.length})`,
+      );
+    } catch (cause) {
+      state.failure ??= cause;
+      progress.keep(`${name} ${paintErr("red", "failed")}`);
     }
   };
-  await Promise.all(Array.from({ length: Math.min(parallel, moves.length) }, worker));
+  await inParallel(moves, parallel, move, () => state.failure !== undefined || world.interrupted.aborted);
   progress.end();
   if (state.failure === undefined && state.done === moves.length) {
     world.err.write(`${host} is empty\n`);
@@ -217,15 +205,4 @@ function isLiveBut({ state, hosts }: Receipt, host: string): boolean {
     hosts.waiting.length > 0 &&
     hosts.waiting.every((one) => one.host === host)
   );
-}
-
-function wholeNumber(
-  name: string,
-  text: string | undefined,
-  { from, to, default: standard }: { from: number; to: number; default: number },
-): number {
-  if (text === undefined) return standard;
-  const value = Number(text);
-  if (/^\d{1,6}$/.test(text) && value >= from && value <= to) return value;
-  throw usage(`--${name} takes a number from ${from} to ${to}, not "${text}"`);
 }

@@ -2,7 +2,7 @@
 // that stands on one before it, which is not there yet, cannot be planned: that is said.
 
 import { ApiError } from "../../functions/api/client.ts";
-import { applyOptions, readOps } from "../apply/apply.ts";
+import { applyOptions, readOps } from "../apply/read-ops.ts";
 import type { Op } from "../apply/diff.ts";
 import { countText, diffText } from "../apply/show.ts";
 import type { Client, Plan } from "../api.ts";

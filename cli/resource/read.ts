@@ -5,6 +5,7 @@ import type { Client, Convergence } from "../api.ts";
 import type { Call, Command, Option } from "../command.ts";
 import { EXIT, type ExitCode } from "../exit-code.ts";
 import { usage } from "../failure.ts";
+import { numberOption } from "../number-option.ts";
 import { formatList, formatOne, formatValue } from "../output/print.ts";
 import { cellText, tableLines } from "../output/table.ts";
 import type { Session } from "../session.ts";
@@ -83,17 +84,15 @@ async function readList(
   { parent, call, format }: { parent: string | undefined; call: Call; format: string },
 ): Promise<Resource[]> {
   const { options } = call;
-  const limit = options.text("limit");
-  if (limit !== undefined && !/^[1-9]\d{0,8}$/.test(limit)) throw usage("--limit takes a number from 1");
+  const most = numberOption(options, "limit") ?? Number.POSITIVE_INFINITY;
   const labels = options.all("label").join(",");
   const filters = Object.fromEntries(kind.filters.map(({ name }) => [name, options.text(name)]));
   const query = { ...filters, label: labels === "" ? undefined : labels, ...fieldsAsked(call, format) };
-  const most = limit === undefined ? Number.POSITIVE_INFINITY : Number(limit);
   if (!kind.parent) return listAll(client, kind, undefined, { query, most });
   // An endpoint's host is known by the host itself: no walk over the networks.
   const host = options.text("host");
   if (parent === undefined && kind.name === "endpoint" && host !== undefined) {
-    return await pages(client, `/v1/hosts/${encodeURIComponent(host)}/endpoints`, { query: withoutHost(query), most });
+    return await pages(client, endpointsPath(host), { query: withoutHost(query), most });
   }
   const parents = parent === undefined ? await listAll(client, kindRow(kind.parent), undefined) : [{ id: parent }];
   const found: Resource[] = [];
@@ -102,6 +101,11 @@ async function readList(
     found.push(...(await listAll(client, kind, String(id), { query, most: most - found.length })));
   }
   return found;
+}
+
+/** The list of a host's endpoints, of all networks. */
+export function endpointsPath(host: string): string {
+  return `/v1/hosts/${encodeURIComponent(host)}/endpoints`;
 }
 
 function withoutHost<T extends object>(query: T): T {
@@ -124,16 +128,17 @@ export async function listAll(
 
 const PAGE = 200;
 
-async function pages(
+/** Every item of a list, page by page. */
+export async function pages<T = Resource>(
   client: Client,
   path: string,
-  { query = {}, most = Number.POSITIVE_INFINITY }: Asked,
-): Promise<Resource[]> {
-  const found: Resource[] = [];
+  { query = {}, most = Number.POSITIVE_INFINITY }: Asked = {},
+): Promise<T[]> {
+  const found: T[] = [];
   let cursor: string | undefined;
   do {
     const limit = Math.min(PAGE, most - found.length);
-    const page = await client.request<{ items: Resource[]; next?: string }>("GET", path, {
+    const page = await client.request<{ items: T[]; next?: string }>("GET", path, {
       query: { ...query, limit, cursor },
     });
     found.push(...page.items);
@@ -181,8 +186,7 @@ async function moreOf(client: Client, ref: Ref, resource: Resource): Promise<Mor
         ...lastChange,
       };
     case "host": {
-      const path = `/v1/hosts/${encodeURIComponent(ref.id)}/endpoints`;
-      return { endpoints: await pages(client, path, { most: MOST_LISTED }), ...lastChange };
+      return { endpoints: await pages(client, endpointsPath(ref.id), { most: MOST_LISTED }), ...lastChange };
     }
     case "router":
       return { prefixes: await listAll(client, kindRow("prefix"), ref.id, { most: MOST_LISTED }), ...lastChange };

@@ -1,10 +1,10 @@
 // What the API knows about the two ends of a path, and where it is read.
 
 import type { Client, Convergence } from "../api.ts";
-import { ApiError } from "../../functions/api/client.ts";
 import type { Endpoint, Network, Router } from "../../shared/model/resource.ts";
 import { EXIT } from "../exit-code.ts";
 import { Failure } from "../failure.ts";
+import { unlessAbsent } from "../session.ts";
 
 export type ShownHost = Awaited<ReturnType<Client["hosts"]["get"]>>;
 
@@ -53,10 +53,7 @@ export async function readFacts(client: Client, ends: readonly [End, End], nowMs
   const routers = new Map<string, Router>();
   for (const id of ids) {
     // One that the token may not see is as one that is not there.
-    const router = await client.routers.get(id).catch((cause: unknown) => {
-      if (cause instanceof ApiError && cause.problem.status === 404) return undefined;
-      throw cause;
-    });
+    const router = await unlessAbsent(client.routers.get(id));
     if (router) routers.set(id, router);
   }
   return { from, to, routers, nowMs };

@@ -4,6 +4,7 @@ import { EXIT, type ExitCode } from "../exit-code.ts";
 import { Failure, usage } from "../failure.ts";
 import type { Call, Command, Options } from "../command.ts";
 import { type ResourceRef, refOf } from "../api.ts";
+import { numberOption } from "../number-option.ts";
 import { cellText, visible } from "../output/table.ts";
 import type { Session } from "../session.ts";
 import { createEventReader, type ServerSentEvent } from "./server-sent-events.ts";
@@ -38,8 +39,8 @@ export const watchCommand: Command = {
 
 async function runWatch({ options }: Call, session: Session): Promise<ExitCode> {
   const { world, format, progress } = session;
-  const count = numberOf("count", options.text("count"));
-  const timeoutSec = numberOf("timeout", options.text("timeout"));
+  const count = numberOption(options, "count");
+  const timeoutSec = numberOption(options, "timeout");
   const filter = filterOf(options);
   const deadlineMs = timeoutSec === undefined ? Number.POSITIVE_INFINITY : world.nowMs() + timeoutSec * 1000;
   const { api } = await session.settings();
@@ -167,10 +168,4 @@ function eventLine(event: ServerSentEvent): string {
     more === undefined ? cellText(reason) : cellText(more),
   ];
   return `${parts.filter((part) => part !== "").join("  ")}\n`;
-}
-
-function numberOf(name: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
-  throw usage(`--${name} takes a number from 1, not "${text}"`);
 }

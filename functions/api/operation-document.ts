@@ -35,7 +35,8 @@ export function documentEntry(operation: DocumentedOperation) {
     content: { [answer.type ?? "application/json"]: { schema: answer.schema, example: answer.example } },
   };
   const replayed = method === "get" || needs === "nothing" ? {} : { "Idempotency-Replayed": REPLAYED };
-  const tagged = answer.tagged ? { ETag: ETAG } : {};
+  // A deletion takes a precondition, and answers with no version.
+  const tagged = answer.tagged && method !== "delete" ? { ETag: ETAG } : {};
   // What has no tag cannot be read again: there is no place where.
   const located = answer.tagged ? { Location: LOCATION } : {};
   const created = { ...success, headers: { ...located, ...tagged, ...replayed } };

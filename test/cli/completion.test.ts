@@ -21,6 +21,9 @@ const ASKED: readonly (readonly [string, readonly string[]])[] = [
   ["completion ", ["bash", "fish", "zsh"]],
   ["get hosts -o ya", ["yaml"]],
   ["trace web/", ["web/vm1", "web/vm2"]],
+  ["rollout re", ["resume"]],
+  ["rollout list --state st", ["stopped"]],
+  ["fleet --ch", ["--check"]],
 ];
 
 function file(name: string, text: string): string {

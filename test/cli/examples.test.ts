@@ -63,6 +63,18 @@ const ORDER: readonly (string | [line: string, exit: number])[] = [
   "evacuate h1 --to h2 --parallel 2 --yes",
   "receipt CHANGE",
   "receipt CHANGE --wait live --timeout 30",
+  "rollout create -f hosts.yaml --canary h1 --id timers --plan",
+  "rollout create -f hosts.yaml --canary h1 --id timers --watch",
+  "rollout get timers",
+  "rollout watch timers --timeout 600",
+  "rollout create -f waves.yaml",
+  ["rollout watch ring2", 1],
+  "rollout resume ring2 --skip --watch",
+  "rollout list --state done",
+  "rollout create -f waves.yaml --id ring3",
+  "rollout abandon ring3",
+  "fleet",
+  ["fleet --site fra --check -o name", 1],
   ["trace web/vm1 web/vm2", 1],
   ["trace web/10.1.0.20 web/vm1 -o json", 1],
   "watch --count 1 --timeout 20 -o json",
@@ -88,8 +100,22 @@ const ORDER: readonly (string | [line: string, exit: number])[] = [
 ];
 
 const SHOP = "{kind: set, id: shop}\n---\n{kind: network, id: shop, tenant: acme, name: Shop, vniPool: tenants}\n";
+const HOSTS =
+  "{kind: host, id: h1, site: fra, vtep: 192.0.2.11, labels: {ring: a}}\n---\n" +
+  "{kind: host, id: h2, site: fra2, vtep: 192.0.2.12, labels: {ring: a}}\n";
+const WAVES = `id: ring2
+waves:
+  - name: canary
+    writes:
+      - { method: PATCH, path: /v1/hosts/h1, body: { labels: { ring: b } } }
+      - { method: DELETE, path: /v1/sites/none }
+`;
 /** Not an example, but what the order needs. */
-const NEEDED = new Set(["edit network web --unset router"]);
+const NEEDED = new Set([
+  "edit network web --unset router",
+  "rollout watch ring2",
+  "rollout create -f waves.yaml --id ring3",
+]);
 
 describe("cli examples", () => {
   it("examples: those that help shows -> each is run here", () => {
@@ -108,7 +134,11 @@ describe("cli examples", () => {
       "create host h2 --site fra2 --vtep 192.0.2.12",
     );
     let change = "";
-    const files: Record<string, string | ReturnType<typeof ownFile>> = { "shop.yaml": SHOP };
+    const files: Record<string, string | ReturnType<typeof ownFile>> = {
+      "shop.yaml": SHOP,
+      "hosts.yaml": HOSTS,
+      "waves.yaml": WAVES,
+    };
     const onWrite = (path: string, text: string) => (files[path] = ownFile(text));
     for (const step of ORDER) {
       const [line, exit] = typeof step === "string" ? [step, EXIT.done] : step;
