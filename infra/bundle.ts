@@ -78,8 +78,8 @@ async function bundleOne(name: FunctionName, functionsDir: string, outDir: strin
  */
 const ENGLISH_ONLY: Plugin = {
   name: "english-only",
-  setup({ onLoad }) {
-    onLoad({ filter: /[\\/]zod[\\/]v4[\\/]locales[\\/]index\.js$/ }, () => ({
+  setup(bundling) {
+    bundling.onLoad({ filter: /[\\/]zod[\\/]v4[\\/]locales[\\/]index\.js$/ }, () => ({
       contents: 'export { default as en } from "./en.js";',
     }));
   },

@@ -19,7 +19,7 @@ export function readOrder(text: string): Order | undefined {
     return undefined;
   }
   if (typeof value !== "object" || value === null) return undefined;
-  return "waves" in value || "writes" in value ? (value as Order) : undefined;
+  return "waves" in value || "writes" in value ? value : undefined;
 }
 
 /**

@@ -1,59 +1,38 @@
 // The commands of docs/cli.md, in their order, by the built command line as a process, against the local runtime: the
 // deployed template, the bundles and DynamoDB's local engine.
 
-import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { buildCli } from "../../cli/build.ts";
 import { type LocalRuntime, startLocal } from "../../local/runtime.ts";
+import { type CliProcess, openCli, type Ran } from "./cli-process.ts";
 
 const PAGE = fileURLToPath(new URL("../../docs/cli.md", import.meta.url));
 
-let dir: string;
-let overspan: string;
+let cli: CliProcess | undefined;
 let runtime: LocalRuntime | undefined;
 const log: string[] = [];
 
-type Ran = { exit: number; stdout: string; stderr: string };
-
-/** No shell: the page's commands have neither quotes nor pipes, only the two variables. */
-async function run(command: string): Promise<Ran> {
-  const env = {
-    PATH: process.env["PATH"] ?? "",
-    HOME: dir,
-    OVERSPAN_API: runtime?.apiUrl ?? "",
-    OVERSPAN_TOKEN_FILE: join(dir, "token"),
-    no_proxy: "127.0.0.1",
-  };
-  const words = command
-    .split(/\s+/)
-    .slice(1)
-    .map((word) => word.replace(/^\$(\w+)$/, (_, name: string) => env[name as keyof typeof env]));
-  return new Promise((resolve) => {
-    execFile(process.execPath, [overspan, ...words], { env, cwd: dir }, (error, stdout, stderr) => {
-      resolve({ exit: error === null ? 0 : ((error.code as unknown as number) ?? -1), stdout, stderr });
-    });
-  });
-}
-
 beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), "overspan-cli-test-"));
-  [runtime, overspan] = await Promise.all([
-    startLocal({ apiPort: 0, brokerPort: 0, controlPort: 0, log: (line) => void log.push(line) }),
-    buildCli(),
-  ]);
-  await writeFile(join(dir, "token"), await runtime.token(), { mode: 0o600 });
-  const [, yaml = ""] = /```yaml\n([^]*?)```/.exec(await readFile(PAGE, "utf8")) ?? [];
-  await writeFile(join(dir, "shop.yaml"), yaml);
+  runtime = await startLocal({ apiPort: 0, brokerPort: 0, controlPort: 0, log: (line) => void log.push(line) });
+  cli = await openCli(runtime.apiUrl, await runtime.token());
+  // "where `shop.yaml` is …", and then what is in it.
+  const page = await readFile(PAGE, "utf8");
+  const files = [...page.matchAll(/^where `(\w+\.yaml)`[^`]*```yaml\n([^]*?)^```/gm)];
+  expect(files.map(([, name]) => name)).toEqual(["shop.yaml", "timers.yaml"]);
+  for (const [, name = "", text = ""] of files) await cli.file(name, text);
 }, 120_000);
 
 afterAll(async () => {
   await runtime?.close();
-  await rm(dir, { recursive: true, force: true });
+  await cli?.close();
 }, 60_000);
+
+function run(line: string): Promise<Ran> {
+  if (!cli) throw new Error("not open");
+  return cli.run(line);
+}
 
 describe("cli", () => {
   it("cli: every command of docs/cli.md in its order -> does what the page says", { timeout: 300_000 }, async () => {
@@ -90,18 +69,27 @@ describe("cli", () => {
     );
     expect(out("overspan trace web/vm1 web/vm2")).toContain("cannot tell: host h1: it has never reported");
     expect(out("overspan audit endpoint/web/vm2 --limit 5")).toContain("endpoint/web/vm2");
+    expect(out("overspan rollout create -f timers.yaml --canary h1 --id timers --plan")).toMatch(
+      /~ host\/h1\n~ host\/h2\n[^]*nothing was written\n$/,
+    );
+    expect(out("overspan rollout get timers")).toMatch(
+      /^rollout\/timers waiting {2}wave 1 of 2: [^]*wave 2 \(rest\): planned/,
+    );
+    expect(out("overspan rollout list --state waiting")).toContain("timers  waiting");
+    expect(out("overspan rollout abandon timers")).toContain("rollout/timers abandoned");
+    expect(out("overspan fleet --site fra --check -o name")).toBe("host/h1\nhost/h2\n");
+    expect(out("overspan watch --kind change --count 1 --after 1-0")).toMatch(/^\S+Z {2}change {4}\S+\/\S+ /);
     expect((await run("overspan get endpoint web/vm3")).exit).toBe(3);
     expect((await run("overspan get endpoint web/vm2")).exit).toBe(3);
     expect((await run("overspan get endpoint web/vm1")).exit).toBe(0);
   });
 
   it("cli: no token, a forged one, a file that others can read -> exit status 6, 6 and 2", async () => {
-    const token = join(dir, "token");
-    const held = await readFile(token, "utf8");
-    await writeFile(join(dir, "forged"), `${held.slice(0, -4)}AAAA`, { mode: 0o600 });
-    await writeFile(join(dir, "open"), held, { mode: 0o644 });
-    expect(await run(`overspan get sites --token-file ${join(dir, "forged")}`)).toMatchObject({ exit: 6, stdout: "" });
-    const open = await run(`overspan get sites --token-file ${join(dir, "open")}`);
+    const held = await readFile(join(cli?.dir ?? "", "token"), "utf8");
+    const forged = await cli?.file("forged", `${held.slice(0, -4)}AAAA`);
+    const readable = await cli?.file("open", held, 0o644);
+    expect(await run(`overspan get sites --token-file ${forged}`)).toMatchObject({ exit: 6, stdout: "" });
+    const open = await run(`overspan get sites --token-file ${readable}`);
     expect(open).toMatchObject({ exit: 2, stdout: "" });
     expect(open.stderr).toContain("chmod 600");
     expect(open.stderr).not.toContain(held);
