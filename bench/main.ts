@@ -7,6 +7,7 @@ import { runBgpBench } from "./bgp/bench.ts";
 import { runCostBench } from "./cost/bench.ts";
 import { runConvergeBench } from "./distribution/converge.ts";
 import { runFanoutBench, runStormBench } from "./distribution/fleet.ts";
+import { runSnapshotBench } from "./distribution/snapshot.ts";
 import { runFdbBench } from "./fdb/bench.ts";
 import { formatTable, machine, type Row } from "./form.ts";
 
@@ -28,6 +29,7 @@ const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<readon
   cost: runCostBench,
   fanout: runFanoutBench,
   fdb: runFdbBench,
+  snapshot: runSnapshotBench,
   storm: runStormBench,
 };
 

@@ -4,7 +4,8 @@
 
 import { type Round, type Row, toRow } from "../form.ts";
 import type { BenchOptions } from "../main.ts";
-import { eachOf, openBenchWorld, percentile, type SimulatedHost, simulateHost, until } from "./world.ts";
+import { percentile } from "./numbers.ts";
+import { eachOf, openBenchWorld, type SimulatedHost, simulateHost, until } from "./world.ts";
 
 const HOSTS = { quick: 50, full: 1000 } as const;
 

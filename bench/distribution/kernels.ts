@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { daemonArgv, DAEMONS, isServing, prepareFrr, removeFrrLeftovers } from "../../lab/frr.ts";
 import { linkNamespaces, makeNamespace, type Namespace } from "../../test/netns/namespace.ts";
-import { until, VNI } from "./world.ts";
+import { ASN, VNI } from "./numbers.ts";
+import { until } from "./world.ts";
 
 export type KernelHost = {
   readonly namespace: Namespace;
@@ -21,8 +22,6 @@ export type Wire = {
   readonly hosts: readonly KernelHost[];
   close(): void;
 };
-
-const ASN = 65001;
 
 /** Hosts 10.97.0.1 and on, each with a machine's port `tap1`. */
 export function layWire(role: string, count: number): Wire {
@@ -63,14 +62,23 @@ export function layWire(role: string, count: number): Wire {
 }
 
 /** FRR on every host but the last, which is the route reflector of the others. */
-export async function startFrr({ hosts }: Wire): Promise<() => Promise<void>> {
+export function startFrr(wire: Wire): Promise<() => Promise<void>> {
+  for (const host of wire.hosts.slice(0, -1)) addTunnel(host);
+  return startDaemons(wire, wire.hosts);
+}
+
+/** FRR on the last host alone, the route reflector of the others, whatever speaks there. */
+export function startReflector(wire: Wire): Promise<() => Promise<void>> {
+  return startDaemons(wire, wire.hosts.slice(-1));
+}
+
+async function startDaemons(wire: Wire, hosts: readonly KernelHost[]): Promise<() => Promise<void>> {
   const folder = mkdtempSync(join(tmpdir(), "overspan-bench-frr-"));
   const children: ChildProcess[] = [];
-  const reflector = hosts.at(-1) as KernelHost;
+  const reflector = wire.hosts.at(-1) as KernelHost;
   for (const host of hosts) {
     const { namespace, address } = host;
-    const clients = host === reflector ? hosts.slice(0, -1) : [];
-    if (host !== reflector) addTunnel(host);
+    const clients = host === reflector ? wire.hosts.slice(0, -1) : [];
     const directory = join(folder, namespace.name);
     prepareFrr(directory, {
       zebra: `hostname ${namespace.name}\n`,

@@ -5,7 +5,6 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Clock } from "../../edge-agent/clock.ts";
 import type { Identity } from "../../edge-agent/identity/identity-files.ts";
 import { httpSnapshots } from "../../edge-agent/intent/download.ts";
 import { connectBroker } from "../../edge-agent/intent/mqtt.ts";
@@ -15,23 +14,14 @@ import { createDiary } from "../../edge-agent/log.ts";
 import { identityOf } from "../../lab/join.ts";
 import { type LocalRuntime, startLocal } from "../../local/runtime.ts";
 import type { Channel } from "../../shared/model/record.ts";
+import { clock } from "./clock.ts";
+import { macText, NETWORK, VNI } from "./numbers.ts";
 
-const NETWORK = "web";
-export const VNI = 100;
 const CHANNEL: Channel = `net:${NETWORK}`;
 /** Requests in flight while a bench is prepared. */
 const IN_FLIGHT = 8;
 /** Of one batch of the API. */
 const BATCH = 100;
-
-export const clock: Clock = {
-  nowMs: () => performance.now(),
-  wallMs: () => Date.now(),
-  setTimer: (afterMs, callback) => {
-    const timer = setTimeout(callback, afterMs);
-    return () => clearTimeout(timer);
-  },
-};
 
 /** Nothing is on disk, and nothing stays. */
 export const NO_REPLICA: ReplicaStore = {
@@ -42,6 +32,8 @@ export const NO_REPLICA: ReplicaStore = {
 
 export type BenchWorld = {
   readonly runtime: LocalRuntime;
+  /** Of the store's engine. */
+  readonly storeUrl: string;
   post(path: string, body: object): Promise<Record<string, unknown>>;
   /** An endpoint number `n` on a host; resolves with the time of its 201. */
   declare(n: number, host: string): Promise<number>;
@@ -51,15 +43,20 @@ export type BenchWorld = {
   close(): Promise<void>;
 };
 
-export function macText(n: number): string {
-  const hex = n.toString(16).padStart(8, "0");
-  return `02:00:${hex.slice(0, 2)}:${hex.slice(2, 4)}:${hex.slice(4, 6)}:${hex.slice(6)}`;
-}
-
 /** Starts it with hosts and one network. */
 export async function openBenchWorld(hosts: readonly { id: string; vtep: string }[]): Promise<BenchWorld> {
   const folder = await mkdtemp(join(tmpdir(), "overspan-bench-"));
-  const runtime = await startLocal({ apiPort: 0, brokerPort: 0, controlPort: 0, log: () => undefined });
+  let storeUrl = "";
+  const runtime = await startLocal({
+    apiPort: 0,
+    brokerPort: 0,
+    controlPort: 0,
+    storeBehind: (engineUrl) => {
+      storeUrl = engineUrl;
+      return Promise.resolve(engineUrl);
+    },
+    log: process.env["BENCH_LOG"] ? (line) => void process.stderr.write(`${line}\n`) : () => undefined,
+  });
   const token = await runtime.token();
   const post: BenchWorld["post"] = async (path, body) => {
     const headers = { "content-type": "application/json", authorization: `Bearer ${token}` };
@@ -76,6 +73,7 @@ export async function openBenchWorld(hosts: readonly { id: string; vtep: string 
   const endpoint = (n: number, host: string) => ({ id: `e${n}`, host, mac: macText(n), port: "tap1" });
   return {
     runtime,
+    storeUrl,
     post,
     declare: async (n, host) => {
       await post(`/networks/${NETWORK}/endpoints`, endpoint(n, host));
@@ -169,10 +167,4 @@ export async function until(what: string, is: () => boolean, withinMs = 60_000):
     if (performance.now() > end) throw new Error(`not within ${withinMs / 1000} s: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
-}
-
-/** The value below which this share is. */
-export function percentile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 }

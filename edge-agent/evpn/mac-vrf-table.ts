@@ -31,7 +31,10 @@ export type DeclaredPart = {
 /** What became of the dirty MACs; each with what it was and what it is, where the two differ. */
 export type TableDelta = {
   readonly entries: readonly EntryChange[];
-  /** All dirty MACs that are, or were, declared: the fabric may confirm them otherwise though their entry is the same. */
+  /**
+   * All dirty MACs that are, or were, declared, for as long as routes of them are left: the fabric may confirm them otherwise
+   * though their entry is the same.
+   */
   readonly declared: readonly Mac[];
   /** Who answers ARP and ND for an IP; undefined: nobody any more. */
   readonly neighbours: ReadonlyMap<IpAddress, Mac | undefined>;
@@ -62,6 +65,8 @@ class Slot {
   entry: MacEntry | undefined = undefined;
   /** To be made anew, and in the queue for it. */
   dirty = false;
+  /** Declared no more, and routes of it are left. */
+  left = false;
 
   constructor(mac: Mac) {
     this.mac = mac;
@@ -183,7 +188,9 @@ export class MacVrfTable {
       if (conflict) this.conflicts.set(mac, conflict);
       else if (conflictBefore) this.conflicts.delete(mac);
       if (conflict || conflictBefore) conflicts.push({ before: conflictBefore, after: conflict });
-      if (before?.endpoint !== undefined || after?.endpoint !== undefined) declared.push(mac);
+      const [was, is] = [before?.endpoint !== undefined, after?.endpoint !== undefined];
+      if (was || is || slot.left) declared.push(mac);
+      slot.left = (was || slot.left) && !is && slot.routes !== undefined;
       if (before !== after && !(before && after && isSameEntry(before, after))) {
         this.#claim(mac, before, after, ips);
         slot.entry = after;

@@ -15,6 +15,8 @@ export type Completeness = {
   /** What an earlier process left in the kernel may be turned elsewhere. Stays true once it was. */
   readonly mayRetarget: boolean;
   endOfRib(peer: PeerKey): void;
+  /** It sent its whole table on the present session. */
+  sentAll(peer: PeerKey): boolean;
   /** A new session has its table still to send. */
   sessionLost(peer: PeerKey): void;
   /** Anything may have changed. */
@@ -69,6 +71,7 @@ export function createCompleteness(options: {
       endOfRib.add(peer);
       judge();
     },
+    sentAll: (peer) => endOfRib.has(peer),
     sessionLost(peer) {
       endOfRib.delete(peer);
       judge();

@@ -12,8 +12,11 @@ import type { ChannelPart } from "./lane.ts";
 import type { Network, NetworkStep } from "./network.ts";
 
 export type NetworkProofs = {
-  /** The network is in the kernel under this VNI from now on; its devices may be there already. */
-  open(network: Network, vni: Vni): void;
+  /**
+   * The network is in the kernel under this VNI from now on; its devices may be there already. `seq`: the step of intent that
+   * its records are of.
+   */
+  open(network: Network, vni: Vni, seq: number): void;
   close(network: Network): void;
   /** What a step changed. `generation`: of the desired state that it went into; undefined: the kernel was told nothing. */
   told(network: Network, step: Pick<NetworkStep, "delta" | "endpoints">, generation: number | undefined): void;
@@ -73,10 +76,10 @@ export function createNetworkProofs(reconciler: Pick<Reconciler, "verified">, ch
   }
 
   return {
-    open(network, vni) {
+    open(network, vni, seq) {
       const receipt = new NetworkReceipt();
       receipt.readAnew(reconciler.verified(vni));
-      proofs.set(network, { vni, receipt, confirmations: new Confirmations(), unsure: new Set() });
+      proofs.set(network, { vni, receipt, confirmations: new Confirmations(seq), unsure: new Set() });
       byVni.set(vni, network);
       unproven.add(network);
     },

@@ -185,7 +185,7 @@ export function createNetworksLane(
       if (vni === undefined || holders.has(vni)) continue;
       holders.set(vni, network);
       held.set(network, vni);
-      proofs.open(network, vni);
+      proofs.open(network, vni, intent.channels.get(networkChannel(network.id))?.seq ?? 0);
       for (const [mac, port] of reconciler.learned(vni)) learn(network, mac, port);
     }
     const routerId = routerIdOf(own);

@@ -5,9 +5,11 @@
 //               exactly this, with End-of-RIB, on the session that is up. It does not prove that the ToR took it in.
 //   seen        per peer, the endpoints of this site's other hosts of which the peer has the very route: this MAC, these
 //               IPs, this VTEP. It proves that the ToR holds the route and passes it on.
+//   strays      per peer, MACs of which it passes on a route to another place than where they are declared, of those that were
+//               declared here since: what is deleted, or has moved, and not yet gone from there.
 //   site        all endpoints that the two above are about, as they were taken to be: the step of intent that they are of.
 //
-// What lacks in the first two is named, as long as it is little: one endpoint that a ToR does not have must not hide that it
+// What lacks in the first two, and what strays, is named, as long as it is little: one endpoint that a ToR does not have must not hide that it
 // has the others.
 
 import type { Mac } from "../../shared/address/mac.ts";
@@ -27,8 +29,12 @@ export type FabricProofs = {
   readonly announced: AnnouncedProof;
   /** Peers that confirm nothing are left out. */
   readonly seen: readonly SeenProof[];
+  readonly strays: Strays;
   readonly site: LineProof;
 };
+
+/** `since`: the step of intent from which on what is deleted is known of. By peer; one that is not named has none. */
+export type Strays = { readonly since: number; readonly byPeer: ReadonlyMap<PeerKey, ReadonlySet<Mac>> };
 
 /** The proofs of one network. */
 export class Confirmations {
@@ -36,7 +42,14 @@ export class Confirmations {
   readonly #others = new KeyedSum<Mac>();
   readonly #announced = new KeyedSum<Mac>();
   readonly #seen = new Map<PeerKey, KeyedSum<Mac>>();
+  readonly #strays = new Map<PeerKey, Set<Mac>>();
+  readonly #since: number;
   #made: FabricProofs | undefined;
+
+  /** `since`: the step that the network's records are of by now. */
+  constructor(since: number) {
+    this.#since = since;
+  }
 
   /** Made once for every change of them: a report asks for all networks. */
   get proofs(): FabricProofs {
@@ -45,6 +58,7 @@ export class Confirmations {
       seen: Array.from(this.#seen, ([peer, sum]) => ({ peer, ...proofOf(sum, this.#others) })).filter(
         ({ count }) => count > 0,
       ),
+      strays: { since: this.#since, byPeer: this.#strays },
       site: {
         digest: digestAdd(this.#own.digest, this.#others.digest),
         count: this.#own.size + this.#others.size,
@@ -69,6 +83,17 @@ export class Confirmations {
       endpoint?.own ? linesOf(routes.announced).filter((line) => lines.includes(line)) : NO_LINES,
     );
     this.#putSeen(mac, endpoint?.own ? undefined : endpoint?.declared, routes.received);
+    this.#putStrays(mac, routes.received, (route) => route.nextHop === endpoint?.declared.vtep);
+  }
+
+  #putStrays(mac: Mac, routes: readonly ReceivedRoute[], isInPlace: (route: ReceivedRoute) => boolean): void {
+    for (const macs of this.#strays.values()) macs.delete(mac);
+    for (const route of routes) {
+      if (isInPlace(route)) continue;
+      const known = this.#strays.get(route.peer);
+      if (known) known.add(mac);
+      else this.#strays.set(route.peer, new Set([mac]));
+    }
   }
 
   #putSeen(mac: Mac, declared: Declared | undefined, routes: readonly ReceivedRoute[]): void {

@@ -1,15 +1,23 @@
 // Builds the report of what is applied and what the kernel holds, and sends it: soon after a change, and every 30 s with
 // jitter, which makes the report the anti-entropy of the channels too. Building is pure; sending is over a port.
 
-import type { ChannelReport, PeerReport, Report } from "../../shared/message/report.ts";
+import {
+  type ChannelReport,
+  MOST_LACKING,
+  type PeerReport,
+  type Report,
+  type StrayProof,
+} from "../../shared/message/report.ts";
 import { PROTOCOL_VERSION } from "../../shared/message/version.ts";
 import { digestSum } from "../../shared/message/digest.ts";
 import type { Channel } from "../../shared/model/record.ts";
+import type { PeerKey } from "../bgp/route.ts";
 import type { PeerSummary } from "../bgp/speaker.ts";
 import type { Clock, Random } from "../clock.ts";
 import type { IntentState } from "../intent/intent.ts";
 import type { DiaryEvent } from "../log.ts";
 import type { ChannelPart } from "../lane/lane.ts";
+import type { Strays } from "./confirmation.ts";
 import { splitReport } from "./split-report.ts";
 
 const MOST_PROBLEMS = 20;
@@ -17,12 +25,12 @@ const MOST_CHARACTERS = 300;
 
 /**
  * One line per held channel; `parts` is what the lanes know of it. A channel of which a part was not read back yet has no
- * kernel digest, so it is not live.
+ * kernel digest, so it is not live. `sentAll`: peers whose table is whole; of another one nothing can be said to be gone.
  */
 export function channelReports(
   intent: IntentState,
   parts: (channel: Channel) => readonly ChannelPart[],
-  peers: readonly PeerSummary[],
+  { peers, sentAll }: { readonly peers: readonly PeerSummary[]; readonly sentAll: (peer: PeerKey) => boolean },
 ): ChannelReport[] {
   // What a peer announced on an earlier session may be gone there.
   const sure = new Set<string>(
@@ -49,9 +57,25 @@ export function channelReports(
           announced: fabric.announced,
         }),
       ...(seen.length > 0 && { seen }),
+      ...(fabric && {
+        strays: strayProof(
+          fabric.strays,
+          peers.map(({ peer }) => peer).filter((peer) => sure.has(peer) && sentAll(peer)),
+        ),
+      }),
       ...(fabric && fabric.site.count > 0 && { site: fabric.site }),
     };
   });
+}
+
+function strayProof({ since, byPeer }: Strays, peers: readonly PeerKey[]): StrayProof {
+  return {
+    since,
+    peers: peers.map((peer) => {
+      const macs = [...(byPeer.get(peer) ?? [])];
+      return { peer, ...(macs.length > MOST_LACKING ? {} : { macs }) };
+    }),
+  };
 }
 
 export function peerReport(peer: PeerSummary): PeerReport {

@@ -17,14 +17,16 @@ export type HostsReceipt = { total: number; live: number; waiting: WaitingHost[]
 
 /**
  * The ToRs of the endpoint's host: `seen` is proven by another host that has the route from there, `told` is all that can be
- * known where no other host is; see functions/report/tors.ts.
+ * known where no other host is; see functions/report/tors.ts. `gone`: of a deletion, and what is seen is that the route is
+ * no more.
  */
 export type TorsReceipt = {
   total: number;
   seen: number;
+  gone?: true;
   at: {
     tor: string;
-    state: "seen" | "told" | "pending" | "missing" | "down" | "unknown";
+    state: "seen" | "told" | "pending" | "missing" | "held" | "down" | "unknown";
     reason: string;
     by?: string;
   }[];

@@ -71,15 +71,19 @@ const TorsSchema = z
   .object({
     total: z.number().int(),
     seen: z.number().int(),
+    gone: z
+      .literal(true)
+      .optional()
+      .openapi({ description: "Of a deletion: what is seen is that the route is there no more." }),
     at: z.array(
       z.object({
         tor: z.string().openapi({ description: "The fabric peer, or what the ToR calls itself, or its address." }),
-        state: z.enum(["seen", "told", "pending", "missing", "down", "unknown"]).openapi({
+        state: z.enum(["seen", "told", "pending", "missing", "held", "down", "unknown"]).openapi({
           description:
-            "seen: another host has the route from there. told: the host told it, and nobody else is there to show it. pending: one of the two is to come. missing: another host does not have it from there. down: no session. unknown: the host does not report.",
+            "seen: another host has the route from there. told: the host told it, and nobody else is there to show it. pending: one of the two is to come. missing: another host does not have it from there. held: of a deletion, another host still has it from there. down: no session. unknown: the host does not report.",
         }),
         reason: z.string(),
-        by: Slug.optional().openapi({ description: "The host that has the route from there." }),
+        by: Slug.optional().openapi({ description: "The host that shows it." }),
       }),
     ),
   })

@@ -15,7 +15,7 @@ export function fabricProof(
 ): FabricRow | undefined {
   const sum = site === undefined ? undefined : sites && (sites[site] ?? EMPTY_DIGEST);
   if (sum === undefined || !report.site || report.site.digest !== sum) return undefined;
-  const { announced = { digest: EMPTY_DIGEST, count: 0, lacking: [] }, seen = [] } = report;
+  const { announced = { digest: EMPTY_DIGEST, count: 0, lacking: [] }, seen = [], strays } = report;
   const proven = seen.filter(({ digest, lacking }) => {
     if (lacking?.length !== 0 || announced.lacking?.length !== 0) return true;
     // Nothing lacks: then the two sums are all that there is.
@@ -30,8 +30,15 @@ export function fabricProof(
       .map((peer) => {
         const tor = torOf(peer);
         const lacking = proven.find((each) => each.peer === peer.peer)?.lacking;
-        return { peer: peer.peer, ...(tor === undefined ? {} : { tor }), ...(lacking ? { lacking } : {}) };
+        const macs = strays?.peers.find((each) => each.peer === peer.peer)?.macs;
+        return {
+          peer: peer.peer,
+          ...(tor === undefined ? {} : { tor }),
+          ...(lacking ? { lacking } : {}),
+          ...(macs ? { strays: macs } : {}),
+        };
       }),
+    ...(strays ? { since: strays.since } : {}),
   };
 }
 

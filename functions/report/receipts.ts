@@ -44,7 +44,12 @@ async function receiptOf(table: Table, nowMs: number, change: ChangeRecord): Pro
   const hosts = countStates(states);
   if (hosts.total === 0) return { ...base, state: "live", hosts, summary: "published; no host needs it" };
   const own = marks.findIndex(({ channel, key }) => key.startsWith("endpoint/") && change.channels.includes(channel));
-  const tors = await readTors(table, nowMs, { mark: marks[own], readers: read[own]?.readers, rows });
+  const tors = await readTors(table, nowMs, {
+    mark: marks[own],
+    readers: read[own]?.readers,
+    rows,
+    has: (host) => states.has(host) && states.get(host)?.lag === undefined,
+  });
   const atMs = [...states.values()].flatMap(({ lag, liveAtMs }) => (lag || liveAtMs === undefined ? [] : [liveAtMs]));
   const times = liveTimes(Date.parse(change.at), atMs);
   return {

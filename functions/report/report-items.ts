@@ -23,9 +23,19 @@ export const FabricRow = z.object({
   unannounced: z.array(z.string()).optional(),
   /**
    * Per established peer: MACs of the site's other endpoints that it did not pass on; absent as above, or if it passed on
-   * nothing. `tor`: its AS number and BGP identifier, by which two hosts know the same ToR.
+   * nothing. `tor`: its AS number and BGP identifier, by which two hosts know the same ToR. `strays`: MACs that it passes on
+   * although they are declared there no more; absent: not known.
    */
-  seen: z.array(z.object({ peer: z.string(), tor: z.string().optional(), lacking: z.array(z.string()).optional() })),
+  seen: z.array(
+    z.object({
+      peer: z.string(),
+      tor: z.string().optional(),
+      lacking: z.array(z.string()).optional(),
+      strays: z.array(z.string()).optional(),
+    }),
+  ),
+  /** The host knows of what was deleted after this step; absent: of nothing. */
+  since: z.number().optional(),
 });
 export type FabricRow = z.infer<typeof FabricRow>;
 

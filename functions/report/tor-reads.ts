@@ -1,7 +1,7 @@
 // Reads what is known of an endpoint at the ToRs of its host: the host's peers, its last report, and what the other hosts of
 // its site were passed. Four reads more than the receipt has made, whatever the size of the network.
 
-import { type EndpointRecord, hostChannel, type HostRecord } from "../../shared/model/record.ts";
+import { channelNetwork, type EndpointRecord, hostChannel, type HostRecord } from "../../shared/model/record.ts";
 import { guardKey } from "../store/key.ts";
 import { recordKey, type WrittenMark } from "../publish/channel-items.ts";
 import type { ReaderOf } from "../publish/facts.ts";
@@ -10,7 +10,10 @@ import { type Rows, rowOf } from "./due.ts";
 import { hostRowKey, parseHostRow } from "./report-items.ts";
 import { countTors, EVPN, type TorCount, type Witness } from "./tors.ts";
 
-/** Undefined if there is nothing to be seen: no endpoint's change, the endpoint is gone, or its host has no EVPN peers. */
+/**
+ * Undefined if there is nothing to be seen: no endpoint's change, one that was made again since, or a host that has no EVPN
+ * peers or is no more. `has`: a host has all that the change asks of it.
+ */
 export async function readTors(
   table: Table,
   nowMs: number,
@@ -18,16 +21,19 @@ export async function readTors(
     mark,
     readers,
     rows,
-  }: { mark: WrittenMark | undefined; readers: ReadonlyMap<string, ReaderOf> | undefined; rows: Rows },
+    has,
+  }: {
+    mark: WrittenMark | undefined;
+    readers: ReadonlyMap<string, ReaderOf> | undefined;
+    rows: Rows;
+    has: (host: string) => boolean;
+  },
 ): Promise<TorCount | undefined> {
   if (!mark || !readers) return undefined;
-  const { channel, key } = mark;
-  const item = await getItem(table, recordKey(channel, key));
-  const endpoint = item?.["body"] as EndpointRecord | undefined;
-  if (!item || !endpoint) return undefined;
-  // Where it is now is what is looked for: what was seen before it came there says nothing.
-  const seq = Math.max(mark.seq, item["seq"] as number);
-  const { host, mac } = endpoint;
+  const { channel } = mark;
+  const wanted = await (mark.deleted ? readGone(table, mark) : readThere(table, mark));
+  if (!wanted) return undefined;
+  const { seq, host, mac } = wanted;
   const ownKey = recordKey(hostChannel(host), "host");
   const items = await batchGet(table, [ownKey, hostRowKey(host)]);
   const record = items.get(keyText(ownKey))?.["body"] as HostRecord | undefined;
@@ -38,7 +44,25 @@ export async function readTors(
     return fabric ? [{ host: other, fabric }] : [];
   });
   const reported = parseHostRow(items.get(keyText(hostRowKey(host))));
-  return countTors({ seq, mac, host, peers, reported, own: rowOf(rows, { host, channel }), witnesses, nowMs });
+  const gone = mark.deleted ? { isLeft: !readers.has(host) && has(host) } : undefined;
+  return countTors({ seq, mac, host, gone, peers, reported, own: rowOf(rows, { host, channel }), witnesses, nowMs });
+}
+
+type Wanted = { readonly seq: number; readonly host: string; readonly mac: string };
+
+/** Where it is now is what is looked for: what was seen before it came there says nothing. */
+async function readThere(table: Table, { channel, key, seq }: WrittenMark): Promise<Wanted | undefined> {
+  const item = await getItem(table, recordKey(channel, key));
+  const endpoint = item?.["body"] as EndpointRecord | undefined;
+  return item && endpoint && { ...endpoint, seq: Math.max(seq, item["seq"] as number) };
+}
+
+/** What was deleted, and where it was, is in the resource's tombstone for as long as there is one. */
+async function readGone(table: Table, { channel, key, seq, version }: WrittenMark): Promise<Wanted | undefined> {
+  const id = key.slice("endpoint/".length);
+  const item = await getItem(table, { pk: `NET#${channelNetwork(channel)}`, sk: `EP#${id}` });
+  if (item?.["deleted"] !== true || item["version"] !== version) return undefined;
+  return { seq, host: item["host"] as string, mac: item["mac"] as string };
 }
 
 /** The peers that are to have a host's EVPN routes, with the fabric peers' names where the API knows them. */

@@ -1,12 +1,16 @@
-// At which ToRs an endpoint's route is seen. Pure, and never says seen when unsure. The ToRs are those that the endpoint's
-// host has a session with. What is evidence, strongest first:
+// At which ToRs an endpoint's route is seen, or, of an endpoint that is deleted, is seen to be gone. Pure, and never says
+// seen when unsure. The ToRs are those that the endpoint's host has a session with. What is evidence, strongest first:
 //
 //   seen      another host of the site, on the same ToR, was passed the very route (MAC, addresses, VTEP) by it, as of this
 //             step or a later one
+//             gone: it sent that host its whole table, and does not pass on a route of it. Only a host that had the
+//             endpoint in its intent when it was deleted knows what to look for
 //   told      the host's own session with the ToR is up and told everything, End-of-RIB included, this route among it. A ToR
-//             that refuses or filters it says nothing, so that this is no proof, and nobody else is there to show it
+//             that refuses or filters it says nothing, so that this is no proof, and nobody else is there to show it. Gone:
+//             the route was taken back on it
 //   pending   one of the two is to be expected: what it waits for is in the reason
 //   missing   another host on that ToR has all of this step, but not this route from there
+//   held      gone: another host still has it from there
 //   down      the session is not up
 //   unknown   the host does not report
 
@@ -16,11 +20,12 @@ import { torOf } from "./fabric-proof.ts";
 import { formatDuration, silenceOf } from "./liveness.ts";
 import type { ChannelRow, FabricRow, HostRow } from "./report-items.ts";
 
-export type TorState = "seen" | "told" | "pending" | "missing" | "down" | "unknown";
+export type TorState = "seen" | "told" | "pending" | "missing" | "held" | "down" | "unknown";
 
 /** `by`: the host that has the route from there. */
 export type TorReceipt = { tor: string; state: TorState; reason: string; by?: string };
-export type TorCount = { total: number; seen: number; at: TorReceipt[] };
+/** `gone`: what is seen is that the route is no more. */
+export type TorCount = { total: number; seen: number; gone?: true; at: TorReceipt[] };
 
 /** What is known of another host of the site. */
 export type Witness = { readonly host: string; readonly fabric: FabricRow };
@@ -34,29 +39,33 @@ export type TorFacts = {
   readonly peers: readonly { readonly key: string; readonly name?: string | undefined }[];
   readonly reported: HostRow | undefined;
   readonly own: ChannelRow | undefined;
+  /** Of an endpoint that the step deleted; `isLeft`: its host is known to carry the network no more. */
+  readonly gone?: { readonly isLeft: boolean } | undefined;
   readonly witnesses: readonly Witness[];
   readonly nowMs: number;
 };
 
-const BEST_FIRST: readonly TorState[] = ["seen", "told", "pending", "missing", "down", "unknown"];
+const BEST_FIRST: readonly TorState[] = ["seen", "told", "pending", "missing", "held", "down", "unknown"];
 
 /** One for each ToR, in the order of the host's peers; several sessions with one ToR count as their best. */
 export function countTors(facts: TorFacts): TorCount {
   const byTor = new Map<string, TorReceipt>();
   for (const { key, name } of facts.peers) {
     const peer = facts.reported?.bgp.find((each) => each.peer === key);
-    const receipt = { tor: name ?? peer?.name ?? key, ...judge(facts, key, peer) };
+    const judged = facts.gone ? judgeGone(facts, key, peer) : judge(facts, key, peer);
+    const receipt = { tor: name ?? peer?.name ?? key, ...judged };
     const tor = torOf(peer) ?? key;
     const other = byTor.get(tor);
     if (!other || BEST_FIRST.indexOf(receipt.state) < BEST_FIRST.indexOf(other.state)) byTor.set(tor, receipt);
   }
   const at = [...byTor.values()];
-  return { total: at.length, seen: at.filter(({ state }) => state === "seen").length, at };
+  const seen = at.filter(({ state }) => state === "seen").length;
+  return { total: at.length, seen, ...(facts.gone ? { gone: true as const } : {}), at };
 }
 
-/** "seen at 1 of 2 ToRs; tor2: told, no other host of the network is there to show it" */
-export function summarizeTors({ total, seen, at }: TorCount): string {
-  const tors = `seen at ${seen} of ${total} ${total === 1 ? "ToR" : "ToRs"}`;
+/** "seen at 1 of 2 ToRs; tor2: told, no other host of the network is there to show it"; "gone from 2 of 2 ToRs" */
+export function summarizeTors({ total, seen, gone, at }: TorCount): string {
+  const tors = `${gone ? "gone from" : "seen at"} ${seen} of ${total} ${total === 1 ? "ToR" : "ToRs"}`;
   const rest = at.filter(({ state }) => state !== "seen").map(({ tor, reason }) => `${tor}: ${reason}`);
   return [tors, ...rest].join("; ");
 }
@@ -72,7 +81,7 @@ function judge(facts: TorFacts, key: string, peer: PeerReport | undefined): Judg
   );
   const shows = there.find(({ isOfStep, lacking }) => isOfStep && lacking && !lacking.includes(mac));
   if (shows) return { state: "seen", reason: `${shows.other} has it from there`, by: shows.other };
-  const lacksHere = untold(facts, peer);
+  const lacksHere = unheard(facts, peer) ?? untold(facts, peer);
   if (lacksHere) return lacksHere;
   const lacks = there.find(({ isOfStep }) => isOfStep);
   if (lacks) return { state: "missing", reason: `told by ${host}, but ${lacks.other} does not have it from there` };
@@ -81,8 +90,45 @@ function judge(facts: TorFacts, key: string, peer: PeerReport | undefined): Judg
   return { state: "told", reason: `told by ${host}; no other host of the network is there to show it` };
 }
 
-/** What keeps the ToR from having been told, as far as the host says; undefined: it was told. */
-function untold({ seq, mac, host, reported, own, nowMs }: TorFacts, peer: PeerReport | undefined): Judged | undefined {
+/** Of several hosts that show something one that still has the route counts: a ToR is not seen to have let go by half. */
+function judgeGone(facts: TorFacts, key: string, peer: PeerReport | undefined): Judged {
+  const { seq, mac, host } = facts;
+  const able = facts.witnesses
+    .filter(({ fabric: { since } }) => since !== undefined && since < seq)
+    .flatMap(({ host: other, fabric }) =>
+      fabric.seen
+        .filter((each) => isSameTor({ key, tor: torOf(peer) }, each))
+        .map(({ strays }) => ({ other, strays, isOfStep: fabric.seq >= seq })),
+    );
+  const shows = able.filter(({ isOfStep }) => isOfStep);
+  const holds = shows.find(({ strays }) => strays?.includes(mac));
+  if (holds) return { state: "held", reason: `${holds.other} still has it from there`, by: holds.other };
+  const clear = shows.find(({ strays }) => strays !== undefined);
+  if (clear) return { state: "seen", reason: `${clear.other} has it from there no more`, by: clear.other };
+  const keeps = unheard(facts, peer) ?? notTakenBack(facts, peer);
+  if (keeps) return keeps;
+  const [next] = able;
+  if (next) return { state: "pending", reason: `taken back by ${host}; ${next.other} has yet to show that it is gone` };
+  return { state: "told", reason: `taken back by ${host}; no other host of the network is there to show it` };
+}
+
+/** What keeps the ToR from having heard that the route is no more; undefined: it was told. */
+function notTakenBack({ seq, host, own, gone, reported }: TorFacts, peer: PeerReport | undefined): Judged | undefined {
+  const waits = { state: "pending", reason: `${host} has yet to take it back` } as const;
+  if (peer?.told !== true) return waits;
+  if (gone?.isLeft) return undefined;
+  const isOfStep = own?.fabric !== undefined && own.fabric.seq >= seq;
+  return isOfStep && own && isNewer(reported, own) ? undefined : waits;
+}
+
+/** Of this report of the host's channel or a later one: what was told before may be less. */
+function isNewer(reported: HostRow | undefined, own: ChannelRow): boolean {
+  if (!reported) return false;
+  return reported.startedAtMs !== own.startedAtMs || reported.number >= own.number;
+}
+
+/** What keeps the ToR from hearing anything of the host; undefined: nothing. */
+function unheard({ host, reported, nowMs }: TorFacts, peer: PeerReport | undefined): Judged | undefined {
   if (!reported) return { state: "unknown", reason: `${host} never reported` };
   const silentMs = silenceOf(reported, nowMs);
   if (silentMs !== undefined) return { state: "unknown", reason: `${host} is offline ${formatDuration(silentMs)}` };
@@ -93,13 +139,16 @@ function untold({ seq, mac, host, reported, own, nowMs }: TorFacts, peer: PeerRe
   }
   if (peer.families?.some(({ family, agreed }) => family === EVPN && !agreed))
     return { state: "down", reason: `EVPN is not agreed on the session with ${host}` };
+  return undefined;
+}
+
+/** What keeps the ToR from having been told, as far as the host says; undefined: it was told. */
+function untold({ seq, mac, host, reported, own }: TorFacts, peer: PeerReport | undefined): Judged | undefined {
   const fabric = own?.fabric;
   if (!fabric || fabric.seq < seq) return { state: "pending", reason: `${host} has yet to report this step` };
   if (!fabric.unannounced || fabric.unannounced.includes(mac))
     return { state: "pending", reason: `${host} does not announce it` };
-  // Of this report or a later one: what was told before may be less.
-  const isNewer = reported.startedAtMs !== own.startedAtMs || reported.number >= own.number;
-  if (!isNewer || peer.told !== true) return { state: "pending", reason: `${host} has yet to tell it` };
+  if (!isNewer(reported, own) || peer?.told !== true) return { state: "pending", reason: `${host} has yet to tell it` };
   return undefined;
 }
 

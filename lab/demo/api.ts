@@ -9,6 +9,7 @@ export type Written = z.infer<typeof Written>;
 const Receipt = z.looseObject({
   state: z.enum(["accepted", "published", "live"]),
   hosts: z.looseObject({ total: z.number(), live: z.number() }),
+  tors: z.looseObject({ total: z.number(), seen: z.number() }).optional(),
   summary: z.string(),
 });
 export type Receipt = z.infer<typeof Receipt>;
@@ -23,8 +24,8 @@ export type Api = {
   create(path: string, body: object): Promise<Written>;
   change(path: string, patch: object): Promise<Written>;
   act(path: string, body: object): Promise<Written>;
-  /** The receipt once the change is live, or what it is when the patience ends. */
-  receipt(change: string, patienceMs: number): Promise<Receipt>;
+  /** The receipt once the change is live, or seen at every ToR too; or what it is when the patience ends. */
+  receipt(change: string, patienceMs: number, until?: "live" | "seen"): Promise<Receipt>;
 };
 
 /** How long one request may wait in the API: well below the timeouts of gateways and functions. */
@@ -48,12 +49,14 @@ export function createApi(baseUrl: string, token: string, nowMs: () => number): 
     create: async (path, body) => Written.parse(await call("POST", path, body)),
     change: async (path, patch) => Written.parse(await call("PATCH", path, patch)),
     act: async (path, body) => Written.parse(await call("POST", path, body)),
-    async receipt(change, patienceMs) {
+    async receipt(change, patienceMs, until = "live") {
       const end = nowMs() + patienceMs;
       for (;;) {
         const waitMs = Math.round(Math.min(WAIT_MS, Math.max(0, end - nowMs())));
-        const receipt = Receipt.parse(await call("GET", `/v1/changes/${change}?wait=live&timeoutMs=${waitMs}`));
-        if (receipt.state === "live" || nowMs() >= end) return receipt;
+        const receipt = Receipt.parse(await call("GET", `/v1/changes/${change}?wait=${until}&timeoutMs=${waitMs}`));
+        const { state, tors = { seen: 0, total: 0 } } = receipt;
+        const isThere = state === "live" && (until === "live" || tors.seen === tors.total);
+        if (isThere || nowMs() >= end) return receipt;
       }
     },
   };

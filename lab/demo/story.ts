@@ -16,6 +16,8 @@ const TENANT = "acme";
 const MOVE = { machine: "m2", from: "s1-h1", to: "s2-h2" };
 /** How often a running ping sends: what is lost is known to 10 ms. */
 const RUNNING_MS = 10;
+/** What changes while the broker is away: a machine gets a second address, which is a route more for its ToR. */
+const AWAY = { machine: "m1", ip: "10.100.0.111" };
 
 export type StoryOptions = {
   readonly vni: number;
@@ -180,14 +182,15 @@ async function killAgent(world: World, { nowMs, sleep }: StoryOptions): Promise<
   return `${noLoss(await ping.stop())}; in sync ${formatMs(backMs)} after its restart`;
 }
 
-/** A change made while the broker is away is stored and published; the hosts get it when they come back. */
+/** What is changed while the broker is away is stored and published; the hosts get it when they come back. */
 async function stopBroker(world: World, api: Api, { nowMs, sleep }: StoryOptions) {
   const ping = await answeredPing(world, "m1", addressOf(world, "m4"));
   await world.stopBroker();
   for (const { id } of world.hosts) {
     await waitForAgent(world, id, ({ broker }) => broker === "disconnected", "to notice", 10_000);
   }
-  const change = await api.change(NETWORK_PATH, { name: "Blue, renamed while the broker was away" });
+  const { name, ip } = machineSpec(AWAY.machine);
+  const change = await api.change(`${NETWORK_PATH}/endpoints/${name}`, { ips: [ip, AWAY.ip] });
   await sleep(1500);
   await world.startBroker();
   const startedAt = nowMs();
@@ -200,8 +203,9 @@ async function stopBroker(world: World, api: Api, { nowMs, sleep }: StoryOptions
 
 async function lastReceipt(world: World, api: Api, change: Written | undefined): Promise<string> {
   if (!change) throw new Error("the last change was not made");
-  const { state, hosts, summary } = await api.receipt(change.change, 40_000);
+  const { state, hosts, tors, summary } = await api.receipt(change.change, 40_000, "seen");
   if (state !== "live" || hosts.live !== world.hosts.length) throw new Error(summary);
+  if (!tors || tors.total === 0 || tors.seen < tors.total) throw new Error(`not seen at every ToR: ${summary}`);
   return summary;
 }
 

@@ -23,6 +23,17 @@ export type AnnouncedProof = z.infer<typeof AnnouncedProof>;
 export const SeenProof = LineProof.extend({ peer: z.string().max(64), lacking: Lacking });
 export type SeenProof = z.infer<typeof SeenProof>;
 
+/**
+ * Per established peer that sent its whole table, the MACs of which it passes on a route to another place than where they are
+ * declared, of those that were declared in this agent's time; `macs` absent: more than are named. What was deleted by step
+ * `since` or before is not known of.
+ */
+export const StrayProof = z.object({
+  since: z.number().int().min(0),
+  peers: z.array(z.object({ peer: z.string().max(64), macs: Lacking })).max(16),
+});
+export type StrayProof = z.infer<typeof StrayProof>;
+
 /** `kernel` is the digest of the forwarding form of what the kernel holds; absent where there is none (host channels). */
 export const ChannelReport = z.object({
   channel: ChannelField,
@@ -35,6 +46,8 @@ export const ChannelReport = z.object({
   announced: AnnouncedProof.optional(),
   /** Per established peer, the endpoints of the site's other hosts whose very routes it passed on: MAC, IPs and VTEP. */
   seen: z.array(SeenProof).max(16).optional(),
+  /** Of a network, with BGP: what is still passed on of what is gone. */
+  strays: StrayProof.optional(),
   /**
    * The site's endpoints, this host's own included, as the two proofs above took them to be: the cloud knows the sum at
    * every step, and so which step the proofs are of.

@@ -108,6 +108,38 @@ describe("confirmations", () => {
     expect(fabric()?.seen).toEqual([]);
   });
 
+  it("strays: deleted, and a ToR still passes its route on -> named for that ToR until it does no more", () => {
+    const { fabric, sees, put, rest } = host();
+    const both = [tor1, tor2].map((tor) => from(tor, macRoute(2, LOW, { ip: far })));
+    const strays = () =>
+      [...(fabric()?.strays.byPeer ?? [])].flatMap(([peer, macs]) => [...macs].map((m) => [peer, m]));
+    sees(...both, from(tor1, macRoute(9, LOW)));
+    expect(fabric()?.strays.since).toBe(1);
+    expect(strays()).toEqual([]);
+    put("net:blue", "endpoint/e2", undefined);
+    rest();
+    expect(strays()).toEqual([tor1, tor2].map((tor) => [tor, macOf(2)]));
+    sees(from(tor2, macRoute(2, LOW, { ip: far })), from(tor1, macRoute(9, LOW)));
+    expect(strays()).toEqual([[tor2, macOf(2)]]);
+    sees();
+    expect(strays()).toEqual([]);
+    sees(from(tor1, macRoute(2, LOW)));
+    // Gone from everywhere and back is a machine that nobody declared, as any other.
+    expect(strays()).toEqual([]);
+  });
+
+  it("strays: moved, and a ToR still passes the former place on -> named; declared there again -> not", () => {
+    const { fabric, sees, put, rest } = host();
+    put("net:blue", "vtep/h3", vtep(HIGH));
+    sees(from(tor1, macRoute(2, LOW)));
+    put("net:blue", "endpoint/e2", { ...record("h3", 2, far), mobility: 1 });
+    rest();
+    expect(fabric()?.strays.byPeer.get(tor1)).toEqual(new Set([macOf(2)]));
+    put("net:blue", "endpoint/e2", { ...record("h2", 2, far), mobility: 2 });
+    rest();
+    expect(fabric()?.strays.byPeer.get(tor1)).toEqual(new Set());
+  });
+
   it("site: what the proofs are of -> the sum over this site's endpoints as the cloud has it, before and after a change", () => {
     const { fabric, put, rest } = host();
     const own = endpointLines({ mac: macOf(1), ips: [near] }, OWN);

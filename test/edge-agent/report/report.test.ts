@@ -3,8 +3,9 @@ import type { PeerSummary } from "../../../edge-agent/bgp/speaker.ts";
 import { createIntent } from "../../../edge-agent/intent/intent.ts";
 import { channelReports, peerReport, startReports } from "../../../edge-agent/report/report.ts";
 import type { IpAddress } from "../../../shared/address/ip.ts";
+import type { Mac } from "../../../shared/address/mac.ts";
 import { type Digest, digestSum, EMPTY_DIGEST } from "../../../shared/message/digest.ts";
-import { PeerReport, Report } from "../../../shared/message/report.ts";
+import { MOST_LACKING, PeerReport, Report } from "../../../shared/message/report.ts";
 import { FakeClock } from "../bgp/fake-network.ts";
 import { fixedView } from "../local/fixed-view.ts";
 
@@ -100,12 +101,14 @@ describe("reports", () => {
     expect(clock.pending).toBe(0);
   });
 
+  const noPeers = { peers: [], sentAll: () => true };
+
   it("channel report: parts of two lanes -> their sum and all problems; one not read back yet -> no digest", () => {
     const intent = createIntent("h1", []);
     const records = new Map();
     intent.channels.set("net:blue", { channel: "net:blue", seq: 3, digest: one, forwarding: one, records });
     const part = { kernel: one, problems: ["a"] };
-    const [line] = channelReports(intent, () => [part, { ...part, problems: ["b"] }], []);
+    const [line] = channelReports(intent, () => [part, { ...part, problems: ["b"] }], noPeers);
     expect(line).toEqual({
       channel: "net:blue",
       seq: 3,
@@ -113,10 +116,10 @@ describe("reports", () => {
       kernel: digestSum([one, one]),
       problems: ["a", "b"],
     });
-    expect(channelReports(intent, () => [part, { kernel: undefined, problems: [] }], [])[0]).not.toHaveProperty(
+    expect(channelReports(intent, () => [part, { kernel: undefined, problems: [] }], noPeers)[0]).not.toHaveProperty(
       "kernel",
     );
-    expect(channelReports(intent, () => [], [])[0]).not.toHaveProperty("kernel");
+    expect(channelReports(intent, () => [], noPeers)[0]).not.toHaveProperty("kernel");
   });
 
   it("channel report: what a peer confirms -> only of one that is up, and holds nothing from before", () => {
@@ -126,9 +129,27 @@ describe("reports", () => {
     const other = "192.0.2.253" as IpAddress;
     const seen = [peer.peer, other].map((name) => ({ peer: name, digest: one, count: 1 }));
     const announced = { digest: EMPTY_DIGEST, count: 0, lacking: [] };
-    const fabric = { announced, seen, site: { digest: one, count: 1 } };
+    const gone = ["02:00:00:00:00:01" as Mac];
+    const strays = { since: 2, byPeer: new Map([[peer.peer, new Set(gone)]]) };
+    const fabric = { announced, seen, strays, site: { digest: one, count: 1 } };
     const part = { kernel: one, problems: [], fabric };
-    const line = (...peers: PeerSummary[]) => channelReports(intent, () => [part], peers)[0];
+    const whole = new Set<string>([peer.peer, other]);
+    const line = (...peers: PeerSummary[]) =>
+      channelReports(intent, () => [part], { peers, sentAll: (each) => whole.has(each) })[0];
+    expect(line(peer, { ...peer, peer: other })?.strays).toEqual({
+      since: 2,
+      peers: [
+        { peer: peer.peer, macs: gone },
+        { peer: other, macs: [] },
+      ],
+    });
+    expect(line({ ...peer, staleRoutes: 1 }, { ...peer, peer: other, state: "Active" })?.strays?.peers).toEqual([]);
+    whole.clear();
+    expect(line(peer)?.strays?.peers).toEqual([]);
+    const many = Array.from({ length: MOST_LACKING + 1 }, (_, n) => `02:00:00:00:01:${n + 10}` as Mac);
+    strays.byPeer.set(peer.peer, new Set(many));
+    whole.add(peer.peer);
+    expect(line(peer)?.strays?.peers).toEqual([{ peer: peer.peer }]);
     expect(line(peer, { ...peer, peer: other, state: "Active" })?.seen).toEqual(seen.slice(0, 1));
     expect(line({ ...peer, staleRoutes: 1 })).not.toHaveProperty("seen");
     expect(line(peer)).not.toHaveProperty("announced");

@@ -1,6 +1,7 @@
 // Hosts with EVPN peers over a table in memory: what their agents would report of the fabric, written from the protocol's
 // text. Not a test by itself.
 
+import type { Mac } from "../../../shared/address/mac.ts";
 import { EMPTY_DIGEST } from "../../../shared/message/digest.ts";
 import { endpointLines, forwardingDigest } from "../../../shared/message/forwarding.ts";
 import type { PeerReport, Report } from "../../../shared/message/report.ts";
@@ -21,6 +22,10 @@ export type Said = {
   /** MACs that were not passed on although their host's others were. */
   withheld?: readonly string[];
   announces?: boolean;
+  /** By peer, MACs that it passes on of what is gone; default: none of all that sent their table. */
+  strays?: Record<string, readonly string[]>;
+  /** What it knows of is gone since then; default: the first step. */
+  since?: number;
   /** The kernel holds what it should; default true. */
   applied?: boolean;
 };
@@ -47,6 +52,8 @@ export function fabricHosts(world: EngineWorld = EngineWorld.inMemory()) {
   /** A report as the host's replica stands. */
   async function report(host: string, said: Said = {}): Promise<void> {
     const { bgp = [session(TOR1)], passed = { [TOR1]: "all" }, withheld = [], announces = true, applied = true } = said;
+    const { strays = Object.fromEntries(bgp.map(({ peer }) => [peer, []])), since = 0 } = said;
+    const strayProof = { since, peers: Object.entries(strays).map(([peer, macs]) => ({ peer, macs: macs as Mac[] })) };
     const agent = world.agent(host);
     const channels = agent.have().map((held) => {
       const records = agent.channels.get(held.channel)?.records ?? new Map<string, { body: unknown }>();
@@ -75,7 +82,7 @@ export function fabricHosts(world: EngineWorld = EngineWorld.inMemory()) {
         ...held,
         problems: [],
         ...(isNetwork ? { kernel: applied ? agent.forwarding(held.channel) : EMPTY_DIGEST } : {}),
-        ...(isNetwork && bgp.length > 0 ? { announced, seen, site: proof(endpoints) } : {}),
+        ...(isNetwork && bgp.length > 0 ? { announced, seen, strays: strayProof, site: proof(endpoints) } : {}),
       };
     });
     number += 1;

@@ -161,15 +161,88 @@ describe("tors", () => {
     expect((await tors())?.at).toMatchObject([{ state: "told" }]);
   });
 
-  test("tors: a deletion, and a host without EVPN peers -> nothing to be seen", async () => {
+  test("tors: a host without EVPN peers -> nothing to be seen", async () => {
     for (const host of ["h1", "h2", "h3"]) await says(host);
-    await hosts.world.publish(
-      endpointItem("e1", { network: "n1", host: "h1", index: 1, version: 2, change: "c1-2", deleted: true }),
-      hostItem("h4", 4),
-      endpoint(5, "h4"),
-    );
-    expect(await tors("c1-2")).toBeUndefined();
+    await hosts.world.publish(hostItem("h4", 4), endpoint(5, "h4"));
     expect(await tors("c5-1", "e5")).toBeUndefined();
+  });
+});
+
+describe("tors of a deletion", () => {
+  const deleted = () =>
+    endpointItem("e1", { network: "n1", host: "h1", index: 1, version: 2, change: "c1-2", deleted: true });
+
+  /** h1 has another machine on the network, so that it stays. */
+  beforeEach(async () => {
+    await hosts.world.publish(endpoint(4, "h1"));
+    for (const host of ["h1", "h2", "h3"]) await says(host);
+    await hosts.world.publish(deleted());
+  });
+
+  test("gone: another host on each ToR has its route no more -> gone from both, and who shows it", async () => {
+    for (const host of ["h1", "h2", "h3"]) await says(host);
+    expect(await hosts.receipt("c1-2")).toMatchObject({
+      state: "live",
+      summary: "live on 3 of 3 hosts, gone from 2 of 2 ToRs",
+      tors: {
+        total: 2,
+        seen: 2,
+        gone: true,
+        at: [
+          { state: "seen", by: "h2" },
+          { state: "seen", by: "h3" },
+        ],
+      },
+    });
+  });
+
+  test("gone: a ToR passes it on still -> held there, until it does no more", async () => {
+    for (const host of ["h1", "h3"]) await says(host);
+    await says("h2", { strays: { [TOR1]: [mac] } });
+    const receipt = await hosts.receipt("c1-2");
+    expect(receipt.tors).toMatchObject({ seen: 1, at: [{ state: "held", by: "h2" }, { state: "seen" }] });
+    expect(receipt.summary).toContain("gone from 1 of 2 ToRs; leaf-1: h2 still has it from there");
+    await says("h2");
+    expect((await tors("c1-2"))?.seen).toBe(2);
+  });
+
+  test.each([
+    ["began after it, and does not know what to look for", { since: 5 }, "told"],
+    ["has not got the ToR's whole table", { strays: {} }, "pending"],
+    ["named more than it can", { strays: { [TOR1]: undefined as unknown as string[] } }, "pending"],
+  ])("gone: the only other host %s -> never seen to be gone", async (_, said, state) => {
+    await says("h1");
+    await says("h2", said);
+    expect((await tors("c1-2"))?.at[0]).toMatchObject({ state });
+  });
+
+  test("gone: the other host has yet to report the step -> pending; the own one has yet to -> pending", async () => {
+    expect((await tors("c1-2"))?.at[0]).toMatchObject({ state: "pending", reason: "h1 has yet to take it back" });
+    await says("h1");
+    expect((await tors("c1-2"))?.at[0]).toMatchObject({ state: "pending", reason: /h2 has yet to show/ });
+  });
+
+  test("gone: the own session is down, or its host silent -> said so, unless another host shows it", async () => {
+    await says("h1", { bgp: [session(TOR1, { state: "Active", told: false }), session(TOR2)] });
+    expect((await tors("c1-2"))?.at[0]?.state).toBe("down");
+    await says("h2");
+    expect((await tors("c1-2"))?.at[0]?.state).toBe("seen");
+  });
+
+  test("gone: it was the host's last machine there -> told once the host has left, seen where another shows it", async () => {
+    await hosts.world.publish(
+      endpointItem("e4", { network: "n1", host: "h1", index: 4, version: 2, change: "c4-2", deleted: true }),
+    );
+    expect((await tors("c4-2", "e4"))?.at[1]).toMatchObject({ state: "pending" });
+    await says("h1");
+    await says("h2");
+    expect((await tors("c4-2", "e4"))?.at).toMatchObject([{ state: "seen", by: "h2" }, { state: "pending" }]);
+  });
+
+  test("gone: made again since -> nothing to be seen of the deletion", async () => {
+    for (const host of ["h1", "h2", "h3"]) await says(host);
+    await hosts.world.publish(endpoint(1, "h1", 3));
+    expect(await tors("c1-2")).toBeUndefined();
   });
 });
 
