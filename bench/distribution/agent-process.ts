@@ -104,7 +104,7 @@ function scripted({ host, own, peers = [] }: AgentOptions): Scripted {
     connection: {
       connected: false,
       publish: () => undefined,
-      listen: (on) => void (inbox = on.inbox),
+      listen: (on) => void (inbox = (payload) => on.inbox(payload)),
       close: () => Promise.resolve(),
     },
     declare(numbers) {

@@ -70,7 +70,7 @@ async function newHost(world: BenchWorld, number: number, machines: number): Pro
     const eye = watchFdb(namespace);
     const broker = { url: world.runtime.brokerUrl, identity: await world.identity(id) };
     const agent = await startAgentProcess({ host: id, own: vtep, netns: namespace.name, broker });
-    close = agent.close;
+    close = () => agent.close();
     const answeredMs = await world.declare(number, id);
     await until(`${machines} machines in the kernel of ${id}`, () => eye.count() >= machines, 120_000);
     eye.close();
