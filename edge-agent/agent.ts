@@ -168,7 +168,10 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
       if (broker.connected) broker.publish("report", payload);
     },
     content: () => ({
-      channels: channelReports(intent, partsOf, { peers: speaker.summary(), sentAll: (peer) => completeness.sentAll(peer) }),
+      channels: channelReports(intent, partsOf, {
+        peers: speaker.summary(),
+        sentAll: (peer) => completeness.sentAll(peer),
+      }),
       inSync: intent.inSync,
       bgp: speaker.summary().map(peerReport),
       underlay: underlayReport(underlay.view()),
