@@ -48,7 +48,7 @@ const rows = await bench({
   rounds,
   quick: values.quick,
   only: values.only,
-  progress: (line) => process.stderr.write(`${line}\n`),
+  progress: (line) => process.stderr.write(`${Math.round(performance.now() / 1000)} s  ${line}\n`),
 });
 console.log(formatTable(rows));
 console.log(JSON.stringify({ bench: name, machine: machine(), rows }));

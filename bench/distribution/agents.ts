@@ -1,15 +1,10 @@
-// Agents as processes of their own (agent-process.ts), bundled as the shipped agent is, so that each has an event loop of
-// its own, as on hosts of their own.
+// Agents as processes of their own (agent-process.ts), so that each has an event loop to itself, as on a host.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
 import type { AgentOptions } from "./agent-process.ts";
-
-const SOURCE = fileURLToPath(new URL("agent-process.ts", import.meta.url));
-const BUNDLE = fileURLToPath(new URL("dist/agent-process.mjs", import.meta.url));
+import { bundleOf } from "./bundle.ts";
 
 export type AgentProcess = {
   readonly host: string;
@@ -18,22 +13,9 @@ export type AgentProcess = {
   close(): Promise<void>;
 };
 
-let built: Promise<unknown> | undefined;
-
 /** Starts one; `inside`: the namespace that it runs in, absent: this one. Resolves when it is ready. */
 export async function startAgentProcess(options: AgentOptions, inside?: string): Promise<AgentProcess> {
-  built ??= build({
-    entryPoints: [SOURCE],
-    outfile: BUNDLE,
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    target: "node20",
-    packages: "external",
-    logLevel: "warning",
-  });
-  await built;
-  const argv = [process.execPath, BUNDLE, JSON.stringify(options)];
+  const argv = [process.execPath, await bundleOf("agent-process"), JSON.stringify(options)];
   const [command = "", ...args] = inside === undefined ? argv : ["ip", "netns", "exec", inside, ...argv];
   const child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] });
   const ended = once(child, "exit");

@@ -15,3 +15,8 @@ export const clock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+/** Now, ms since the epoch, to the microsecond: two processes of one machine can compare it. */
+export function epochMs(): number {
+  return performance.timeOrigin + performance.now();
+}

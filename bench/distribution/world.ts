@@ -1,34 +1,18 @@
 // The cloud's side for the distribution benches: the local runtime with its real broker, store and functions, a tenant, a
-// site and hosts with identities of their own. And simulated hosts: the real agent's copy of intent over the real broker,
-// without BGP and kernel.
+// site and hosts with identities of their own.
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Identity } from "../../edge-agent/identity/identity-files.ts";
-import { httpSnapshots } from "../../edge-agent/intent/download.ts";
-import { connectBroker } from "../../edge-agent/intent/mqtt.ts";
-import type { ReplicaStore } from "../../edge-agent/intent/replica-files.ts";
-import { openIntent } from "../../edge-agent/intent/session.ts";
-import { createDiary } from "../../edge-agent/log.ts";
 import { identityOf } from "../../lab/join.ts";
 import { type LocalRuntime, startLocal } from "../../local/runtime.ts";
-import type { Channel } from "../../shared/model/record.ts";
-import { clock } from "./clock.ts";
 import { macText, NETWORK, VNI } from "./numbers.ts";
 
-const CHANNEL: Channel = `net:${NETWORK}`;
 /** Requests in flight while a bench is prepared. */
 const IN_FLIGHT = 8;
 /** Of one batch of the API. */
 const BATCH = 100;
-
-/** Nothing is on disk, and nothing stays. */
-export const NO_REPLICA: ReplicaStore = {
-  load: () => Promise.resolve({ replicas: [], setAside: [] }),
-  save: () => Promise.resolve(),
-  remove: () => Promise.resolve(),
-};
 
 export type BenchWorld = {
   readonly runtime: LocalRuntime;
@@ -94,57 +78,6 @@ export async function openBenchWorld(hosts: readonly { id: string; vtep: string 
     close: async () => {
       await runtime.close();
       await rm(folder, { recursive: true, force: true });
-    },
-  };
-}
-
-export type SimulatedHost = {
-  readonly id: string;
-  /** When it heard of a record of the network. */
-  readonly heardAtMs: ReadonlyMap<string, number>;
-  /** When an answer to a sync was last whole. */
-  readonly inSyncAtMs: number;
-  close(): Promise<void>;
-};
-
-/** Connects a host that only keeps its copy of intent. */
-export async function simulateHost(world: BenchWorld, id: string): Promise<SimulatedHost> {
-  const diary = createDiary(clock.wallMs, () => undefined);
-  const options = { host: id, url: world.runtime.brokerUrl, identity: await world.identity(id) };
-  const connection = connectBroker(options, { log: diary, clock, random: Math.random });
-  const heardAtMs = new Map<string, number>();
-  let inSyncAtMs = Number.NEGATIVE_INFINITY;
-  const session = await openIntent({
-    host: id,
-    store: NO_REPLICA,
-    snapshots: httpSnapshots({ allowPlain: true, setTimer: clock.setTimer }),
-    connection,
-    clock,
-    random: Math.random,
-    log: diary,
-    onChange: (change) => {
-      const keys = change.get(CHANNEL);
-      const records = keys === "whole" ? session.state.channels.get(CHANNEL)?.records.keys() : keys;
-      for (const key of records ?? []) if (!heardAtMs.has(key)) heardAtMs.set(key, performance.now());
-    },
-  });
-  connection.listen({
-    connected: () => session.onConnected(),
-    disconnected: () => session.onDisconnected(),
-    inbox: (payload) => {
-      session.onInbox(payload);
-      if (Buffer.from(payload).includes('"kind":"in-sync"')) inSyncAtMs = performance.now();
-    },
-  });
-  return {
-    id,
-    heardAtMs,
-    get inSyncAtMs() {
-      return inSyncAtMs;
-    },
-    close: async () => {
-      await session.close();
-      await connection.close();
     },
   };
 }
