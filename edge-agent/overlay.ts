@@ -106,7 +106,7 @@ export function buildOverlay(
 
 /** Everything of a network that its definition, its members and this host's own record decide. */
 export type NetworkSettings = {
-  readonly frame: Pick<NetworkState, "vni" | "owner" | "vtep" | "mtuBytes">;
+  readonly frame: Pick<NetworkState, "vni" | "owner" | "vtep" | "mtuBytes" | "sourcePorts">;
   /** Undefined without a BGP identifier to make it of. */
   readonly rd: RouteDistinguisher | undefined;
   readonly imports: ReadonlySet<ImportTarget>;
@@ -119,12 +119,18 @@ export function settingsOf(
   { id, definition, vteps }: Pick<NetworkIntent, "id" | "definition" | "vteps">,
   rd: RouteDistinguisher | undefined,
 ): NetworkSettings {
-  const { vni, tenant, mtuBytes, routeTargets, importAnyAs } = definition;
+  const { vni, tenant, mtuBytes, sourcePorts, routeTargets, importAnyAs } = definition;
   const { vtep, bgp } = host;
   const asns = Array.from(vteps.values()).flatMap((each) => each.asns);
   const membership = { vni, routeTargets, importAnyAs, asns };
   return {
-    frame: { vni, owner: ownerMark(id, tenant), vtep, mtuBytes },
+    frame: {
+      vni,
+      owner: ownerMark(id, tenant),
+      vtep,
+      mtuBytes,
+      ...(sourcePorts && { sourcePorts: { low: sourcePorts.from, high: sourcePorts.to } }),
+    },
     rd,
     imports: bgp ? importTargets(membership, bgp) : new Set(),
     originator: rd && bgp ? { vni, rd, vtep, routeTargets: exportTargets(membership, bgp) } : undefined,

@@ -69,6 +69,14 @@ export const TYPES = {
   /** As `texts`, and a comma is but a comma. */
   notes: { many: true, convert: (values) => pairs(values, (value) => ({ value })) },
   counts: { many: true, convert: (values) => pairs(split(values), wholeNumber) },
+  /** `FROM-TO`. */
+  range: {
+    convert: (values) => {
+      const [, from, to] = /^(\d{1,9})-(\d{1,9})$/.exec(last(values)) ?? [];
+      if (from === undefined) return { fault: `takes FROM-TO, not ${JSON.stringify(last(values))}` };
+      return { value: { from: Number(from), to: Number(to) } };
+    },
+  },
   /** `FROM-TO`, or one number. */
   ranges: {
     many: true,

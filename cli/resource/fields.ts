@@ -110,6 +110,13 @@ export const network: readonly Field[] = [
   { flag: "gateway", field: "gateways", type: "list", value: "IP", help: "the anycast gateway of a subnet" },
   { flag: "router", field: "router", type: "text", value: "ROUTER", help: "routes between it and its other networks" },
   { flag: "mtu", field: "mtuBytes", type: "number", value: "BYTES", help: "the overlay's MTU" },
+  {
+    flag: "source-ports",
+    field: "sourcePorts",
+    type: "range",
+    value: "FROM-TO",
+    help: "UDP source ports of its tunnels' frames",
+  },
   ...ROUTE_TARGETS,
   {
     flag: "import-any-as",

@@ -45,7 +45,7 @@ export type NetworkState = {
   readonly mtuBytes?: number | undefined;
   /** The bridge's own MAC, for a network with an anycast gateway; absent: `bridgeMac`. */
   readonly bridgeMac?: Mac | undefined;
-  /** UDP source ports of the outer header, both included; absent: the kernel's choice. Only at creation. */
+  /** UDP source ports of the outer header, from `low` up to `high`; absent: the kernel's choice. Only at creation. */
   readonly sourcePorts?: { readonly low: number; readonly high: number } | undefined;
   /** Interfaces to be enslaved to the bridge; one that does not exist yet is attached when it appears. */
   readonly ports: readonly { readonly name: string }[];

@@ -56,13 +56,14 @@ export function addNetwork(lines: Lines, on: NetworkOn, scope: Scope): void {
 }
 
 function addDevices({ kernel }: Lines, { host, network, router }: NetworkOn): void {
-  const { id, vni, tenant, mtuBytes } = network.definition;
+  const { id, vni, tenant, mtuBytes, sourcePorts } = network.definition;
   const mtu = mtuBytes === undefined ? "" : ` mtu ${mtuBytes}`;
+  const ports = sourcePorts === undefined ? "" : ` srcport ${sourcePorts.from} ${sourcePorts.to}`;
   const alias = `alias "${ownerMark(id, tenant)}"`;
   const mac = router ? GATEWAY_MAC : bridgeMac(vni, host.vtep);
   kernel.add(`${bridgeName(vni)} type bridge address ${mac}${mtu} ${alias}`);
   kernel.add(
-    `${vxlanName(vni)} type vxlan id ${vni} local ${host.vtep} dstport ${VXLAN_PORT} nolearning master ${bridgeName(vni)}${mtu} ${alias}`,
+    `${vxlanName(vni)} type vxlan id ${vni} local ${host.vtep} dstport ${VXLAN_PORT}${ports} nolearning master ${bridgeName(vni)}${mtu} ${alias}`,
   );
 }
 

@@ -128,14 +128,14 @@ function hostBody(host: Host): HostRecord {
 }
 
 function networkBody(network: Network): NetworkRecord {
-  const { tenant, name, vni, subnets, mtuBytes, routeTargets, importAnyAs } = network;
+  const { tenant, name, vni, subnets, mtuBytes, sourcePorts, routeTargets, importAnyAs } = network;
   const { router, gateways, learning, stormPacketsPerSec } = network;
   return {
     tenant,
     name,
     vni,
     subnets,
-    ...given({ mtuBytes, routeTargets, importAnyAs, router, gateways, learning, stormPacketsPerSec }),
+    ...given({ mtuBytes, sourcePorts, routeTargets, importAnyAs, router, gateways, learning, stormPacketsPerSec }),
   };
 }
 

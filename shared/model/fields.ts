@@ -102,6 +102,14 @@ export const HoldTimeSec = z
   .int()
   .refine((value) => value === 0 || (value >= 3 && value <= 65535), "must be 0, or 3 to 65535 seconds (RFC 4271)");
 
+/** UDP source ports of the outer header: `from`, up to `to`. The kernel spreads flows over them (as `ip link … srcport`). */
+export const SourcePorts = z
+  .strictObject({
+    from: z.number().int().min(1024, "must be at least 1024").max(65535, "must be at most 65535"),
+    to: z.number().int().max(65535, "must be at most 65535"),
+  })
+  .refine(({ from, to }) => from < to, { path: ["to"], message: "must be above from" });
+
 /** Overlay MTU in octets: 1280 (what IPv6 needs) to 9216. */
 export const MtuBytes = z.number().int().min(1280, "must be at least 1280").max(9216, "must be at most 9216");
 

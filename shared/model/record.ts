@@ -28,6 +28,7 @@ export const NetworkRecord = z.object({
   vni: VniField,
   subnets: z.array(PrefixField),
   mtuBytes: MtuBytes.optional(),
+  sourcePorts: z.object({ from: z.number().int().min(1), to: z.number().int().max(65535) }).optional(),
   routeTargets: RouteTargets.strip().optional(),
   router: Slug.optional(),
   gateways: z.array(IpField).optional(),

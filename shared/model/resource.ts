@@ -19,6 +19,7 @@ import {
   RouteDistinguisherField,
   RouteTargetField,
   Slug,
+  SourcePorts,
   VniField,
   VtepField,
 } from "./fields.ts";
@@ -224,6 +225,11 @@ export const NewNetwork = z.strictObject({
   subnets: z.array(PrefixField).max(8, "must be at most 8 subnets").default([]),
   /** Overlay MTU; the default follows from the underlay of each host. */
   mtuBytes: MtuBytes.optional(),
+  /**
+   * UDP source ports of the tunnels' frames, for firewalls and ECMP of the underlay; default: the kernel's choice. To change it
+   * makes the tunnel device of each host anew, which takes milliseconds and frames in flight.
+   */
+  sourcePorts: SourcePorts.optional(),
   /** Default: `ASN:VNI` of the ASNs of the member hosts and their ToRs. */
   routeTargets: RouteTargets.optional(),
   /**
@@ -325,6 +331,7 @@ export const NetworkPatch = z.strictObject({
   name: DisplayName.optional(),
   subnets: z.array(PrefixField).max(8, "must be at most 8 subnets").optional(),
   mtuBytes: MtuBytes.nullable().optional(),
+  sourcePorts: SourcePorts.nullable().optional(),
   routeTargets: RouteTargets.nullable().optional(),
   router: Slug.nullable().optional(),
   gateways: NewNetwork.shape.gateways.unwrap().nullable().optional(),
