@@ -2,7 +2,8 @@
 // safe. Known of version 0.3.0: a receive overrun (ENOBUFS) or an exception in a listener aborts the process, so
 // NETLINK_NO_ENOBUFS is set wherever koffi works, and no listener here lets an exception out.
 
-import { RawNetlinkSocket } from "netlink";
+// Its raw layer alone: the whole package has the tables of every family, which are 12 MiB of memory.
+import { RawNetlinkSocket } from "netlink/dist/raw.js";
 import * as k from "./constants.ts";
 import { type Libc, openDescriptors, RECEIVE_BATCH } from "./libc.ts";
 import { eachMessage, messageAt, type NetlinkMessage } from "./message.ts";
