@@ -328,10 +328,10 @@ it("networks lane: a range of source ports -> the tunnel device's, and another o
   const definition = { tenant: "acme", name: "blue", vni, subnets: [] };
   put("net:blue", "network", { ...definition, sourcePorts: { from: 50_000, to: 60_000 } });
   rest();
-  expect(told.get(vni)?.frame.sourcePorts).toEqual({ low: 50_000, high: 60_000 });
+  expect(told.get(vni)?.frame?.sourcePorts).toEqual({ low: 50_000, high: 60_000 });
   put("net:blue", "network", definition);
   rest();
-  expect(told.get(vni)?.frame.sourcePorts).toBeUndefined();
+  expect(told.get(vni)?.frame?.sourcePorts).toBeUndefined();
 });
 
 describe("networks lane: machines that nobody declared, heard on a port here", () => {
