@@ -4,7 +4,7 @@
 //   t1 --tap1- [ hostA 192.0.2.1 ] --u-- [ hostB 192.0.2.2 ] -tap2-- t2
 //               \-tapm-- mover (the same machine seen from both hosts) --tapm-/
 
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { MacTarget } from "../../edge-agent/dataplane/desired.ts";
 import { type NetworkState, ownerMark } from "../../edge-agent/dataplane/state.ts";
 import type { IpAddress } from "../../shared/address/ip.ts";
@@ -102,6 +102,29 @@ describe.runIf(requireKernel("root", "vxlan", "bridge"))("dataplane on two hosts
     await agentA?.close();
     await agentB?.close();
     for (const namespace of namespaces) namespace.remove();
+  });
+
+  it("machines that are silent for longer than the kernel's ageing times -> entries that nobody declared age, declared ones stay", async () => {
+    const [bridged, tunnelled] = ["02:00:00:00:0a:01", "02:00:00:00:0a:02"];
+    const before = forwarding(hostA);
+    const neighbours = lines(hostA.run("ip neigh show dev ovbr100 nud all"));
+    hostA.run(`bridge fdb add ${bridged} dev tap1 master dynamic`);
+    hostA.run(`bridge fdb add ${tunnelled} dev ovx100 dst ${B} self dynamic`);
+    const shown = (): string => hostA.run("bridge fdb show");
+    expect(shown()).toContain(bridged);
+    expect(shown()).toContain(tunnelled);
+    hostA.run("ip link set ovbr100 type bridge ageing_time 100");
+    let round = 0;
+    await vi.waitUntil(
+      () => {
+        // Every change of it makes the kernel look at once, where it else looks every ten seconds.
+        hostA.run(`ip link set ovx100 type vxlan id 100 ageing ${(round++ % 2) + 1}`);
+        return !shown().includes(bridged) && !shown().includes(tunnelled);
+      },
+      { timeout: 30_000, interval: 250 },
+    );
+    expect(forwarding(hostA)).toEqual(before);
+    expect(lines(hostA.run("ip neigh show dev ovbr100 nud all"))).toEqual(neighbours);
   });
 
   it("the kernel shows what was asked for, in the words of bridge and ip", () => {
