@@ -2,6 +2,7 @@
 // from the cloud, so that there is nothing else to keep equal on a fleet.
 
 import { open } from "node:fs/promises";
+import { join } from "node:path";
 import * as z from "zod";
 import { type IpAddress, parseIp } from "../shared/address/ip.ts";
 import { IpField, PrefixField, Slug } from "../shared/model/fields.ts";
@@ -35,7 +36,10 @@ const AgentConfig = z.strictObject({
     .strictObject({
       /** Accept sessions that ToRs open, on this port; absent: the agent only connects. */
       listenPort: z.number().int().min(1).max(65535).optional(),
-      /** TCP MD5 (RFC 2385): a file with the key alone for each peer's address, readable by the agent only. */
+      /**
+       * TCP MD5 (RFC 2385): a file with the key alone for each peer's address, readable by the agent only;
+       * `credential:NAME` is one that systemd decrypted for the agent (systemd.exec(5), LoadCredentialEncrypted).
+       */
       md5KeyFiles: z.record(z.string(), z.string().min(1)).default({}),
     })
     .default({ md5KeyFiles: {} }),
@@ -47,8 +51,11 @@ export type AgentConfig = z.infer<typeof AgentConfig> & {
   readonly md5Keys: ReadonlyMap<IpAddress, string>;
 };
 
-/** Reads the file and the keys; throws an Error that names the file, the field and the reason. */
-export async function readConfig(path: string): Promise<AgentConfig> {
+/**
+ * Reads the file and the keys; throws an Error that names the file, the field and the reason. `credentials`: where systemd
+ * puts the agent's credentials (CREDENTIALS_DIRECTORY); undefined without systemd.
+ */
+export async function readConfig(path: string, credentials?: string): Promise<AgentConfig> {
   const text = await readText(path, "config file", { ...OPEN_TO_OTHERS, why: "it is the agent's alone" });
   let value: unknown;
   try {
@@ -61,15 +68,19 @@ export async function readConfig(path: string): Promise<AgentConfig> {
     const faults = parsed.error.issues.map((issue) => `${issue.path.join(".") || "file"}: ${issue.message}`);
     throw new Error(`config file ${path}: ${faults.join("; ")}`);
   }
-  return { ...parsed.data, md5Keys: await readMd5Keys(parsed.data.bgp.md5KeyFiles) };
+  return { ...parsed.data, md5Keys: await readMd5Keys(parsed.data.bgp.md5KeyFiles, credentials) };
 }
 
-async function readMd5Keys(files: Readonly<Record<string, string>>): Promise<Map<IpAddress, string>> {
+async function readMd5Keys(
+  files: Readonly<Record<string, string>>,
+  credentials: string | undefined,
+): Promise<Map<IpAddress, string>> {
   const keys = new Map<IpAddress, string>();
-  for (const [text, path] of Object.entries(files)) {
+  for (const [text, named] of Object.entries(files)) {
     const what = `bgp.md5KeyFiles.${text}`;
     const address = parseIp(text);
     if (!address) throw new Error(`${what}: must be the address of a peer`);
+    const path = keyPath(named, what, credentials);
     const key = (await readText(path, what, OPEN_TO_OTHERS)).trim();
     const octets = Buffer.byteLength(key);
     if (octets < 1 || octets > MAX_MD5_KEY_OCTETS) {
@@ -78,6 +89,19 @@ async function readMd5Keys(files: Readonly<Record<string, string>>): Promise<Map
     keys.set(address, key);
   }
   return keys;
+}
+
+const CREDENTIAL = "credential:";
+
+/** Where a key is: the file itself, or that of systemd's credential. */
+function keyPath(named: string, what: string, credentials: string | undefined): string {
+  if (!named.startsWith(CREDENTIAL)) return named;
+  const name = named.slice(CREDENTIAL.length);
+  if (!/^[A-Za-z0-9][A-Za-z0-9_.-]{0,200}$/.test(name)) throw new Error(`${what}: ${named} names no credential`);
+  if (credentials === undefined) {
+    throw new Error(`${what}: ${named}: systemd gave no credentials; has the unit LoadCredentialEncrypted=${name}?`);
+  }
+  return join(credentials, name);
 }
 
 /** Bits of a file's mode that it must not have, and why. */

@@ -45,7 +45,7 @@ const clock: Clock = {
 
 /** Runs until SIGTERM or SIGINT; rejects with what is wrong if it cannot start. */
 export async function runAgent(configPath: string): Promise<void> {
-  const config = await readConfig(configPath);
+  const config = await readConfig(configPath, process.env["CREDENTIALS_DIRECTORY"]);
   const diary = createDiary(clock.wallMs, (line) => process.stderr.write(`${line}\n`));
   // The socket first: a second agent, started by mistake, ends here, before it takes the first one's place at the broker.
   let agent: Agent | undefined;
@@ -128,7 +128,7 @@ export async function runAgent(configPath: string): Promise<void> {
   };
   // Keys are read again without a session being disturbed; everything else of the file is for the next start.
   process.on("SIGHUP", () => {
-    readConfig(configPath).then(
+    readConfig(configPath, process.env["CREDENTIALS_DIRECTORY"]).then(
       ({ md5Keys }) => {
         transport.setMd5Keys(md5Keys);
         diary.info("md5-keys-read", `${md5Keys.size} of them; new connections use them`);

@@ -5,13 +5,13 @@
 
 import { execFile } from "node:child_process";
 import { randomBytes, randomUUID } from "node:crypto";
-import { mkdtemp, rm, stat } from "node:fs/promises";
+import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { DeleteTableCommand, DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { createApi } from "../../functions/api/app.ts";
 import { tableHostStatuses } from "../../functions/report/host-status.ts";
 import { tableReceipts } from "../../functions/report/receipts.ts";
@@ -40,13 +40,16 @@ export async function runApiBench({ rounds, quick, only, progress }: BenchOption
   const engine = await startEngine();
   try {
     for (const kind of ["write", "read"] as const) {
-      for (const inFlight of IN_FLIGHT) {
-        const name = `${kind}s, ${inFlight} in flight`;
-        if (only !== undefined && !name.includes(only)) continue;
+      const cases = IN_FLIGHT.map((inFlight) => ({ inFlight, name: `${kind}s, ${inFlight} in flight` })).filter(
+        ({ name }) => only === undefined || name.includes(only),
+      );
+      if (cases.length === 0) continue;
+      const scripts = await recordScripts(engine, kind);
+      for (const { inFlight, name } of cases) {
         const counted: Round[] = [];
         for (let round = quick ? 1 : 0; round <= rounds; round++) {
           progress(`${name}: round ${round} of ${rounds}`);
-          const result = await runRound(engine, { kind, inFlight, oursFirst: round % 2 === 0 });
+          const result = await runRound(engine, { kind, inFlight, scripts, oursFirst: round % 2 === 0 });
           if (round > 0) counted.push(result);
         }
         rows.push(toRow(name, counted, TARGET));
@@ -64,26 +67,41 @@ const TARGET: Target = {
   met: ({ ratio }) => (ratio[SDK]?.["wall"] ?? Number.POSITIVE_INFINITY) <= 1.4,
 };
 
+/** What the API sends for each request, in an untimed run on a table of its own, so that the timed ones do nothing else. */
+async function recordScripts(engine: Engine, kind: Kind): Promise<readonly Script[]> {
+  const side = await openSide(engine);
+  await side.prepare(kind);
+  const scripts = await side.record(kind);
+  await side.close();
+  return scripts;
+}
+
 /** A fresh table for each side, with the same in it. */
 async function runRound(
   engine: Engine,
-  { kind, inFlight, oursFirst }: { kind: Kind; inFlight: number; oursFirst: boolean },
+  {
+    kind,
+    inFlight,
+    scripts,
+    oursFirst,
+  }: { kind: Kind; inFlight: number; scripts: readonly Script[]; oursFirst: boolean },
 ): Promise<Round> {
-  // What the API sends is recorded in an untimed run, so that both timed runs do nothing else.
-  const recorded = await openSide(engine);
-  await recorded.prepare(kind);
-  const scripts = await recorded.record(kind);
-  const [ours, theirs] = [await openSide(engine), await openSide(engine)];
-  await ours.prepare(kind);
-  await theirs.prepare(kind);
+  const [ours, theirs] = await Promise.all([openSide(engine), openSide(engine)]);
+  await Promise.all([ours.prepare(kind), theirs.prepare(kind)]);
+  // Made before the clock runs.
+  const steps = scripts.map((script) => theirs.steps(script));
   const runOurs = () => measure(inFlight, (index) => ours.request(kind, index));
-  const runTheirs = () => measure(inFlight, (index) => theirs.replay(scripts[index] ?? []));
-  if (oursFirst) {
-    const figures = await runOurs();
-    return { ours: figures, peers: { [SDK]: await runTheirs() } };
+  const runTheirs = () => measure(inFlight, (index) => theirs.replay(steps[index] ?? []));
+  try {
+    if (oursFirst) {
+      const figures = await runOurs();
+      return { ours: figures, peers: { [SDK]: await runTheirs() } };
+    }
+    const peer = await runTheirs();
+    return { ours: await runOurs(), peers: { [SDK]: peer } };
+  } finally {
+    await Promise.all([ours.close(), theirs.close()]);
   }
-  const peer = await runTheirs();
-  return { ours: await runOurs(), peers: { [SDK]: peer } };
 }
 
 async function measure(inFlight: number, request: (index: number) => Promise<void>): Promise<Figures> {
@@ -158,9 +176,8 @@ async function openSide(engine: Engine) {
     async prepare(kind: Kind) {
       await call("POST", "/v1/tenants", { id: "acme", name: "Acme" });
       await call("POST", "/v1/sites", { id: "fra", name: "Frankfurt" });
-      for (let host = 0; host < 16; host++) {
-        await call("POST", "/v1/hosts", { id: `h${host}`, site: "fra", vtep: `192.0.2.${host + 1}` });
-      }
+      const hosts = Array.from({ length: 16 }, (_, host) => ({ id: `h${host}`, vtep: `192.0.2.${host + 1}` }));
+      await Promise.all(hosts.map((host) => call("POST", "/v1/hosts", { ...host, site: "fra" })));
       const subnets = ["10.0.0.0/16"];
       await call("POST", "/v1/networks", { id: "web", tenant: "acme", name: "Web", vni: 100, subnets });
       if (kind === "write") return;
@@ -178,18 +195,22 @@ async function openSide(engine: Engine) {
       script = undefined;
       return scripts;
     },
-    /** The same commands on this table; reads that the API makes together are made together. */
-    async replay(recorded: Script): Promise<void> {
-      const commands = recorded.map((command) => here(command, table));
-      let together: Command[] = [];
-      for (const command of commands) {
-        if (command.constructor.name.startsWith("Transact")) {
-          await Promise.all(together.map((each) => client.send(each)));
-          together = [];
-          await client.send(command);
-        } else together.push(command);
+    /** The same commands on this table, in steps: reads that the API makes together are made together. */
+    steps(recorded: Script): Script[] {
+      const steps: Script[] = [[]];
+      for (const command of recorded.map((each) => here(each, table))) {
+        if (command.constructor.name.startsWith("Transact")) steps.push([command], []);
+        else steps.at(-1)?.push(command);
       }
-      await Promise.all(together.map((each) => client.send(each)));
+      return steps.filter((step) => step.length > 0);
+    },
+    async replay(steps: readonly Script[]): Promise<void> {
+      for (const step of steps) await Promise.all(step.map((command) => client.send(command)));
+    },
+    async close(): Promise<void> {
+      // The engine gets slower with every table that it holds.
+      await client.send(new DeleteTableCommand({ TableName: table }));
+      client.destroy();
     },
   };
 }
@@ -219,7 +240,9 @@ async function bundleRow({ rounds, progress }: Pick<BenchOptions, "rounds" | "pr
   try {
     const { api } = await bundleFunctions({ outDir: folder });
     const path = join(api, "lambda.mjs");
-    const { size } = await stat(path);
+    const files = await readdir(api);
+    const sizes = await Promise.all(files.map(async (file) => (await stat(join(api, file))).size));
+    const size = sizes.reduce((sum, octets) => sum + octets, 0);
     const counted: Round[] = [];
     for (let round = 0; round <= rounds; round++) {
       progress(`bundle: start ${round} of ${rounds}`);

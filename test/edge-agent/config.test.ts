@@ -31,6 +31,14 @@ describe("config: bgp", () => {
     ]);
   });
 
+  it("a credential of systemd -> read where systemd decrypted it; none given, or no name -> refused by name", async () => {
+    const named = (name: string) => config({ md5KeyFiles: { "192.0.2.1": `credential:${name}` } });
+    expect([...(await readConfig(named("key"), dir)).md5Keys]).toEqual([["192.0.2.1", "k3y"]]);
+    await expect(readConfig(named("key"))).rejects.toThrow(/has the unit LoadCredentialEncrypted=key\?$/);
+    await expect(readConfig(named("../key"), dir)).rejects.toThrow(/names no credential/);
+    await expect(readConfig(named("other"), dir)).rejects.toThrow(/cannot read bgp\.md5KeyFiles\.192\.0\.2\.1/);
+  });
+
   it("no bgp -> no keys, and no listening", async () => {
     const path = config({});
     expect((await readConfig(path)).md5Keys.size).toBe(0);

@@ -19,7 +19,7 @@ beforeAll(async () => {
   cli = await openCli(runtime.apiUrl, await runtime.token());
   // "where `shop.yaml` is …", and then what is in it.
   const page = await readFile(PAGE, "utf8");
-  const files = [...page.matchAll(/^where `(\w+\.yaml)`[^`]*```yaml\n([^]*?)^```/gm)];
+  const files = [...page.matchAll(/^where `(\w+\.yaml)`[^]*?```yaml\n([^]*?)^```/gm)];
   expect(files.map(([, name]) => name)).toEqual(["shop.yaml", "timers.yaml"]);
   for (const [, name = "", text = ""] of files) await cli.file(name, text);
 }, 120_000);

@@ -10,6 +10,11 @@ import { promisify } from "node:util";
 import { DynamoDBClient, GetItemCommand, ListTablesCommand, PutItemCommand } from "@aws-sdk/client-dynamodb";
 import mqtt, { type MqttClient } from "mqtt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { makeCertificateRequest } from "../../edge-agent/identity/certificate-request.ts";
+import { withRenewal } from "../../edge-agent/identity/connection.ts";
+import { identityFiles } from "../../edge-agent/identity/identity-files.ts";
+import { startRenewal } from "../../edge-agent/identity/renewal.ts";
+import { connectBroker } from "../../edge-agent/intent/mqtt.ts";
 import { identityOf } from "../../lab/join.ts";
 import { startDynamodbEngine } from "../../local/dynamodb-engine.ts";
 import { findJava } from "../../local/java.ts";
@@ -95,6 +100,18 @@ async function connectHost(id: string) {
   };
 }
 
+const realClock = {
+  nowMs: () => performance.now(),
+  setTimer(afterMs: number, callback: () => void) {
+    const timer = setTimeout(callback, afterMs);
+    return () => clearTimeout(timer);
+  },
+};
+
+function pick(body: unknown, name: string): object {
+  return { [name]: (body as Record<string, unknown>)[name] };
+}
+
 type Step = { channel: string; seq: number; digest: Digest; forwarding: Digest };
 
 /** The newest step of a channel that the messages speak of. */
@@ -174,6 +191,53 @@ describe("local runtime", () => {
 
   it("local runtime: a host that the API does not know -> no token to join with", async () => {
     await expect(running().joinToken("nobody")).rejects.toThrow("no join token for nobody");
+  });
+
+  it("local runtime: an agent's certificate that is near its end -> a new one over its connection; the old one is void", async () => {
+    const { body } = await api("GET", "/v1/hosts/h1");
+    expect((await api("POST", "/v1/hosts", { ...pick(body, "site"), id: "h7", vtep: "192.0.2.77" })).status).toBe(201);
+    const stateDir = join(dataDir, "hosts", "h7");
+    const identity = await identityOf(running(), "h7", stateDir);
+    // A host clock that is far on, until the new certificate is there.
+    let aheadMs = (identity.notAfterMs - identity.notBeforeMs) * 0.9;
+    const clock = { ...realClock, wallMs: () => Date.now() + aheadMs };
+    const quiet = { info: () => undefined, warn: () => undefined };
+    const connection = connectBroker(
+      { host: "h7", url: running().brokerUrl, identity },
+      { log: quiet, clock, random: Math.random },
+    );
+    const used: string[] = [];
+    const renewal = startRenewal({
+      host: "h7",
+      identity,
+      files: identityFiles(join(stateDir, "identity")),
+      makeRequest: makeCertificateRequest,
+      publish: (payload) => connection.publish("certificate", payload),
+      use(next) {
+        aheadMs = 0;
+        used.push(next.certificateId);
+        connection.use(next);
+      },
+      clock,
+      random: Math.random,
+      log: quiet,
+    });
+    const whole = withRenewal(connection, { host: "h7", renewal, log: quiet });
+    let connected = 0;
+    whole.listen({ connected: () => void connected++, disconnected: () => undefined, inbox: () => undefined });
+    await expect.poll(() => [used.length, connected], PATIENCE).toEqual([1, 2]);
+    expect(used).not.toContain(identity.certificateId);
+    expect((await identityOf(running(), "h7", stateDir)).certificateId).toBe(used[0]);
+    // The confirmation makes the old one void.
+    const { keyPem, certificatePem, caPem } = identity;
+    const old = { clientId: "h7", key: keyPem, cert: certificatePem, ca: caPem, reconnectPeriod: 0 };
+    const attempt = async () => {
+      const client = await mqtt.connectAsync(running().brokerUrl, old).catch(() => undefined);
+      await client?.endAsync();
+      return client === undefined ? "refused" : "connected";
+    };
+    await expect.poll(attempt, PATIENCE).toBe("refused");
+    await whole.close();
   });
 
   it("local runtime: secrets -> readable by their owner alone", async () => {
