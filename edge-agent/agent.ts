@@ -85,6 +85,8 @@ export type AgentView = {
   /** Made when it is asked for. */
   readonly overlay: Overlay;
   readonly dataplane: DataplaneReport | undefined;
+  /** What the lanes know of a channel, as the report has it. */
+  partsOf(channel: Channel): readonly ChannelPart[];
   /** What other hands changed in networks. */
   readonly drift: ReturnType<Reconciler["drift"]>;
   /** What this kernel can do. */
@@ -284,6 +286,7 @@ export async function startAgent(ports: AgentPorts): Promise<Agent> {
         return (overlay ??= networks.overlay());
       },
       dataplane: reconciler.latest(),
+      partsOf,
       drift: reconciler.drift(),
       capabilities: kernel.capabilities,
       get routers() {

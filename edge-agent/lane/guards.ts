@@ -27,6 +27,8 @@ export type GuardView = {
     readonly policy: PortPolicy;
     readonly state: "guarded" | "waiting" | "not guarded";
     readonly reason: string | undefined;
+    /** It keeps the guard of an earlier process, which may be newer than our copy of intent. */
+    readonly held: boolean;
   }[];
   readonly reading: GuardReading;
   readonly strangers: readonly Stranger[];
@@ -334,8 +336,8 @@ export function createGuardsLane(
           const report = keeper.latest();
           const reason = report?.failures.get(port) ?? report?.error;
           const state = report?.guarded.has(port) ? "guarded" : reason === undefined ? "waiting" : "not guarded";
-          const held = report?.held.has(port) === true ? HELD : undefined;
-          return { network: part.id, port, policy, state, reason: reason ?? held };
+          const held = report?.held.has(port) === true;
+          return { network: part.id, port, policy, state, held, reason: reason ?? (held ? HELD : undefined) };
         }),
       ),
       reading: keeper.reading(),

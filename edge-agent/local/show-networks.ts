@@ -1,14 +1,16 @@
 // The views of networks and endpoints: what each holds, from which source, and why it is not live.
 
 import type { AgentView } from "../agent.ts";
-import { describeProblem } from "../dataplane/problem.ts";
+import { networkChannel, type NetworkRecord } from "../../shared/model/record.ts";
 import type { MacEntry } from "../evpn/mac-table.ts";
+import { l2Networks } from "../intent/view.ts";
 import { counted, type Shown, table } from "./text.ts";
 
 type NetworkRow = {
   network: string;
   tenant: string;
-  vni: number;
+  /** Undefined while the cloud has not said. */
+  vni: number | undefined;
   local: number;
   remote: number;
   fabric: number;
@@ -22,13 +24,34 @@ type NetworkRow = {
   problems: string[];
 };
 
-/** One row per network that this host carries. */
+/** One row per network that this host carries, those included that cannot be made: of others, or of what is missing. */
 export function networkRows(view: AgentView): NetworkRow[] {
+  const made = madeRows(view);
+  const known = new Set(made.map(({ network }) => network));
+  const others = Array.from(l2Networks(view.intent)).filter((id) => !known.has(id));
+  return [...made, ...others.map((id) => absentRow(view, id))];
+}
+
+function absentRow(view: AgentView, id: string): NetworkRow {
+  const channel = networkChannel(id);
+  const body = view.intent.channels.get(channel)?.records.get("network")?.body as NetworkRecord | null | undefined;
+  const problems = view.partsOf(channel).flatMap((part) => part.problems);
+  const counts = { local: 0, remote: 0, fabric: 0, learned: 0, vteps: 0, imports: [], withheld: 0 };
+  const state = problems.length > 0 ? ("degraded" as const) : ("applying" as const);
+  return { network: id, tenant: body?.tenant ?? "-", vni: body?.vni, ...counts, state, problems };
+}
+
+function madeRows(view: AgentView): NetworkRow[] {
   const reports = new Map(view.dataplane?.networks.map((network) => [network.vni, network]));
   return view.overlay.networks.map(({ id, tenant, table: macs, state, imports }) => {
     const report = reports.get(state.vni);
-    const problems = report?.problems.map(describeProblem) ?? [];
-    const clean = report?.verified && report.remaining === 0 && problems.length === 0;
+    const parts = view.partsOf(networkChannel(id));
+    const problems = parts.flatMap((part) => part.problems);
+    // Ports whose guard an earlier process left wait as entries do.
+    const held = view.guards?.ports.filter((port) => port.network === id && port.held).length ?? 0;
+    const withheld = (report?.withheld ?? 0) + held;
+    const written = report?.verified !== undefined && report.remaining === 0;
+    const proven = parts.every((part) => part.kernel !== undefined);
     const count = (source: MacEntry["source"]) => macs.entries.filter((entry) => entry.source === source).length;
     return {
       network: id,
@@ -40,8 +63,15 @@ export function networkRows(view: AgentView): NetworkRow[] {
       learned: count("learned"),
       vteps: macs.flood.length,
       imports: [...imports],
-      state: clean ? (report.withheld > 0 ? "waiting" : "live") : problems.length > 0 ? "degraded" : "applying",
-      withheld: report?.withheld ?? 0,
+      state:
+        problems.length > 0
+          ? "degraded"
+          : written && withheld > 0
+            ? "waiting"
+            : written && proven
+              ? "live"
+              : "applying",
+      withheld,
       problems,
     };
   });
@@ -60,7 +90,7 @@ export function showNetworks(view: AgentView, [only]: readonly string[]): Shown 
     ...rows.map((row) => [
       row.network,
       row.tenant,
-      row.vni,
+      row.vni ?? "-",
       row.local,
       row.remote,
       row.fabric,

@@ -136,6 +136,7 @@ export function fixedView(extra: Partial<AgentView> = {}): AgentView {
         frozen: { forMs: 60_000, releaseInMs: 480_000 },
       },
     ],
+    partsOf: () => [],
     guards: undefined,
     underlay: { config: undefined, routes: [], told: new Map(), report: undefined, whole: true },
     malformed: [
