@@ -217,7 +217,9 @@ function gobgpTable(): Receiver {
 
 /** Our own 100,000 routes to a peer that only counts. */
 async function oursSends(lab: Lab, extended: boolean): Promise<Figures> {
-  lab.speaker({ form: "table", own: RECEIVER, peer: SECOND, connect: false, exports: 100_000 });
+  const speaker = lab.speaker({ form: "table", own: RECEIVER, peer: SECOND, connect: false, exports: 100_000 });
+  // The reflector has its routes ready too before its time begins.
+  await speaker.take("ready");
   await sleep(BEFORE_LOAD_MS);
   return sink(lab, extended);
 }

@@ -24,6 +24,8 @@ export type SpeakerOptions = {
 
 /** Times in milliseconds since the epoch. */
 export type SpeakerSays =
+  /** It listens or connects, and its own routes are ready to be told. */
+  | { readonly event: "ready"; readonly atMs: number }
   | { readonly event: "established"; readonly atMs: number }
   | { readonly event: "announcing"; readonly atMs: number }
   | { readonly event: "first-route"; readonly atMs: number }
@@ -49,6 +51,7 @@ const deps: SpeakerDeps = {
 const WATCHED_EVERY_MS = 5;
 const delay = monitorEventLoopDelay({ resolution: WATCHED_EVERY_MS });
 const speaker = options.form === "table" ? speakerAlone() : await insideAgent();
+say({ event: "ready", atMs: wallMs() });
 
 createInterface({ input: process.stdin })
   .on("line", (line) => {
