@@ -1,6 +1,7 @@
 // All fuzz targets for a short time, as a process of their own, and the search itself.
 
 import { spawn } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { parseRouteDistinguisher, rdFromOctets, rdToOctets } from "../../shared/address/rd.ts";
@@ -24,6 +25,15 @@ describe("fuzz", () => {
     const { code, output } = await run("--seconds", String(SECONDS));
     expect(code, output).toBe(0);
     expect(output.match(/ ok$/gm)?.length, output).toBeGreaterThan(20);
+  });
+
+  it("each decoder of what a peer sends -> has a target", () => {
+    const wire = new URL("../../edge-agent/bgp/wire/", import.meta.url);
+    const sources = readdirSync(wire).map((name) => readFileSync(new URL(name, wire), "utf8"));
+    const decoders = sources.flatMap((text) => Array.from(text.matchAll(/^export function (decode\w+)/gm), (it) => it[1]));
+    expect(decoders.length).toBeGreaterThan(10);
+    const targets = readFileSync(new URL("./targets-bgp.ts", import.meta.url), "utf8");
+    expect(decoders.filter((name) => !targets.includes(` ${name}(`) && !targets.includes(`, ${name})`))).toEqual([]);
   });
 
   it("a target that does not exist -> refused, with those that do", { timeout: 60_000 }, async () => {

@@ -4,6 +4,12 @@
 import type { FamilyName } from "../../edge-agent/bgp/family.ts";
 import { pathInformation } from "../../edge-agent/bgp/path-information.ts";
 import { routeKey } from "../../edge-agent/bgp/route.ts";
+import {
+  isRouterAdvertisement,
+  isRouterSolicitation,
+  routerAdvertisement,
+  routerSolicitation,
+} from "../../edge-agent/bgp/router-advertisement.ts";
 import { decodeAsPath, encodeAsPath, mergeAs4Path } from "../../edge-agent/bgp/wire/as-path.ts";
 import { decodeAttributes } from "../../edge-agent/bgp/wire/attributes.ts";
 import type { UpdateContext } from "../../edge-agent/bgp/wire/attribute-table.ts";
@@ -23,6 +29,7 @@ import { Reader } from "../../edge-agent/bgp/wire/reader.ts";
 import { decodeNextHop, decodePrefixes, encodePrefix } from "../../edge-agent/bgp/wire/unicast-nlri.ts";
 import { decodeUpdate } from "../../edge-agent/bgp/wire/update.ts";
 import { Writer } from "../../edge-agent/bgp/wire/writer.ts";
+import type { Mac } from "../../shared/address/mac.ts";
 import { parsePrefix } from "../../shared/address/prefix.ts";
 import { MALFORMED_CASES } from "../edge-agent/bgp/malformed-cases.ts";
 import { bodyOf, hex, messageOf } from "../edge-agent/bgp/wire/hex-message.ts";
@@ -36,6 +43,7 @@ const CONTEXTS: readonly UpdateContext[] = [
   { asOctets: 4, internal: false, families: ALL },
 ];
 
+const ROUTER = "02:aa:00:00:00:01" as Mac;
 const OPENS = Object.values(OPEN_VECTORS);
 const UPDATES = [...UPDATE_VECTORS, ...END_OF_RIB_VECTORS].map((vector) => bodyOf(vector.hex));
 const UPDATE_SEEDS = [
@@ -56,6 +64,9 @@ const NLRI_SEEDS = [
   `01 19 00 01 0a 63 00 01 00 02 00 ${"11 ".repeat(9)} ff ff ff ff 00 00 64`,
   `04 17 00 01 0a 63 00 01 00 02 00 ${"11 ".repeat(9)} 20 0a 63 00 01`,
   `05 22 00 01 0a 63 00 01 00 01 ${"00 ".repeat(14)} 18 c6 33 64 00 00 00 00 00 00 13 88`,
+  "09 14 00 01 0a 63 00 01 00 02 00 00 00 00 00 09 fd e8 00 00 00 07",
+  "0a 1b 00 01 0a 63 00 01 00 02 00 00 00 05 20 0a 00 00 01 20 ef 01 01 01 20 0a 63 00 01",
+  "0b 1b 09 14 00 01 0a 63 00 01 00 02 00 00 00 00 00 09 fd e8 00 00 00 07 20 0a 63 00 02",
 ].map(hex);
 
 export const BGP_TARGETS: readonly Target[] = [
@@ -187,6 +198,7 @@ export const BGP_TARGETS: readonly Target[] = [
       "06 03 02 aa 00 00 00 01",
       "06 08 0b 00 00 00 00 00",
       "03 0d 00 00 00 00 00 00",
+      "06 09 00 81 00 00 00 00",
     ].map(hex),
     run(octets) {
       const eight = new Uint8Array(8);
@@ -208,6 +220,14 @@ export const BGP_TARGETS: readonly Target[] = [
         return path;
       });
       if (two && four) mergeAs4Path(two, four);
+    },
+  },
+  {
+    name: "router-advertisement",
+    seeds: [routerAdvertisement(ROUTER), routerSolicitation(ROUTER), hex(`86 00 ${"00 ".repeat(14)} 03 04 ${"00 ".repeat(30)}`)],
+    run(octets) {
+      if (isRouterAdvertisement(octets) && isRouterSolicitation(octets)) throw new Error("both of the two");
+      if (isRouterAdvertisement(octets) && octets.length % 8 !== 0) throw new Error("options that do not fill it");
     },
   },
 ];

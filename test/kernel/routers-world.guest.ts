@@ -9,9 +9,8 @@ import { forwardingDigest, hostRouteLine, prefixLine } from "../../shared/messag
 import { type Frr, run } from "../edge-agent/bgp/namespace-lab.ts";
 import { prefix } from "../contract/routers.ts";
 import { ip } from "../contract/kernel.ts";
+import { AgentInNamespace, bundleAgent, until } from "./agent-in-namespace.ts";
 import {
-  AgentInNamespace,
-  bundleAgent,
   type HostName,
   Intent,
   ip4,
@@ -23,7 +22,6 @@ import {
   replug,
   startTor,
   TOR,
-  until,
   VTEPS,
 } from "./l3-world.ts";
 

@@ -71,7 +71,7 @@ describe.runIf(requireKernel("root") && requireGobgp())("bgp graceful restart wi
     linkedNamespaces(ROUTER, SPEAKER, "10.95.0");
     gobgp = startGobgp({
       namespace: ROUTER,
-      address: TOR,
+      routerId: TOR,
       neighbour: VTEP,
       asn: ASN,
       restartTimeSec: RESTART_SEC,

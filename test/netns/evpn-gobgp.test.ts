@@ -35,7 +35,7 @@ describe.runIf(requireKernel("root") && requireGobgp())("multihomed segments of 
 
   beforeAll(async () => {
     linkedNamespaces(ROUTER, SPEAKER, "10.95.0");
-    gobgp = startGobgp({ namespace: ROUTER, address: TOR, neighbour: VTEP, asn: ASN });
+    gobgp = startGobgp({ namespace: ROUTER, routerId: TOR, neighbour: VTEP, asn: ASN });
     speaker = new SpeakerInNamespace(SPEAKER);
     speaker.tell({ type: "imports", targets: ["65000:100"] });
     speaker.tell({ type: "configure", config: { asn: ASN, routerId: VTEP, peers: [{ address: TOR, asn: ASN }] } });

@@ -30,7 +30,7 @@ export function requireGobgp(): boolean {
 /** Starts the daemon in `namespace`, with iBGP to `neighbour`. */
 export function startGobgp(options: {
   namespace: string;
-  address: IpAddress;
+  routerId: IpAddress;
   neighbour: IpAddress;
   asn: Asn;
   /** As GoBGP names them; default L2VPN EVPN alone. */
@@ -65,7 +65,7 @@ export function startGobgp(options: {
 }
 
 function configText(options: Parameters<typeof startGobgp>[0]): string {
-  const { address, neighbour, asn, restartTimeSec, longLivedSec, families = ["l2vpn-evpn"] } = options;
+  const { routerId, neighbour, asn, restartTimeSec, longLivedSec, families = ["l2vpn-evpn"] } = options;
   const restart = [
     "[neighbors.graceful-restart.config]",
     "enabled=true",
@@ -81,7 +81,7 @@ function configText(options: Parameters<typeof startGobgp>[0]): string {
   return [
     "[global.config]",
     `as=${asn}`,
-    `router-id="${address}"`,
+    `router-id="${routerId}"`,
     "port=179",
     "[[neighbors]]",
     "[neighbors.config]",

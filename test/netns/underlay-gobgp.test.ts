@@ -35,7 +35,7 @@ describe.runIf(requireKernel("root") && requireGobgp()).each(["IPv6", "IPv4"] as
       const families = ["ipv4-unicast", "ipv6-unicast", "l2vpn-evpn"];
       const neighbour = parseIp(session.host) as IpAddress;
       const address = parseIp("10.96.0.1") as IpAddress;
-      gobgp = startGobgp({ namespace: ROUTER, address, neighbour, asn: ASN as Asn, families });
+      gobgp = startGobgp({ namespace: ROUTER, routerId: address, neighbour, asn: ASN as Asn, families });
       host = new HostInNamespace({ host: HOST });
       const peer = { address: session.router, asn: ASN, families: ["evpn", "ipv4-unicast", "ipv6-unicast"] };
       const bgp = { asn: ASN, peers: [peer], underlay: { announceVtep: true } };
