@@ -45,6 +45,12 @@ function exported(asn: number, mac: string, more: { ip?: string; sequence?: numb
   };
 }
 
+/** Of FRR's `show bgp neighbors`. */
+type Neighbour = {
+  readonly neighborCapabilities: { readonly extendedMessage?: string };
+  readonly messageStats: { readonly updatesRecv: number };
+};
+
 function flooding(asn: number): ExportedRoute {
   return {
     nlri: { type: "imet", rd, ethernetTag: 0, originator: VTEP },
@@ -65,6 +71,8 @@ describe.runIf(requireKernel("root", "vxlan", "bridge", "frr")).each([
   const fabric = async (): Promise<readonly ReceivedRoute[]> => (await speaker.ask()).ribIn;
   const macs = async (): Promise<string[]> =>
     (await fabric()).flatMap(({ nlri }) => (nlri.type === "mac-ip" && !nlri.ip ? [nlri.mac as string] : []));
+  const neighbour = (): Neighbour =>
+    (frr.json(`show bgp neighbors ${VTEP}`) as Record<string, Neighbour>)[VTEP] as Neighbour;
   const torFdb = (): string => inside(ROUTER, `bridge fdb show dev vx${VNI}`);
   const established = (): number | undefined =>
     speaker.events.findLast((it) => it.event === "session" && it.state === "Established")?.atMs;
@@ -192,11 +200,16 @@ describe.runIf(requireKernel("root", "vxlan", "bridge", "frr")).each([
   it("2000 routes at once, then none but one: FRR's kernel follows", async () => {
     const hex = (octet: number): string => octet.toString(16).padStart(2, "0");
     const many = Array.from({ length: 2000 }, (_, i) => exported(ourAsn, `02:cc:00:00:${hex(i >> 8)}:${hex(i & 255)}`));
+    const updatesBefore = neighbour().messageStats.updatesRecv;
     speaker.tell({ type: "exports", routes: [flooding(ourAsn), ...many] });
     const count = (): number => torFdb().split(`dst ${VTEP} self extern_learn`).length - 1;
     await eventually("2000 MACs in FRR's kernel", () => count() === 2000, 10_000);
     const [peer] = (await speaker.ask()).summary;
     expect(peer?.routesOut).toBe(2001);
+    // Extended messages (RFC 8654): 1862 such routes fit into one, where 4096 octets take 107.
+    const { neighborCapabilities, messageStats } = neighbour();
+    expect(neighborCapabilities.extendedMessage).toBe("advertisedAndReceived");
+    expect(messageStats.updatesRecv - updatesBefore).toBeLessThan(10);
     speaker.tell({ type: "exports", routes: [flooding(ourAsn), exported(ourAsn, "02:bb:00:00:00:01")] });
     await eventually("one MAC in FRR's kernel", () => count() === 1, 10_000);
     expect((await speaker.ask()).summary).toMatchObject([

@@ -163,6 +163,33 @@ describe.runIf(requireKernel("root", "vxlan", "bridge", "frr"))("evpn with FRR",
     await eventually("no path", async () => (await vtep()) === undefined, 1000);
   });
 
+  it("two places with one sequence -> the lower VTEP, here and in FRR's kernel, in whatever order they came (RFC 7432 15.1)", async () => {
+    for (const order of [
+      [OTHER, THIRD],
+      [THIRD, OTHER],
+    ] as const) {
+      const routes = order.map((vtep) => roaming(7, vtep));
+      other.tell({ type: "exports", routes: routes.slice(0, 1) });
+      await eventually("the first", async () => (await entryOf(ROAMING))?.vtep === order[0]);
+      other.tell({ type: "exports", routes });
+      await eventually("the lower one", async () => (await entryOf(ROAMING))?.vtep === OTHER);
+      await eventually("FRR's choice", () => torHasIt(ROAMING, OTHER));
+      other.tell({ type: "exports", routes: [] });
+      await eventually("no path", async () => (await entryOf(ROAMING)) === undefined);
+    }
+  });
+
+  it("our endpoint's MAC elsewhere with its own sequence -> ours, the lower VTEP, stands here and at FRR (15.1)", async () => {
+    const claim = roaming(0, OTHER);
+    other.tell({ type: "exports", routes: [{ ...claim, nlri: { ...claim.nlri, mac: OURS } as typeof claim.nlri }] });
+    await eventually("the claim at FRR", () => torRoute(OURS).includes(OTHER));
+    expect(await entryOf(OURS)).toMatchObject({ source: "local", mobility: 0 });
+    expect(torHasIt(OURS, HOST)).toBe(true);
+    other.tell({ type: "exports", routes: [] });
+    await eventually("the claim is gone", () => !torRoute(OURS).includes(OTHER));
+    expect(await entryOf(OURS)).toMatchObject({ source: "local", mobility: 0 });
+  });
+
   it("bare metal at the ToR takes our endpoint's MAC -> FRR raises, we take it back one above (RFC 7432 15.1)", async () => {
     inside(TOR_NS, `bridge fdb replace ${OURS} dev acc${VNI} master static`);
     await eventually("FRR's claim", async () => (await claimOn(OURS)) !== undefined);
