@@ -30,7 +30,9 @@ describe("fuzz", () => {
   it("each decoder of what a peer sends -> has a target", () => {
     const wire = new URL("../../edge-agent/bgp/wire/", import.meta.url);
     const sources = readdirSync(wire).map((name) => readFileSync(new URL(name, wire), "utf8"));
-    const decoders = sources.flatMap((text) => Array.from(text.matchAll(/^export function (decode\w+)/gm), (it) => it[1]));
+    const decoders = sources.flatMap((text) =>
+      Array.from(text.matchAll(/^export function (decode\w+)/gm), (it) => it[1]),
+    );
     expect(decoders.length).toBeGreaterThan(10);
     const targets = readFileSync(new URL("./targets-bgp.ts", import.meta.url), "utf8");
     expect(decoders.filter((name) => !targets.includes(` ${name}(`) && !targets.includes(`, ${name})`))).toEqual([]);

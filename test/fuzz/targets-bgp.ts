@@ -224,7 +224,11 @@ export const BGP_TARGETS: readonly Target[] = [
   },
   {
     name: "router-advertisement",
-    seeds: [routerAdvertisement(ROUTER), routerSolicitation(ROUTER), hex(`86 00 ${"00 ".repeat(14)} 03 04 ${"00 ".repeat(30)}`)],
+    seeds: [
+      routerAdvertisement(ROUTER),
+      routerSolicitation(ROUTER),
+      hex(`86 00 ${"00 ".repeat(14)} 03 04 ${"00 ".repeat(30)}`),
+    ],
     run(octets) {
       if (isRouterAdvertisement(octets) && isRouterSolicitation(octets)) throw new Error("both of the two");
       if (isRouterAdvertisement(octets) && octets.length % 8 !== 0) throw new Error("options that do not fill it");

@@ -227,7 +227,9 @@ describe.runIf(requireExabgp())("bgp with ExaBGP as the reader", () => {
     const moved = communitiesOf((route) => route["mac"] === MOVED);
     expect(moved.join("\n")).toMatch(/mac-mobility:7.*sticky/);
     expect(moved).toHaveLength(4);
-    const flooding = updates(EXTERNAL).find((it) => announcedIn(it, "l2vpn evpn").some(({ route }) => route.code === 3));
+    const flooding = updates(EXTERNAL).find((it) =>
+      announcedIn(it, "l2vpn evpn").some(({ route }) => route.code === 3),
+    );
     expect(JSON.stringify(flooding?.attribute)).toMatch(/pmsi:ingressreplication:.*10\.0\.0\.2/);
   });
 
@@ -240,7 +242,9 @@ describe.runIf(requireExabgp())("bgp with ExaBGP as the reader", () => {
   });
 
   it("unicast over IPv6 -> IPv4 with an IPv6 next hop (RFC 8950), and IPv6", () => {
-    expect(announced(OVER_IPV6, "ipv4 unicast")).toMatchObject([{ nextHop: OVER_IPV6, route: { nlri: "10.0.0.2/32" } }]);
+    expect(announced(OVER_IPV6, "ipv4 unicast")).toMatchObject([
+      { nextHop: OVER_IPV6, route: { nlri: "10.0.0.2/32" } },
+    ]);
     expect(announced(OVER_IPV6, "ipv6 unicast")).toMatchObject([
       { nextHop: OVER_IPV6, route: { nlri: "2001:db8::2/128" } },
     ]);
