@@ -65,6 +65,9 @@ export class HeldRoute implements ReceivedRoute {
   get esiLabel() {
     return this.path.esiLabel;
   }
+  get esImport() {
+    return this.path.esImport;
+  }
   get multicastFlags() {
     return this.path.multicastFlags;
   }

@@ -23,6 +23,7 @@ export function pathInformation(attributes: PathAttributes): PathInformation | u
     defaultGateway: extCommunities.some((it) => it.kind === "default-gateway"),
     arpNd: arpNd && { router: arpNd.router, override: arpNd.override, immutable: arpNd.immutable },
     esiLabel: esiLabel && { singleActive: esiLabel.singleActive, label: esiLabel.label },
+    esImport: extCommunities.find((it) => it.kind === "es-import")?.mac,
     multicastFlags: extCommunities.find((it) => it.kind === "multicast-flags")?.flags,
     pmsi: attributes.pmsi,
     asPath: path.flatMap((segment) => segment.asns),

@@ -152,6 +152,8 @@ export type PathInformation = {
   readonly defaultGateway: boolean;
   readonly arpNd?: ArpNd | undefined;
   readonly esiLabel?: EsiLabel | undefined;
+  /** ES-Import route target (RFC 7432 7.6), shown: this host is on no segment, and imports nothing by it. */
+  readonly esImport?: Mac | undefined;
   /** The Multicast Flags community (RFC 9251 9.4, RFC 9572 8): 16 bits, shown and of no effect on ingress replication. */
   readonly multicastFlags?: number | undefined;
   readonly pmsi?: Pmsi | undefined;

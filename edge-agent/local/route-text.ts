@@ -33,13 +33,14 @@ export function describeCommunities(route: ReceivedRoute | ExportedRoute): strin
 }
 
 function receivedCommunities(route: ReceivedRoute): string[] {
-  const { defaultGateway, arpNd, esiLabel, multicastFlags, llgrStale, noLlgr } = route;
+  const { defaultGateway, arpNd, esiLabel, esImport, multicastFlags, llgrStale, noLlgr } = route;
   return [
     ...(defaultGateway ? ["Default Gateway"] : []),
     ...(arpNd?.router ? ["ND:Router Flag"] : []),
     ...(arpNd?.override ? ["ND:Override Flag"] : []),
     ...(arpNd?.immutable ? ["ND:Immutable Flag"] : []),
     ...(multicastFlags === undefined ? [] : [`MF:0x${multicastFlags.toString(16).padStart(4, "0")}`]),
+    ...(esImport ? [`ES-Import-Rt:${esImport}`] : []),
     ...(llgrStale ? ["llgr-stale"] : []),
     ...(noLlgr ? ["no-llgr"] : []),
     ...(esiLabel ? [`ESI-label:${esiLabel.singleActive ? "single-active" : "all-active"}`] : []),

@@ -1,5 +1,5 @@
 // The AS_PATH attribute (RFC 4271 4.3, RFC 6793): segments of 2- or 4-octet AS numbers. Its malformations are those of
-// RFC 7606 7.2: an unknown segment type, a segment that overruns or is empty.
+// RFC 7606 7.2: an unknown segment type, a segment that overruns or is empty; and AS 0 (RFC 7607).
 
 import { AS_TRANS } from "../../../shared/address/vni.ts";
 import { AsPathSegmentType } from "./iana.ts";
@@ -18,7 +18,11 @@ export function decodeAsPath(reader: Reader, asOctets: 2 | 4): AsPathSegment[] |
     const known = code === AsPathSegmentType.AS_SET || code === AsPathSegmentType.AS_SEQUENCE;
     if (reader.overrun || !known || count === 0) return undefined;
     const asns: number[] = [];
-    while (body.remaining > 0) asns.push(asOctets === 4 ? body.u32() : body.u16());
+    while (body.remaining > 0) {
+      const asn = asOctets === 4 ? body.u32() : body.u16();
+      if (asn === 0) return undefined;
+      asns.push(asn);
+    }
     segments.push({ type: code === AsPathSegmentType.AS_SET ? "set" : "sequence", asns });
   }
   return segments;

@@ -179,7 +179,7 @@ const ROWS: { readonly [K in AttributeKey]: Row<K> } = {
     onFault: "treat-as-withdraw",
     subcode: UpdateSubcode.MALFORMED_AS_PATH,
     decode: (reader, { asOctets }) =>
-      known(decodeAsPath(reader, asOctets), "AS_PATH with an unknown, empty or overrunning segment"),
+      known(decodeAsPath(reader, asOctets), "AS_PATH with an unknown, empty or overrunning segment, or AS 0"),
     encode: (value, writer, { asOctets }) => encodeAsPath(value, writer, asOctets),
   },
   nextHop: {
@@ -225,8 +225,7 @@ const ROWS: { readonly [K in AttributeKey]: Row<K> } = {
     flags: OPTIONAL_TRANSITIVE,
     onFault: "attribute-discard",
     subcode: UpdateSubcode.ATTRIBUTE_LENGTH,
-    decode: (reader, { asOctets }) =>
-      exactly(reader, asOctets + 4, (it) => ({ asn: asOctets === 4 ? it.u32() : it.u16(), address: ipv4(it) })),
+    decode: (reader, { asOctets }) => decodeAggregator(reader, asOctets),
     encode(value, writer, { asOctets }) {
       if (asOctets === 4) writer.u32(value.asn);
       else writer.u16(value.asn > 0xffff ? AS_TRANS : value.asn);
@@ -296,7 +295,7 @@ const ROWS: { readonly [K in AttributeKey]: Row<K> } = {
     onFault: "attribute-discard", // RFC 6793 6
     subcode: UpdateSubcode.OPTIONAL_ATTRIBUTE,
     twoOctetAsOnly: true,
-    decode: (reader) => known(decodeAsPath(reader, 4), "AS4_PATH with an unknown, empty or overrunning segment"),
+    decode: (reader) => known(decodeAsPath(reader, 4), "AS4_PATH with an unknown, empty or overrunning segment, or AS 0"),
     encode: (value, writer) => encodeAsPath(value, writer, 4),
   },
   as4Aggregator: {
@@ -306,7 +305,7 @@ const ROWS: { readonly [K in AttributeKey]: Row<K> } = {
     onFault: "attribute-discard", // RFC 6793 6
     subcode: UpdateSubcode.OPTIONAL_ATTRIBUTE,
     twoOctetAsOnly: true,
-    decode: (reader) => exactly(reader, 8, (it) => ({ asn: it.u32(), address: ipv4(it) })),
+    decode: (reader) => decodeAggregator(reader, 4),
     encode: ({ asn, address }, writer) => writer.u32(asn).octets(ipToOctets(address)),
   },
   pmsi: {
@@ -360,6 +359,15 @@ function multiple<V>(reader: Reader, size: number, read: (reader: Reader) => V):
 
 function known<V>(value: V | undefined, fault: string): Decoded<V> {
   return value === undefined ? { fault } : { value };
+}
+
+/** AS 0 aggregates nothing (RFC 7607). */
+function decodeAggregator(reader: Reader, asOctets: 2 | 4): Decoded<{ asn: number; address: Ipv4 }> {
+  const decoded = exactly(reader, asOctets + 4, (it) => ({
+    asn: asOctets === 4 ? it.u32() : it.u16(),
+    address: ipv4(it),
+  }));
+  return "value" in decoded && decoded.value.asn === 0 ? { fault: "AS 0" } : decoded;
 }
 
 function ipv4(reader: Reader): Ipv4 {

@@ -15,6 +15,8 @@ export type ExtCommunity =
   | { readonly kind: "router-mac"; readonly mac: Mac }
   | { readonly kind: "default-gateway" }
   | { readonly kind: "esi-label"; readonly singleActive: boolean; readonly label: number }
+  /** RFC 7432 7.6: whom a route of the segment is for, in place of a route target. */
+  | { readonly kind: "es-import"; readonly mac: Mac }
   /** RFC 9047 section 2: what is said of the neighbour in an ARP or ND answer made of the route. */
   | { readonly kind: "arp-nd"; readonly router: boolean; readonly override: boolean; readonly immutable: boolean }
   /** RFC 9251 9.4: 16 bits, of which RFC 9572 adds that of segmentation. */
@@ -40,6 +42,8 @@ export function decodeExtCommunity(octets: Uint8Array): ExtCommunity {
     }
     case ExtCommunityType.ROUTER_MAC:
       return { kind: "router-mac", mac: macFromOctets(octets, 2) };
+    case ExtCommunityType.ES_IMPORT:
+      return { kind: "es-import", mac: macFromOctets(octets, 2) };
     case ExtCommunityType.DEFAULT_GATEWAY:
       return { kind: "default-gateway" };
     case ExtCommunityType.ESI_LABEL: {
@@ -75,6 +79,8 @@ export function encodeExtCommunity(community: ExtCommunity): Uint8Array {
       return writer.u8(0).u32(community.sequence).finish();
     case "router-mac":
       return writer.u16(ExtCommunityType.ROUTER_MAC).octets(macToOctets(community.mac)).finish();
+    case "es-import":
+      return writer.u16(ExtCommunityType.ES_IMPORT).octets(macToOctets(community.mac)).finish();
     case "default-gateway":
       return writer.u16(ExtCommunityType.DEFAULT_GATEWAY).u16(0).u32(0).finish();
     case "esi-label":

@@ -233,6 +233,15 @@ export const MALFORMED_CASES: readonly MalformedCase[] = [
   more("7606 7.16", "an ATTR_SET, which is not understood", "c0 80 03 00 00 fd", ACCEPTED),
   // Attributes that came after RFC 7606, or that it does not name.
   whole("4271 6.3", "a multicast next hop", `${reach(RT2, "04 e0 00 00 01")} ${MANDATORY}`, WITHDRAW),
+  whole(
+    "7607 2",
+    "AS_PATH with AS 0",
+    `${reach()} ${ORIGIN} 40 02 06 02 01 00 00 00 00 ${LOCAL_PREF} ${TARGETS}`,
+    WITHDRAW,
+  ),
+  more("7607 2", "AGGREGATOR with AS 0", "c0 07 08 00 00 00 00 0a 00 00 01", DISCARD),
+  more("7607 2", "AS4_PATH with AS 0", "c0 11 06 02 01 00 00 00 00", DISCARD, "two-octet-as"),
+  more("7607 2", "AS4_AGGREGATOR with AS 0", "c0 12 08 00 00 00 00 0a 00 00 01", DISCARD, "two-octet-as"),
   more("6514 5", "PMSI_TUNNEL of four octets", "c0 16 04 00 06 00 00", WITHDRAW),
   more("6793 6", "AS4_PATH from a peer with 4-octet AS numbers", "c0 11 06 02 01 00 00 fd e8", DISCARD),
   more(

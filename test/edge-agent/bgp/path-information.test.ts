@@ -19,12 +19,14 @@ describe("path information", () => {
     expect(toHex(encodeExtCommunity(decoded))).toBe(hex.replaceAll(" ", ""));
   });
 
-  it("path information: ESI label community -> how the segment is attached (RFC 7432 7.5)", () => {
+  it("path information: ESI label and ES-Import communities -> how the segment is attached, and whom its routes are for (RFC 7432 7.5, 7.6)", () => {
     const singleActive = community("06 01 01 00 00 00 00 64");
     expect(pathInformation({ mpReach, extCommunities: [singleActive] })?.esiLabel).toEqual({
       singleActive: true,
       label: 100,
     });
-    expect(pathInformation({ mpReach })).toMatchObject({ esiLabel: undefined, arpNd: undefined });
+    const esImport = community("06 02 02 aa 00 00 00 01");
+    expect(pathInformation({ mpReach, extCommunities: [esImport] })?.esImport).toBe("02:aa:00:00:00:01");
+    expect(pathInformation({ mpReach })).toMatchObject({ esImport: undefined, esiLabel: undefined, arpNd: undefined });
   });
 });

@@ -99,6 +99,7 @@ export const extCommunity: fc.Arbitrary<ExtCommunity> = fc.oneof(
   fc.integer({ min: 0, max: 0xffff }).map((tunnelType) => ({ kind: "encapsulation" as const, tunnelType })),
   fc.record({ kind: fc.constant("mac-mobility" as const), sequence: u32, sticky: fc.boolean() }),
   mac.map((it) => ({ kind: "router-mac" as const, mac: it })),
+  mac.map((it) => ({ kind: "es-import" as const, mac: it })),
   fc.constant({ kind: "default-gateway" as const }),
   fc.record({ kind: fc.constant("esi-label" as const), singleActive: fc.boolean(), label }),
   fc.record({
@@ -111,7 +112,8 @@ export const extCommunity: fc.Arbitrary<ExtCommunity> = fc.oneof(
   octets(6).map((it) => ({ kind: "raw" as const, octets: Uint8Array.of(0x43, 0x99, ...it) })),
 );
 
-const asn = u32;
+/** AS 0 is nobody's (RFC 7607). */
+const asn = u32.map((it) => it || 1);
 export const asPath: fc.Arbitrary<AsPathSegment[]> = fc.array(
   fc.record({
     type: fc.constantFrom("set" as const, "sequence" as const),
