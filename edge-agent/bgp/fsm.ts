@@ -377,10 +377,16 @@ function holdTimer(agreed: Negotiated): Action {
   return { type: "start-timer", timer: "HoldTimer", afterMs: agreed.holdTimeSec * 1000, jitter: false };
 }
 
-/** At most a third of the hold time (RFC 4271 4.4 and section 10). */
-function keepaliveTimer(agreed: Negotiated, { keepaliveMs = Number.POSITIVE_INFINITY }: FsmConfig): Action {
-  const afterMs = Math.min(keepaliveMs, (agreed.holdTimeSec * 1000) / 3);
-  return { type: "start-timer", timer: "KeepaliveTimer", afterMs, jitter: true };
+/** Before jitter: what is configured, and at most a third of the agreed hold time (RFC 4271 4.4 and section 10). */
+export function keepaliveIntervalMs(
+  { holdTimeSec }: Pick<Negotiated, "holdTimeSec">,
+  { keepaliveMs = Number.POSITIVE_INFINITY }: Pick<FsmConfig, "keepaliveMs">,
+): number {
+  return Math.min(keepaliveMs, (holdTimeSec * 1000) / 3);
+}
+
+function keepaliveTimer(agreed: Negotiated, config: FsmConfig): Action {
+  return { type: "start-timer", timer: "KeepaliveTimer", afterMs: keepaliveIntervalMs(agreed, config), jitter: true };
 }
 
 /** `timer` if there is a hold time, without which no timers exist (RFC 4271 4.4). */

@@ -102,6 +102,8 @@ export type PeerSummary = {
   /** The name that the peer tells of itself. */
   readonly peerHostName?: string;
   readonly holdTimeSec?: number;
+  /** How often we send KEEPALIVE, before jitter; 0 without a hold time. */
+  readonly keepaliveSec?: number;
   readonly capabilities?: readonly Capability[];
   readonly localAddress?: IpAddress;
   /** Why the last session or connection ended. */

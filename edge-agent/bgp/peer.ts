@@ -4,7 +4,7 @@
 import type { Asn } from "../../shared/address/vni.ts";
 import { describeDown } from "./down-reason.ts";
 import { FAMILIES } from "./family.ts";
-import type { DownReason, Event, FsmConfig, State, StateName } from "./fsm.ts";
+import { type DownReason, type Event, type FsmConfig, keepaliveIntervalMs, type State, type StateName } from "./fsm.ts";
 import { type LocalEnd, type Negotiated, survivingConnection } from "./negotiation.ts";
 import { PassiveWait } from "./passive-wait.ts";
 import { PeerRibs, type RibsListener, type RibsLocal, type RibsShared } from "./peer-ribs.ts";
@@ -189,6 +189,7 @@ export class Peer {
         peerRouterId: agreed.peerRouterId,
         ...(agreed.peerHostName !== undefined && { peerHostName: agreed.peerHostName }),
         holdTimeSec: agreed.holdTimeSec,
+        keepaliveSec: keepaliveIntervalMs(agreed, fsmConfigOf(this.config, "active")) / 1000,
         capabilities: agreed.peerCapabilities,
       }),
       ...(localAddress && { localAddress }),

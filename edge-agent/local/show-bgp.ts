@@ -103,7 +103,9 @@ function describeNeighbor(peer: PeerSummary, view: AgentView): string {
     `  BGP state = ${peer.state}, ${peer.state === "Established" ? `up for ${since}` : `for ${since}`}`,
     ...(peer.peerHostName === undefined ? [] : [`  Hostname: ${peer.peerHostName}`]),
     ...(peer.localAddress ? [`  Local host: ${peer.localAddress}`] : []),
-    ...(peer.holdTimeSec === undefined ? [] : [`  Hold time is ${peer.holdTimeSec} seconds`]),
+    ...(peer.holdTimeSec === undefined
+      ? []
+      : [`  Hold time is ${peer.holdTimeSec} seconds, keepalive interval is ${peer.keepaliveSec ?? 0} seconds`]),
     ...(peer.capabilities
       ? ["  Neighbor capabilities received:", ...peer.capabilities.map((it) => `    ${describeCapability(it)}`)]
       : []),

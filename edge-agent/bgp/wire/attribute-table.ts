@@ -295,7 +295,8 @@ const ROWS: { readonly [K in AttributeKey]: Row<K> } = {
     onFault: "attribute-discard", // RFC 6793 6
     subcode: UpdateSubcode.OPTIONAL_ATTRIBUTE,
     twoOctetAsOnly: true,
-    decode: (reader) => known(decodeAsPath(reader, 4), "AS4_PATH with an unknown, empty or overrunning segment, or AS 0"),
+    decode: (reader) =>
+      known(decodeAsPath(reader, 4), "AS4_PATH with an unknown, empty or overrunning segment, or AS 0"),
     encode: (value, writer) => encodeAsPath(value, writer, 4),
   },
   as4Aggregator: {

@@ -36,7 +36,7 @@ describe("speaker: the session", () => {
     expect(told(end)).toEqual(["end-of-rib"]);
     expect(scene.heard).toEqual(["OpenSent", "OpenConfirm", "Established"]);
     expect(scene.speaker.summary()).toMatchObject([
-      { address: PEER, peerRouterId: PEER, holdTimeSec: 90, sessions: 1 },
+      { address: PEER, peerRouterId: PEER, holdTimeSec: 90, keepaliveSec: 30, sessions: 1 },
     ]);
   });
 

@@ -103,6 +103,7 @@ const peer: PeerSummary = {
   sessions: 2,
   peerRouterId: TOR,
   holdTimeSec: 9,
+  keepaliveSec: 3,
   capabilities: [{ kind: "multiprotocol", afi: 25, safi: 70 }, { kind: "route-refresh" }],
   localAddress: VTEP,
   lastError: "received Cease/Administrative Reset (6/4)",

@@ -87,6 +87,7 @@ describe("show bgp", () => {
     const text = ask(`show bgp neighbor ${TOR}`);
     expect(text).toContain("BGP neighbor is 192.0.2.254, remote AS 65002, local AS 65021, external link");
     expect(text).toContain("  BGP state = Established, up for 01:02:03");
+    expect(text).toContain("  Hold time is 9 seconds, keepalive interval is 3 seconds");
     expect(text).toContain("    Address Family L2VPN EVPN\n    Route refresh");
     expect(text).toContain("    Not accepted: as-loop 2");
     expect(text).toContain("  Last reset: received Cease/Administrative Reset (6/4)");
