@@ -11,7 +11,12 @@ import { eachOf, openBenchWorld, until } from "./world.ts";
 export type Closers = (() => Promise<void> | void)[];
 
 /** `add` makes machines known on the first host; resolves with the time at which whoever asked had his answer. */
-export type Side = { readonly hosts: readonly KernelHost[]; add(numbers: readonly number[]): Promise<number> };
+export type Side = {
+  readonly hosts: readonly KernelHost[];
+  /** The answer is that it was declared, and nothing is done yet. */
+  readonly declares?: true;
+  add(numbers: readonly number[]): Promise<number>;
+};
 
 type Open = (closers: Closers, progress: (line: string) => void) => Promise<Side>;
 
@@ -90,7 +95,7 @@ async function openPair(
     agents[0]?.declare(numbers);
     return Promise.resolve(performance.now());
   };
-  return await proven({ hosts, add });
+  return await proven({ hosts, declares: true, add });
 }
 
 /** Sessions are up once a first machine has come through. */
