@@ -2,7 +2,7 @@
 // that they hold a MAC. Whoever fills them, agents or FRR, is measured by the same eyes (`bridge monitor fdb`).
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -74,6 +74,8 @@ export function startReflector(wire: Wire): Promise<() => Promise<void>> {
 
 async function startDaemons(wire: Wire, hosts: readonly KernelHost[]): Promise<() => Promise<void>> {
   const folder = mkdtempSync(join(tmpdir(), "overspan-bench-frr-"));
+  // FRR gives up root, and has to reach its files.
+  chmodSync(folder, 0o755);
   const children: ChildProcess[] = [];
   const reflector = wire.hosts.at(-1) as KernelHost;
   for (const host of hosts) {

@@ -16,12 +16,14 @@ const ENDPOINTS = { quick: 20_000, full: 100_000 } as const;
 export async function runSnapshotBench({ rounds, quick, only, progress }: BenchOptions): Promise<readonly Row[]> {
   if (process.getuid?.() !== 0) throw new Error("the snapshot bench makes network namespaces: run it as root");
   const endpoints = quick ? ENDPOINTS.quick : ENDPOINTS.full;
-  progress(`the cloud's side, a network of ${endpoints} endpoints`);
+  progress("the cloud's side");
   const world = await openBenchWorld([]);
   try {
     const table = await tableAt(world.storeUrl);
     await world.runtime.settled();
+    progress(`a network of ${endpoints} endpoints, into the table`);
     await growNetwork(table, endpoints);
+    progress("its way through the stream, which has nothing to do with it");
     await world.runtime.settled();
     const cases = [
       { name: `a new host of a network with ${endpoints} endpoints, its file is there`, fileIsThere: true },
