@@ -6,6 +6,8 @@ const Written = z.looseObject({ id: z.string(), change: z.string() });
 /** A resource as the API answers a write: its id, and the change whose receipt can be asked for. */
 export type Written = z.infer<typeof Written>;
 
+const Deleted = z.looseObject({ change: z.string() });
+
 const Receipt = z.looseObject({
   state: z.enum(["accepted", "published", "live"]),
   hosts: z.looseObject({ total: z.number(), live: z.number() }),
@@ -24,6 +26,7 @@ export type Api = {
   create(path: string, body: object): Promise<Written>;
   change(path: string, patch: object): Promise<Written>;
   act(path: string, body: object): Promise<Written>;
+  remove(path: string): Promise<{ change: string }>;
   /** The receipt once the change is live, or seen at every ToR too; or what it is when the patience ends. */
   receipt(change: string, patienceMs: number, until?: "live" | "seen"): Promise<Receipt>;
 };
@@ -49,6 +52,7 @@ export function createApi(baseUrl: string, token: string, nowMs: () => number): 
     create: async (path, body) => Written.parse(await call("POST", path, body)),
     change: async (path, patch) => Written.parse(await call("PATCH", path, patch)),
     act: async (path, body) => Written.parse(await call("POST", path, body)),
+    remove: async (path) => Deleted.parse(await call("DELETE", path)),
     async receipt(change, patienceMs, until = "live") {
       const end = nowMs() + patienceMs;
       for (;;) {

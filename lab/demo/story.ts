@@ -53,6 +53,9 @@ export async function tellStory(world: World, stage: Stage, options: StoryOption
   await stage.step("receipt of the last change", () => lastReceipt(world, api, away.change), {
     parts: ["cloud", ...world.hosts.map(({ id }) => `agent ${id}`)],
   });
+  await stage.step(`${MOVE.machine} deleted`, () => deleteMachine(world, api), {
+    parts: ["cloud", ...world.hosts.map(({ id }) => `agent ${id}`)],
+  });
 }
 
 /** Everything through the API, in the order in which a provisioning system would create it. */
@@ -206,6 +209,20 @@ async function lastReceipt(world: World, api: Api, change: Written | undefined):
   const { state, hosts, tors, summary } = await api.receipt(change.change, 40_000, "seen");
   if (state !== "live" || hosts.live !== world.hosts.length) throw new Error(summary);
   if (!tors || tors.total === 0 || tors.seen < tors.total) throw new Error(`not seen at every ToR: ${summary}`);
+  return summary;
+}
+
+/** Its receipt tells that the ToR holds its route no more; the ToR itself is asked too. */
+async function deleteMachine(world: World, api: Api): Promise<string> {
+  const { mac } = machineSpec(MOVE.machine);
+  const { change } = await api.remove(`${NETWORK_PATH}/endpoints/${MOVE.machine}`);
+  const { state, tors, summary } = await api.receipt(change, 40_000, "seen");
+  if (state !== "live" || !tors || tors.total === 0 || tors.seen < tors.total) throw new Error(summary);
+  const isGone = async () => {
+    const routes = await Promise.all(world.sites.map(async ({ id }) => macRoutes(await world.torRoutes(id))));
+    return routes.flat().some((route) => route.mac === mac) ? undefined : true;
+  };
+  await waitFor(isGone, { what: "both ToRs to have let go of it", deadlineMs: 10_000, everyMs: 100 });
   return summary;
 }
 

@@ -23,6 +23,7 @@ const STEPS = [
   /agent killed with -9 under a running ping.* 0 of \d+ packets lost/,
   /broker stopped under a running ping.* 0 of \d+ packets lost/,
   /receipt of the last change.*live on 4 of 4 hosts, seen at 1 of 1 ToR/,
+  /m2 deleted.*live on 4 of 4 hosts, gone from 1 of 1 ToR/,
 ];
 
 function npm(...words: string[]): Promise<{ status: number | null; output: string }> {
