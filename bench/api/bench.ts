@@ -19,6 +19,8 @@ import { createDynamoDbStore } from "../../functions/store/dynamodb.ts";
 import { bundleFunctions } from "../../infra/bundle.ts";
 import { type Engine, startEngine } from "../../test/engine/dynamodb-engine.ts";
 import { createTestIdentities } from "../../test/fakes/host-identities.ts";
+import { createMemoryStore } from "../../test/fakes/store.ts";
+import { createApiUnderTest } from "../../test/functions/api/api-under-test.ts";
 import { identifyAs, OPERATOR } from "../../test/fakes/principals.ts";
 import { createTestSecretBox } from "../../test/fakes/secret-box.ts";
 import { type Figures, type Round, type Row, type Target, toRow } from "../form.ts";
@@ -58,6 +60,7 @@ export async function runApiBench({ rounds, quick, only, progress }: BenchOption
   } finally {
     await engine.close();
   }
+  if (only === undefined || "refusals".includes(only)) rows.push(await refusalsRow({ rounds, progress }));
   if (only === undefined || "bundle".includes(only)) rows.push(await bundleRow({ rounds, progress }));
   return rows;
 }
@@ -230,6 +233,37 @@ function here(command: Command, table: string): Command {
   if ("ClientRequestToken" in input) input["ClientRequestToken"] = randomUUID();
   const Constructor = command.constructor as new (input: object) => Command;
   return new Constructor(input);
+}
+
+/** What a client that means ill sends, and what comes back at once. */
+const JUNK: readonly (readonly [string, string, string | undefined, number])[] = [
+  ["POST", "/v1/tenants", "{".repeat(1_000_000), 400],
+  ["POST", "/v1/tenants", `{"name":"${"x".repeat(1024 * 1024)}"}`, 413],
+  ["POST", "/v1/tenants", `${"[".repeat(100_000)}${"]".repeat(100_000)}`, 400],
+  ["POST", "/v1/networks", `{"tenant":"acme","name":"Db","vni":${"9".repeat(1_000_000)}}`, 422],
+  ["POST", "/v1/networks", `{"tenant":{},"name":[1],"vni":"\ud800","mtuBytes":null}`, 422],
+  ["GET", "/v1/networks/%2e%2e%2ftenants%2facme", undefined, 404],
+];
+
+/** Each kind of junk as often, one after the other: the time to its 4xx. The store is in memory: it is of no matter here. */
+async function refusalsRow({ rounds, progress }: Pick<BenchOptions, "rounds" | "progress">): Promise<Row> {
+  const { app } = createApiUnderTest(createMemoryStore());
+  const counted: Round[] = [];
+  for (let round = 0; round <= rounds; round++) {
+    progress(`refusals: round ${round} of ${rounds}`);
+    const ours = await measure(1, async (index) => {
+      const [method, path, body, status] = JUNK[index % JUNK.length] ?? ["GET", "/", undefined, 404];
+      const headers = { "content-type": "application/json" };
+      const answer = await app.request(path, { method, headers, ...(body === undefined ? {} : { body }) });
+      if (answer.status !== status) throw new Error(`${method} ${path}: ${answer.status}, not ${status}`);
+      await answer.arrayBuffer();
+    });
+    if (round > 0) counted.push({ ours, peers: {} });
+  }
+  return toRow("refusals of junk, 1 MB, deep and huge ones too, 1 in flight", counted, {
+    text: "p99 < 100 ms",
+    met: ({ ours }) => (ours["p99Ms"] ?? Number.POSITIVE_INFINITY) < 100,
+  });
 }
 
 const COLD_START = fileURLToPath(new URL("cold-start.mjs", import.meta.url));

@@ -27,9 +27,23 @@ const postNetwork = (more: object) => (api: ApiUnderTest) => api.post("/v1/netwo
 const postHost = (more: object) => (api: ApiUnderTest) => api.post("/v1/hosts", { ...host, ...more });
 const patch = (path: string, body: unknown) => (api: ApiUnderTest) => api.patch(path, body);
 const raw =
-  (body: string, type = "application/json") =>
+  (body: string, { type = "application/json", path = "/v1/tenants" } = {}) =>
   (api: ApiUnderTest) =>
-    api.send("POST", "/v1/tenants", { body, type });
+    api.send("POST", path, { body, type });
+const tricks: readonly [fault: string, path: string][] = [
+  ["two dots, encoded", "/v1/networks/%2e%2e%2ftenants%2facme"],
+  ["an encoded slash", "/v1/networks/web%2fendpoints%2fvm1"],
+  ["an encoded NUL", "/v1/networks/web%00"],
+  ["a slash too many", "/v1//networks/web"],
+  ["a slash at the end", "/v1/networks/web/"],
+  ["a path parameter", "/v1/networks/web;id=db"],
+  ["an emoji", "/v1/networks/%F0%9F%92%A9"],
+  ["half a UTF-8 sequence", "/v1/networks/%E0%A4"],
+  ["half a percent code", "/v1/networks/%"],
+  ["an id that is a member of every object", "/v1/networks/__proto__"],
+  ["an encoded verb", "/v1/networks/web/endpoints/vm1%3Amove"],
+  ["an id of ten thousand letters", `/v1/networks/${"a".repeat(10_000)}`],
+];
 
 const CASES: Case[] = [
   // Fields that do not parse.
@@ -547,27 +561,48 @@ const CASES: Case[] = [
     reason: /1048576/,
   },
   {
+    fault: "a million octets of junk",
+    send: raw('\u0001{"\\ud800['.repeat(100_000)),
+    status: 400,
+    kind: "malformed-json",
+    reason: /not JSON/,
+  },
+  {
+    fault: "a million digits for a number",
+    send: raw(`{"tenant":"acme","name":"Db","vni":${"9".repeat(1_000_000)}}`, { path: "/v1/networks" }),
+    ...invalid,
+    field: "vni",
+    reason: /./,
+  },
+  {
     fault: "a form",
-    send: raw("name=x", "application/x-www-form-urlencoded"),
+    send: raw("name=x", { type: "application/x-www-form-urlencoded" }),
     status: 415,
     kind: "media-type",
     reason: /application\/json/,
   },
   {
     fault: "JSON by a name that only looks like it",
-    send: raw("{}", "application/jsonp"),
+    send: raw("{}", { type: "application/jsonp" }),
     status: 415,
     kind: "media-type",
     reason: /application\/json/,
   },
   {
     fault: "merge patch type at a creation",
-    send: raw("{}", "application/merge-patch+json"),
+    send: raw("{}", { type: "application/merge-patch+json" }),
     status: 415,
     kind: "media-type",
     reason: /application\/json/,
   },
   // Paths.
+  ...tricks.map(([fault, path]) => ({
+    fault,
+    send: (api: ApiUnderTest) => api.get(path),
+    status: 404,
+    kind: "not-found",
+    reason: /nothing at/,
+  })),
   {
     fault: "unknown path",
     send: (api) => api.get("/v2/networks"),
