@@ -2,10 +2,12 @@
 // that wait for them. Agents of this process on in-memory kernels, over the real broker, functions and table.
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type AgentWorld, openAgentWorld } from "./agent-world.ts";
+import { type AgentWorld, openAgentWorld, PATIENCE } from "./agent-world.ts";
 import { type CliProcess, openCli } from "./cli-process.ts";
 
 const HOSTS = ["h1", "h2", "h3"];
+/** Each look starts a process. */
+const PATIENCE_OF_PROCESSES = { timeout: 60_000, interval: 500 };
 let world: AgentWorld;
 let cli: CliProcess;
 
@@ -29,38 +31,37 @@ async function must(line: string): Promise<string> {
   return stdout;
 }
 
-type Event = { id: string; type: string; data: { resource?: { kind: string; id: string }; host?: string } };
+type Event = { id: string; type: string; data: { resource?: { kind: string; id: string }; data: { state?: string } } };
 const eventsOf = (stdout: string) =>
   stdout
     .split("\n")
-    .filter((line) => line !== "")
+    // What follows the last line end is nothing, or a line that is not whole yet.
+    .slice(0, -1)
     .map((line) => JSON.parse(line) as Event);
 
-function resourceOf({ data: { resource } }: Event): string {
-  return `${resource?.kind}/${resource?.id}`;
+/** `receipt endpoint/vm1 live`. */
+function heardOf({ type, data: { resource, data } }: Event): string {
+  return [type, `${resource?.kind}/${resource?.id}`, ...(data.state === undefined ? [] : [data.state])].join(" ");
 }
 
-describe("cli with agents", { timeout: 120_000 }, () => {
-  it("watch: a network and its endpoints get live -> changes as they come, and receipts; from an id on, what came after it", async () => {
-    const watched = cli.run("overspan watch --kind change --network web --count 3 --timeout 60 -o json");
+describe("cli with agents", { timeout: 240_000 }, () => {
+  it("watch: a network and its endpoints get live -> changes and receipts as they come; from an id on, what came after it", async () => {
+    const watch = cli.start("overspan watch --kind change,receipt --network web --after 1-0 -o json");
+    const heard = () => eventsOf(watch.printed()).map(heardOf);
     await must("create network web --tenant acme --name Web --vni 100 --subnet 10.1.0.0/24");
+    await expect.poll(heard, PATIENCE).toContain("change network/web");
     await must("create endpoint web/vm1 --host h1 --mac 02:00:5e:10:00:01 --ip 10.1.0.11 --port tap1 --wait live");
     await must("create endpoint web/vm2 --host h2 --mac 02:00:5e:10:00:02 --ip 10.1.0.12 --port tap2 --wait live");
-    const { exit, stdout, stderr } = await watched;
-    expect(exit, stdout + stderr).toBe(0);
-    const events = eventsOf(stdout);
-    expect(events.map(resourceOf)).toEqual(["network/web", "endpoint/vm1", "endpoint/vm2"]);
+    await expect
+      .poll(heard, PATIENCE)
+      .toEqual(expect.arrayContaining(["receipt endpoint/vm1 live", "receipt endpoint/vm2 live"]));
+    expect(await watch.interrupt()).toBe(130);
+    const changes = eventsOf(watch.printed()).filter(({ type }) => type === "change");
+    expect(changes.map(heardOf)).toEqual(["change network/web", "change endpoint/vm1", "change endpoint/vm2"]);
     // What a watcher who was cut off after the first one asks.
-    const [first, ...after] = events;
+    const [first, ...after] = changes;
     const again = await must(`watch --kind change --network web --count 2 --timeout 60 -o json --after ${first?.id}`);
     expect(eventsOf(again)).toEqual(after);
-    const receipts = async () => {
-      const told = await must(`watch --kind receipt --network web --timeout 2 -o json --after ${first?.id}`);
-      return eventsOf(told).map(resourceOf);
-    };
-    await expect
-      .poll(receipts, { timeout: 60_000, interval: 100 })
-      .toEqual(expect.arrayContaining(["endpoint/vm1", "endpoint/vm2"]));
   });
 
   it("trace: both kernels hold it -> should work; one has no such port -> where it breaks", async () => {
@@ -70,7 +71,7 @@ describe("cli with agents", { timeout: 120_000 }, () => {
     expect(works).toContain("should work");
     await must("create endpoint web/vm3 --host h3 --mac 02:00:5e:10:00:03 --port nowhere");
     const broken = async () => (await cli.run("overspan trace web/vm1 web/vm3")).stdout;
-    await expect.poll(broken, { timeout: 30_000, interval: 500 }).toMatch(/h3[^]*nowhere/);
+    await expect.poll(broken, PATIENCE_OF_PROCESSES).toMatch(/h3[^]*nowhere/);
     expect(await cli.run("overspan trace web/vm1 web/vm3")).toMatchObject({ exit: 1 });
     await must("delete endpoint web/vm3 --wait live");
   });
@@ -96,6 +97,6 @@ describe("cli with agents", { timeout: 120_000 }, () => {
       /^rollout\/ring done[^]*wave 1 \(canary\): live\n[^]*PUT \/v1\/hosts\/h2 [^]*wave 2 \(rest\): live/,
     );
     const check = async () => (await cli.run("overspan fleet --check")).exit;
-    await expect.poll(check, { timeout: 30_000, interval: 500 }).toBe(0);
+    await expect.poll(check, PATIENCE_OF_PROCESSES).toBe(0);
   });
 });

@@ -1,6 +1,7 @@
 // The built command line as a process, in a folder of its own that holds its token. Not a test by itself.
 
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,6 +14,8 @@ export type CliProcess = {
   readonly dir: string;
   /** Runs one line, `overspan` and all. No shell: lines have neither quotes nor pipes, only the two variables. */
   run(line: string): Promise<Ran>;
+  /** Starts one line that goes on: what it printed so far, and Ctrl-C, which gives its exit status. */
+  start(line: string): { printed(): string; interrupt(): Promise<number | null> };
   file(name: string, text: string, mode?: number): Promise<string>;
   close(): Promise<void>;
 };
@@ -31,19 +34,34 @@ export async function openCli(apiUrl: string, token: string): Promise<CliProcess
     OVERSPAN_TOKEN_FILE: await file("token", token),
     no_proxy: "127.0.0.1",
   };
+  const wordsOf = (line: string) =>
+    line
+      .split(/\s+/)
+      .slice(1)
+      .map((word) => word.replace(/^\$(\w+)$/, (_, name: string) => env[name as keyof typeof env]));
   return {
     dir,
     file,
     run(line) {
-      const words = line
-        .split(/\s+/)
-        .slice(1)
-        .map((word) => word.replace(/^\$(\w+)$/, (_, name: string) => env[name as keyof typeof env]));
       return new Promise((resolve) => {
-        execFile(process.execPath, [overspan, ...words], { env, cwd: dir }, (error, stdout, stderr) => {
+        execFile(process.execPath, [overspan, ...wordsOf(line)], { env, cwd: dir }, (error, stdout, stderr) => {
           resolve({ exit: error === null ? 0 : ((error.code as unknown as number) ?? -1), stdout, stderr });
         });
       });
+    },
+    start(line) {
+      const child = spawn(process.execPath, [overspan, ...wordsOf(line)], { env, cwd: dir, stdio: "pipe" });
+      let printed = "";
+      child.stdout.setEncoding("utf8").on("data", (text: string) => (printed += text));
+      const exited = once(child, "exit");
+      return {
+        printed: () => printed,
+        async interrupt() {
+          child.kill("SIGINT");
+          await exited;
+          return child.exitCode;
+        },
+      };
     },
     close: () => rm(dir, { recursive: true, force: true }),
   };
