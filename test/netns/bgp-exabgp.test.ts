@@ -6,7 +6,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
+import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Esi, type ExportedRoute, ZERO_ESI } from "../../edge-agent/bgp/route.ts";
@@ -137,7 +137,7 @@ describe.runIf(requireExabgp())("bgp with ExaBGP as the reader", () => {
     const env = {
       "exabgp.tcp.bind": `${EXTERNAL} ${INTERNAL} ${OVER_IPV6}`,
       "exabgp.tcp.port": String(port),
-      "exabgp.daemon.user": process.getuid?.() === 0 ? "root" : "nobody",
+      "exabgp.daemon.user": userInfo().username,
       "exabgp.api.cli": "false",
     };
     daemon = spawn(EXABGP, [join(dir, "exabgp.conf")], { stdio: "ignore", env: { ...process.env, ...env } });
