@@ -471,9 +471,14 @@ describe("long-lived graceful restart of the peer (RFC 9494)", () => {
   });
 
   it("not configured, and a family that only the long-lived capability lists -> as of a peer that asks for nothing", () => {
-    const scene = lost(graceful({ families: [] }, 1000), {});
+    const longLivedAlone = graceful({ families: [] }, 1000);
+    const scene = lost(longLivedAlone, {});
     expect(lastResorts(scene)).toEqual([]);
     expect(scene.held).toHaveLength(2);
+    const end = back(scene, longLivedAlone);
+    expect(scene.held).toHaveLength(2);
+    scene.network.peer = "refuses";
+    end.drop();
     scene.advance(120_000);
     expect(scene.held).toEqual([]);
   });
