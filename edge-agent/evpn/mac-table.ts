@@ -209,12 +209,15 @@ export function routesOf(routes: Iterable<ReceivedRoute>, targets: ReadonlySet<I
 }
 
 function declaredEntry(endpoint: Declared, path: FabricPath | undefined, decisions: MobilityDecisions): MacEntry {
-  const { id, ...rest } = endpoint;
+  const { id, mac, ips, vtep, port } = endpoint;
   const source = endpoint.port === undefined ? "intent" : "local";
   const raised = source === "local" ? (decisions.raised.get(endpoint.mac) ?? 0) : 0;
   const confirmed = path !== undefined && reaches(path, endpoint.vtep);
-  const frozen = source === "local" && decisions.frozen.has(endpoint.mac) ? { frozen: true } : {};
-  return { ...rest, source, endpoint: id, mobility: Math.max(endpoint.mobility, raised), confirmed, ...frozen };
+  const mobility = Math.max(endpoint.mobility, raised);
+  // Nearly all are like this, and a host may hold a hundred thousand: spread out of parts, each would be twice as large.
+  if (port === undefined) return { mac, source, vtep, ips, mobility, endpoint: id, confirmed };
+  const frozen = decisions.frozen.has(mac) ? { frozen: true } : {};
+  return { mac, source, vtep, port, ips, mobility, endpoint: id, confirmed, ...frozen };
 }
 
 function fabricEntry(

@@ -1,6 +1,8 @@
 // The connection to the broker: MQTT 3.1.1 by mqtt.js over mutual TLS, clean sessions, client id = host id, own topics only.
 // Sessions are never trusted: whatever was missed comes by sync. A fleet that lost its broker comes back spread in time.
 
+import { isIP } from "node:net";
+import { connect as connectTls } from "node:tls";
 import mqtt from "mqtt";
 import { hostTopic } from "../../shared/message/topic.ts";
 import type { Clock, Random } from "../clock.ts";
@@ -34,6 +36,8 @@ const RECONNECT_MS = { least: 100, first: 2_000, most: 60_000 };
 /** A connection that lasted so long was a good one: the next loss starts from the first delay again. */
 const GOOD_AFTER_MS = 60_000;
 const KEEPALIVE_SEC = 15;
+/** IANA: secure-mqtt. */
+const MQTTS_PORT = 8883;
 
 /** How long to wait before the `attempt`-th try in a row, from 0: anything up to a ceiling that doubles (full jitter). */
 export function reconnectDelayMs(attempt: number, random: Random): number {
@@ -74,13 +78,26 @@ export function connectBroker(
     handlers?.disconnected();
   }
 
+  /** Not mqtt.js's own `connect`, which loads every transport that it has: web sockets and proxies are 10 MiB. */
+  function openStream(current: mqtt.MqttClient) {
+    const { hostname, port } = new URL(options.url);
+    const host = hostname.replace(/^\[(.*)\]$/, "$1");
+    const { keyPem: key, certificatePem: cert, caPem: ca } = identity;
+    const server = { host, port: Number(port || MQTTS_PORT), ...(isIP(host) === 0 && { servername: host }) };
+    const socket = connectTls({ ...server, key, cert, ca, rejectUnauthorized: true });
+    const refused = (error: Error): void => {
+      current.emit("error", error);
+      socket.end();
+    };
+    // Once it is up, the client hears of its errors itself.
+    socket.on("error", refused);
+    socket.once("secureConnect", () => socket.removeListener("error", refused));
+    return socket;
+  }
+
   function connect(): mqtt.MqttClient {
-    const current = mqtt.connect(options.url, {
+    const current = new mqtt.MqttClient(openStream, {
       clientId: options.host,
-      key: identity.keyPem,
-      cert: identity.certificatePem,
-      ca: identity.caPem,
-      rejectUnauthorized: true,
       clean: true,
       protocolVersion: 4,
       keepalive: KEEPALIVE_SEC,

@@ -48,9 +48,14 @@ export class DigestSum {
   }
 }
 
+const DIGEST_LENGTH = 16;
+/** V8 keeps the whole of a string for a part of it, and a host holds some hundred thousand digests: they are copied out. */
+const copied = Buffer.alloc(DIGEST_LENGTH);
+
 /** The first 64 bits of the SHA-256 of `text`. */
 export function hashText(text: string): Digest {
-  return createHash("sha256").update(text).digest("hex").slice(0, 16) as Digest;
+  copied.write(createHash("sha256").update(text).digest("hex"), 0, DIGEST_LENGTH, "latin1");
+  return copied.toString("latin1") as Digest;
 }
 
 /** The hash of one live record in canonical form. */
