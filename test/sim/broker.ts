@@ -3,7 +3,7 @@
 
 import type { BrokerConnection } from "../../edge-agent/intent/mqtt.ts";
 import type { Clockwork, Process } from "./clockwork.ts";
-import { happening, type Weather } from "./faults.ts";
+import { type Fault, happening, type Weather } from "./faults.ts";
 
 type Handlers = Parameters<BrokerConnection["listen"]>[0];
 type Session = { readonly process: Process; handlers: Handlers | undefined; connected: boolean };
@@ -32,7 +32,7 @@ export function createBroker(options: {
   const { clockwork, weather, uplink } = options;
   const sessions = new Map<string, Session>();
   const cutOff = new Set<string>();
-  const happens = (what: string, chance: number) => happening(clockwork, what, chance);
+  const happens = (what: Fault, chance: number) => happening(clockwork, what, chance);
 
   function carry(payload: Uint8Array, deliver: (payload: Uint8Array) => void): void {
     const { drop, duplicate, corrupt, delay } = weather();
@@ -109,12 +109,21 @@ export function createBroker(options: {
   };
 }
 
-/** Cut short, or with some octets changed. */
+/** Cut short, with some octets changed, or with a digit that is another one: then it still reads well, and is wrong. */
 function damaged(clockwork: Clockwork, payload: Uint8Array): Uint8Array {
   if (clockwork.chance(0.3)) return payload.slice(0, clockwork.between(0, payload.length - 1));
   const octets = payload.slice();
+  const digits = clockwork.chance(0.5) ? [...octets.keys()].filter((at) => isDigit(octets[at] ?? 0)) : [];
+  if (digits.length > 0) {
+    octets[clockwork.pick(digits)] = 0x30 + clockwork.between(0, 9);
+    return octets;
+  }
   for (let n = clockwork.between(1, 3); n > 0; n--) {
     octets[clockwork.between(0, octets.length - 1)] = clockwork.between(0, 255);
   }
   return octets;
+}
+
+function isDigit(octet: number): boolean {
+  return octet >= 0x30 && octet <= 0x39;
 }

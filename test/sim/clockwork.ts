@@ -14,8 +14,6 @@ export type Clockwork = {
   /** Runs `act` after a time; the function that is returned prevents it. */
   after(ms: number, act: () => void): () => void;
   sleep(ms: number): Promise<void>;
-  /** While work that takes turns of the event loop of its own (a body that is read) is under way, time waits for it. */
-  waitFor<T>(work: Promise<T>): Promise<T>;
   /** A line of the log, with the time. */
   note(text: string): void;
   readonly log: readonly string[];
@@ -34,10 +32,8 @@ export type Process = { readonly clock: Clock; readonly alive: () => boolean; ki
 /** The wall clock at the start of each simulation, ms since the epoch. */
 export const EPOCH_MS = Date.UTC(2030, 0, 1);
 
-/** More than a request's or an answer's body takes. */
-const TURNS = 200;
-/** No call of the store takes longer. */
-const NEAR_MS = 20;
+/** Events at one turn of the loop. */
+const AT_A_TURN = 32;
 
 type Event = { readonly atMs: number; readonly order: number; act: (() => void) | undefined };
 
@@ -49,7 +45,6 @@ export function createClockwork(seed: number): Clockwork {
   let nowMs = 0;
   let order = 0;
   let events = 0;
-  let awaited = 0;
 
   const earlier = (a: Event, b: Event) => a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
 
@@ -85,9 +80,6 @@ export function createClockwork(seed: number): Clockwork {
     return first;
   }
 
-  const isAwaited = () => awaited > 0;
-  const far = (event: Event | undefined) => !event || event.atMs - nowMs > NEAR_MS;
-
   const clockwork: Clockwork = {
     nowMs: () => nowMs,
     random,
@@ -102,33 +94,27 @@ export function createClockwork(seed: number): Clockwork {
       };
     },
     sleep: (ms) => new Promise((resolve) => void clockwork.after(ms, resolve)),
-    async waitFor(work) {
-      awaited++;
-      try {
-        return await work;
-      } finally {
-        awaited--;
-      }
-    },
     note: (text) => void log.push(`${(nowMs / 1000).toFixed(3).padStart(8)} ${text}`),
     log,
     tally: (what) => void tallies.set(what, (tallies.get(what) ?? 0) + 1),
     tallies,
     async run(toMs, until) {
-      for (;;) {
-        // Nothing is near: what is under way may yet bring something about.
-        for (let turns = 0; isAwaited() && turns < TURNS && far(heap[0]); turns++) await settled();
+      /** Runs the next event; false: there is none until then. */
+      const step = (): boolean => {
         const next = heap[0];
-        if (!next || next.atMs > toMs) break;
+        if (!next || next.atMs > toMs) return false;
         pop();
+        if (!next.act) return step();
         nowMs = next.atMs;
-        if (!next.act) continue;
         events++;
         next.act();
-        await settled();
-        if (until?.()) return;
-      }
-      nowMs = Math.max(nowMs, toMs);
+        return true;
+      };
+      // What was begun since the last run comes first.
+      await settled();
+      let stopped: boolean | undefined;
+      while (stopped === undefined) stopped = await inTurns(step, until);
+      if (!stopped) nowMs = Math.max(nowMs, toMs);
     },
     events: () => events,
   };
@@ -168,6 +154,29 @@ export function createProcess(clockwork: Clockwork, offMs: number): Process {
 /** Resolves when no promise can settle any more without an event: microtasks come before the next macrotask. */
 function settled(): Promise<void> {
   return new Promise((resolve) => void setImmediate(resolve));
+}
+
+/**
+ * Does `step` until it returns false, or `until` holds after it: tells which, or undefined if neither came yet. All
+ * promises settle between two steps; the loop, a turn of which costs more than most events do, turns once for many.
+ */
+function inTurns(step: () => boolean, until: () => boolean = () => false): Promise<boolean | undefined> {
+  return new Promise((resolve, reject) => {
+    let ended: boolean | undefined;
+    for (let n = 0; n <= AT_A_TURN; n++) {
+      setImmediate(() => {
+        if (ended !== undefined) return;
+        try {
+          if (n > 0 && until()) ended = true;
+          else if (n < AT_A_TURN && !step()) ended = false;
+          if (ended !== undefined || n === AT_A_TURN) resolve(ended);
+        } catch (error) {
+          ended = true;
+          reject(error);
+        }
+      });
+    }
+  });
 }
 
 function mulberry32(seed: number): () => number {

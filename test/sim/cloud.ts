@@ -11,7 +11,6 @@ import {
   TransactWriteItemsCommand,
 } from "@aws-sdk/client-dynamodb";
 import type { DynamoDBRecord } from "aws-lambda";
-import { createApi } from "../../functions/api/app.ts";
 import { consume } from "../../functions/publish/consumer.ts";
 import { parseStreamRecord } from "../../functions/publish/resource-image.ts";
 import { handleReport } from "../../functions/report/handler.ts";
@@ -22,6 +21,7 @@ import { handleSync } from "../../functions/sync/handler.ts";
 import { createTestIdentities } from "../fakes/host-identities.ts";
 import { identifyAs, OPERATOR } from "../fakes/principals.ts";
 import { createTestSecretBox } from "../fakes/secret-box.ts";
+import { apiOn } from "./api.ts";
 import { type Clockwork, EPOCH_MS } from "./clockwork.ts";
 import { cancelled, type Change, createMemoryDynamo, type MemoryDynamo } from "./dynamodb/engine.ts";
 import { happening, type Weather } from "./faults.ts";
@@ -88,7 +88,7 @@ export function createCloud(options: {
   const deps = { table, publisher, telemetry, now };
   const pacing = { sleep: (ms: number) => clockwork.sleep(ms), random: () => clockwork.random() };
   let token = 0;
-  const api = createApi({
+  const api = apiOn({
     store: createDynamoDbStore({ client, table: TABLE, pacing, requestToken: () => `token-${++token}` }),
     hosts: tableHostStatuses(table, now),
     receipts: tableReceipts(table, now),
@@ -139,7 +139,7 @@ export function createCloud(options: {
     while (records.length > 0) {
       const { redeliver, split, twoConsumers } = weather();
       const batch = records.slice(0, happening(clockwork, "batch split", split) ? clockwork.between(1, size) : size);
-      if (happening(clockwork, "two consumers", twoConsumers)) void invoke(batch.slice());
+      if (happening(clockwork, "two consumers", twoConsumers)) void invokeLate(batch.slice());
       const failed = await invoke(batch);
       if (failed === "timeout") {
         size = Math.max(1, size >> 1);
@@ -154,6 +154,12 @@ export function createCloud(options: {
       await clockwork.sleep(again < 0 ? clockwork.between(1, 30) : clockwork.between(100, 1_000));
     }
     busy[lane] = false;
+  }
+
+  /** Another consumer with the same batch: at once, or held up until newer ones are done. */
+  async function invokeLate(batch: readonly DynamoDBRecord[]): Promise<void> {
+    if (clockwork.chance(0.5)) await clockwork.sleep(clockwork.between(0, 5_000));
+    await invoke(batch);
   }
 
   async function invoke(batch: readonly DynamoDBRecord[]): Promise<string[] | "timeout"> {
@@ -173,7 +179,7 @@ export function createCloud(options: {
         const response = await api.request(`/v1${path}`, init);
         return { status: response.status, body: (await response.json()) as Record<string, unknown> };
       })();
-      return Promise.race([clockwork.waitFor(answered), clockwork.sleep(TIMEOUT_MS).then(() => undefined)]);
+      return Promise.race([answered, clockwork.sleep(TIMEOUT_MS).then(() => undefined)]);
     },
     uplink(host, lane, payload) {
       const event = { payload: Buffer.from(payload).toString("base64"), host };

@@ -48,12 +48,12 @@ export const CALM: Weather = {
 const WORST: Weather = {
   drop: 0.3,
   duplicate: 0.3,
-  corrupt: 0.1,
+  corrupt: 0.2,
   delay: 0.4,
-  throttle: 0.1,
-  conflict: 0.15,
-  lostAnswer: 0.06,
-  crash: 0.03,
+  throttle: 0.2,
+  conflict: 0.2,
+  lostAnswer: 0.1,
+  crash: 0.05,
   redeliver: 0.3,
   split: 0.3,
   twoConsumers: 0.3,
@@ -77,8 +77,44 @@ export function describeWeather(weather: Weather): string {
   return present.map(([name, chance]) => `${name} ${chance.toFixed(2)}`).join(", ") || "calm";
 }
 
-/** Whether something with this chance happens now; counted if so. */
-export function happening(clockwork: Clockwork, what: string, chance: number): boolean {
+/** What befalls a host, or the broker, at a moment. */
+export const HAPPENINGS = [
+  "agent killed",
+  "cut off",
+  "cable to the ToR cut",
+  "broker restarts",
+  "machine reboots",
+  "another hand",
+  "disk lost",
+  "old disk image",
+] as const;
+export type Happening = (typeof HAPPENINGS)[number];
+
+/** Every kind of fault, as it is counted. */
+export const FAULTS = [
+  ...HAPPENINGS,
+  "message lost",
+  "message twice",
+  "message damaged",
+  "message late",
+  "store throttles",
+  "transaction conflict",
+  "answer lost",
+  "function dies",
+  "publish refused",
+  "batch again",
+  "batch split",
+  "two consumers",
+  "kernel refuses",
+  "kernel silent",
+  "agent dies in a write",
+  "disk refuses",
+  "wrong clock",
+] as const;
+export type Fault = (typeof FAULTS)[number];
+
+/** Whether a fault of this chance happens now; counted if so. */
+export function happening(clockwork: Clockwork, what: Fault, chance: number): boolean {
   if (!clockwork.chance(chance)) return false;
   clockwork.tally(what);
   return true;

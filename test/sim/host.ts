@@ -61,11 +61,21 @@ export function createHost(options: {
   let disk = new Map<Channel, string>();
   let image = new Map(disk);
   let running: Running | undefined;
+  let refusesUntilMs = 0;
 
   function bootKernel(): MemoryKernel {
     const fresh = createMemoryKernel({ vtep });
     for (const name of options.ports) fresh.addInterface(name, { up: true });
     return fresh;
+  }
+
+  /** One that refuses a write mostly refuses the next attempts too. */
+  function refuses(): boolean {
+    const { kernelRefuses } = weather();
+    if (clockwork.nowMs() < refusesUntilMs && kernelRefuses > 0) return true;
+    if (!happening(clockwork, "kernel refuses", kernelRefuses)) return false;
+    refusesUntilMs = clockwork.nowMs() + clockwork.between(0, 3_000);
+    return true;
   }
 
   function kernelOf(process: Process): Kernel {
@@ -89,7 +99,7 @@ export function createHost(options: {
           const reached = happening(clockwork, "agent dies in a write", weather().crash)
             ? clockwork.between(0, ops.length)
             : ops.length;
-          under.setFault(() => (happening(clockwork, "kernel refuses", weather().kernelRefuses) ? "EBUSY" : undefined));
+          under.setFault(() => (refuses() ? "EBUSY" : undefined));
           const refused = await under.apply(ops.slice(0, reached));
           under.setFault(undefined);
           if (kernel === under) await options.written(host);

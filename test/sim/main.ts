@@ -1,17 +1,15 @@
 // `npm run sim -- [--seeds N] [--seed S] [--log]`: simulates N seeds from S on (default 100 from 1), on all cores. Of the
 // first that fails it prints everything that happened; `--seeds 1 --seed S` runs exactly that again.
 
-import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { bundleSimulation } from "./bundle.ts";
+import { type Result, resultOf, runSeeds, talliesOf } from "./process.ts";
 
-type Result = { readonly seeds: number; readonly events: number; readonly tallies: Record<string, number> };
-
-/** Seeds that one process runs before the progress moves. */
-const CHUNK = 100;
+/** Seeds that one process runs before the progress moves; it takes some twenty until the code is compiled. */
+const CHUNK = 500;
 
 const { values } = parseArgs({
   options: {
@@ -32,28 +30,23 @@ try {
 }
 
 async function runAll(bundle: string): Promise<number> {
-  const tallies = new Map<string, number>();
+  const results: Result[] = [];
   let next = first;
-  let held = 0;
-  let events = 0;
   let failed: string | undefined;
   const startMs = performance.now();
+  const heldSoFar = () => results.reduce((sum, { seeds }) => sum + seeds, 0);
   const worker = async (): Promise<void> => {
     while (next < first + count && failed === undefined) {
       const from = next;
       next = Math.min(from + CHUNK, first + count);
-      const { code, output } = await run(bundle, from, next - from);
-      if (code !== 0) {
-        failed ??= output;
+      const run = await runSeeds(bundle, from, next - from, ...(values.log ? ["--log"] : []));
+      if (run.code !== 0) {
+        failed ??= run.output;
         return;
       }
-      const lines = output.trimEnd().split("\n");
-      const result = JSON.parse(lines.pop() ?? "") as Result;
-      if (values.log) console.log(lines.join("\n"));
-      held += result.seeds;
-      events += result.events;
-      for (const [what, times] of Object.entries(result.tallies)) tallies.set(what, (tallies.get(what) ?? 0) + times);
-      if (process.stderr.isTTY) process.stderr.write(`\r${held} of ${count} seeds`);
+      if (values.log) console.log(run.output.trimEnd().split("\n").slice(0, -1).join("\n"));
+      results.push(resultOf(run));
+      if (process.stderr.isTTY) process.stderr.write(`\r${heldSoFar()} of ${count} seeds`);
     }
   };
   await Promise.all(Array.from({ length: availableParallelism() }, worker));
@@ -62,23 +55,12 @@ async function runAll(bundle: string): Promise<number> {
     console.log(failed.trimEnd());
     return 1;
   }
+  const tallies = talliesOf(results);
   for (const what of [...tallies.keys()].sort()) console.log(`${String(tallies.get(what)).padStart(9)}  ${what}`);
   const seconds = ((performance.now() - startMs) / 1000).toFixed(0);
-  console.log(`${held} seeds held: every invariant, every kernel as intended (${events} events, ${seconds} s)`);
+  const events = results.reduce((sum, result) => sum + result.events, 0);
+  console.log(`${heldSoFar()} seeds held: every invariant, every kernel as intended (${events} events, ${seconds} s)`);
   return 0;
-}
-
-function run(bundle: string, from: number, seeds: number): Promise<{ code: number | null; output: string }> {
-  const words = [bundle, "--seeds", String(seeds), "--seed", String(from), ...(values.log ? ["--log"] : [])];
-  const child = spawn(process.execPath, words, { stdio: ["ignore", "pipe", "inherit"] });
-  let output = "";
-  child.stdout.on("data", (chunk: Buffer) => {
-    output += chunk.toString();
-  });
-  return new Promise((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", (code) => resolve({ code, output }));
-  });
 }
 
 function wholeNumber(name: string, text: string): number {

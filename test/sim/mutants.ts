@@ -33,4 +33,40 @@ export const MUTANTS: readonly Mutant[] = [
     find: "      askedAtMs = Number.NEGATIVE_INFINITY;\n      ask();",
     put: "      askedAtMs = Number.NEGATIVE_INFINITY;",
   },
+  {
+    name: "skip the digest check",
+    file: "edge-agent/intent/replica.ts",
+    find: "if (computed !== entry.digest) return",
+    put: "if (false && computed !== entry.digest) return",
+  },
+  {
+    name: "publish before the commit",
+    file: "functions/publish/drive.ts",
+    find: 'if (outcome === "conflict") {',
+    put: 'if (false && outcome === "conflict") {',
+  },
+  {
+    name: "move a log that others moved",
+    file: "functions/publish/step-items.ts",
+    find: 'return { expression: "#seq = :seq", names: { "#seq": "seq" }, values: { ":seq": seq } };',
+    put: 'return { expression: "attribute_exists(pk)" };',
+  },
+  {
+    name: "receipts from desired instead of actual",
+    file: "edge-agent/report/report.ts",
+    find: "...(kernel && { kernel }),",
+    put: "kernel: intent.channels.get(channel)?.forwarding ?? digest,",
+  },
+  {
+    name: "forget the tombstone",
+    file: "functions/domain/plan.ts",
+    find: 'held.state === "absent" ? 1 : held.version + 1',
+    put: "1",
+  },
+  {
+    name: "ignore the fence",
+    file: "functions/store/transaction.ts",
+    find: "    isNotDeleted,\n    isNotBeingDeleted,\n    ...(tenant",
+    put: "    isNotDeleted,\n    ...(tenant",
+  },
 ];

@@ -1,14 +1,17 @@
 // One run of the simulation: a seed, a plan, a storm, a healing, a verdict.
 //
-//   0 s            everything is made and started
-//   1 s ..  60 s   requests and happenings at random moments, in the storm's weather
-//   60 s ..        calm: every part is started again; within `HEAL_MS` all must be as the store intends
+//   0 s     everything is made and started, and nothing fails
+//   then    the storm: requests and happenings at random moments, in the weather that was drawn
+//   then    calm: every part is started again; within `HEAL_MS` all must be as the store intends
+//
+// Most worlds are small and their storms short and dense, since what a fault breaks mostly needs two hosts, two requests
+// and no more; some last a minute, for what only time brings about, and some of those are larger.
 
 import { type IpAddress, parseIp } from "../../shared/address/ip.ts";
 import { createBroker, type SimBroker } from "./broker.ts";
 import { createCloud, type SimCloud } from "./cloud.ts";
 import { type Clockwork, createClockwork } from "./clockwork.ts";
-import { CALM, describeWeather, drawWeather } from "./faults.ts";
+import { CALM, describeWeather, drawWeather, HAPPENINGS, type Happening, happening as happens } from "./faults.ts";
 import { startFabric } from "./fabric.ts";
 import { createHost, type SimHost } from "./host.ts";
 import { createTruth, type Truth, Violation } from "./truth.ts";
@@ -26,9 +29,55 @@ export type Verdict = {
   readonly tallies: ReadonlyMap<string, number>;
 };
 
-const STORM_FROM_MS = 1_000;
-const STORM_TO_MS = 60_000;
+/** Requests are done within so long while nothing fails. */
+const PREPARED_MS = 20_000;
 const HEAL_MS = 240_000;
+
+/** How much of each there is, from and to. */
+type Scale = {
+  readonly weight: number;
+  readonly hosts: Range;
+  readonly networks: Range;
+  readonly endpoints: Range;
+  readonly requests: Range;
+  readonly happenings: Range;
+  readonly receipts: Range;
+  readonly stormMs: number;
+};
+type Range = readonly [from: number, to: number];
+
+const SCALES = {
+  small: {
+    weight: 80,
+    hosts: [2, 3],
+    networks: [1, 2],
+    endpoints: [2, 4],
+    requests: [4, 10],
+    happenings: [0, 5],
+    receipts: [2, 8],
+    stormMs: 15_000,
+  },
+  long: {
+    weight: 10,
+    hosts: [2, 2],
+    networks: [1, 2],
+    endpoints: [2, 4],
+    requests: [4, 12],
+    happenings: [2, 8],
+    receipts: [2, 10],
+    stormMs: 60_000,
+  },
+  large: {
+    weight: 10,
+    hosts: [2, 4],
+    networks: [1, 3],
+    endpoints: [3, 8],
+    requests: [10, 40],
+    happenings: [0, 12],
+    receipts: [5, 30],
+    stormMs: 60_000,
+  },
+} as const satisfies Record<string, Scale>;
 
 /** Runs the seed to its end. */
 export async function runSeed(seed: number): Promise<Verdict> {
@@ -54,8 +103,9 @@ async function simulate(clockwork: Clockwork): Promise<void> {
     if (problems.length > 0) throw problems[0];
   };
 
-  const plan = drawPlan(clockwork);
-  const truth = createTruth(() => clockwork.nowMs(), plan.fabric);
+  const scale = drawScale(clockwork);
+  const plan = drawPlan(clockwork, scale);
+  const truth = createTruth(clockwork, plan.fabric);
   const wires = createWires(clockwork);
   const lateCloud: { uplink?: SimCloud["uplink"] } = {};
   const broker = createBroker({
@@ -80,7 +130,7 @@ async function simulate(clockwork: Clockwork): Promise<void> {
       id,
       vtep: address(vtep),
       ports,
-      clockOffMs: clockwork.chance(0.3) ? clockwork.between(-600_000, 600_000) : 0,
+      clockOffMs: happens(clockwork, "wrong clock", 0.3) ? clockwork.between(-600_000, 600_000) : 0,
       clockwork,
       weather: () => weather,
       broker,
@@ -103,32 +153,32 @@ async function simulate(clockwork: Clockwork): Promise<void> {
     }),
   );
   const workload = createWorkload({ clockwork, cloud, truth, plan });
-  const world: World = { clockwork, broker, wires, hosts, beside };
+  const world: World = { clockwork, broker, wires, hosts, beside, longestMs: scale.stormMs / 2 };
 
   let prepared = false;
   beside(workload.prepare().then(() => (prepared = true)));
   for (const host of hosts) host.start();
-  await go(STORM_FROM_MS * 20, () => prepared);
+  await go(PREPARED_MS, () => prepared);
 
   weather = drawWeather(clockwork);
   clockwork.note(`weather: ${describeWeather(weather)}`);
   const startMs = clockwork.nowMs();
-  for (let n = clockwork.between(10, 40); n > 0; n--) {
-    clockwork.after(clockwork.between(0, STORM_TO_MS), () => beside(workload.act()));
-  }
-  for (let n = clockwork.between(0, 12); n > 0; n--) {
-    clockwork.after(clockwork.between(0, STORM_TO_MS), () => beside(happening(world)));
-  }
+  const { stormMs } = scale;
+  const within = (range: Range, act: () => void): void => {
+    for (let n = clockwork.between(...range); n > 0; n--) clockwork.after(clockwork.between(0, stormMs), act);
+  };
+  within(scale.requests, () => beside(workload.act()));
+  within(scale.happenings, () => happening(world));
   const askReceipt = async () => {
     if (workload.changes.length === 0) return;
-    const receipt = await cloud.request("GET", `/changes/${clockwork.pick(workload.changes.slice(-5))}`);
+    // Mostly the answer comes in the moment in which the change is first said to be live: then a false one is seen.
+    const wait = clockwork.chance(0.7) ? `?wait=live&timeoutMs=${clockwork.between(500, 5_000)}` : "";
+    const receipt = await cloud.request("GET", `/changes/${clockwork.pick(workload.changes.slice(-3))}${wait}`);
     clockwork.tally(`receipt ${typeof receipt?.body["state"] === "string" ? receipt.body["state"] : "unanswered"}`);
     if (receipt?.body["state"] === "live") await truth.toldLive(receipt.body as never, hosts);
   };
-  for (let n = clockwork.between(5, 30); n > 0; n--) {
-    clockwork.after(clockwork.between(0, STORM_TO_MS), () => beside(askReceipt()));
-  }
-  await go(startMs + STORM_TO_MS);
+  within(scale.receipts, () => beside(askReceipt()));
+  await go(startMs + stormMs);
 
   weather = CALM;
   clockwork.note("calm");
@@ -145,14 +195,16 @@ type World = {
   readonly wires: Wires;
   readonly hosts: readonly SimHost[];
   readonly beside: (work: Promise<unknown>) => void;
+  /** What is cut off or gone comes back within so long. */
+  readonly longestMs: number;
 };
 
 /** Something happens to some host, or to the broker. */
-async function happening({ clockwork, broker, wires, hosts, beside }: World): Promise<void> {
+function happening({ clockwork, broker, wires, hosts, beside, longestMs }: World): void {
   const host = clockwork.pick(hosts);
-  const laterMs = clockwork.between(10, 30_000);
+  const laterMs = clockwork.between(10, longestMs);
   const again = (act: () => void) => void clockwork.after(laterMs, act);
-  const acts: Readonly<Record<string, () => void>> = {
+  const acts: Readonly<Record<Happening, () => void>> = {
     "agent killed": () => {
       host.kill();
       again(() => host.start());
@@ -182,10 +234,10 @@ async function happening({ clockwork, broker, wires, hosts, beside }: World): Pr
       });
     },
   };
-  const name = clockwork.pick(Object.keys(acts));
+  const name = clockwork.pick(HAPPENINGS);
   clockwork.tally(name);
   clockwork.note(`${host.id}: ${name}, for ${laterMs} ms`);
-  acts[name]?.();
+  acts[name]();
 }
 
 type Healing = {
@@ -227,7 +279,7 @@ async function heal({ clockwork, cloud, truth, hosts, go, changes }: Healing): P
 }
 
 async function compare(truth: Truth, hosts: readonly SimHost[]): Promise<string[]> {
-  const differences: string[] = [];
+  const differences = truth.orphans().map((path) => `${path} is in a network that is gone`);
   for (const host of hosts) {
     if (host.agent()?.view().mayDelete !== true) differences.push(`${host.id} does not know itself to be in sync`);
     const held = await truth.held(host);
@@ -246,14 +298,22 @@ async function compare(truth: Truth, hosts: readonly SimHost[]): Promise<string[
   return differences;
 }
 
-function drawPlan(clockwork: Clockwork): Plan {
-  const networks = clockwork.between(1, 3);
-  const hosts = Array.from({ length: clockwork.between(2, 4) }, (_, n) => ({
+function drawScale(clockwork: Clockwork): Scale {
+  const weights = Object.values(SCALES).reduce((sum, { weight }) => sum + weight, 0);
+  let at = clockwork.between(0, weights - 1);
+  const [name, scale] = Object.entries(SCALES).find(([, { weight }]) => (at -= weight) < 0) ?? ["small", SCALES.small];
+  clockwork.tally(`${name} world`);
+  return scale;
+}
+
+function drawPlan(clockwork: Clockwork, scale: Scale): Plan {
+  const networks = clockwork.between(...scale.networks);
+  const hosts = Array.from({ length: clockwork.between(...scale.hosts) }, (_, n) => ({
     id: `h${n + 1}`,
     vtep: `192.0.2.${n + 1}`,
     ports: Array.from({ length: networks }, (_, net) => `tap${net}`),
   }));
-  return { hosts, networks, endpoints: clockwork.between(3, 8), fabric: clockwork.chance(0.5) };
+  return { hosts, networks, endpoints: clockwork.between(...scale.endpoints), fabric: clockwork.chance(0.5) };
 }
 
 function address(text: string): IpAddress {

@@ -12,6 +12,7 @@ import type { Mac } from "../../shared/address/mac.ts";
 import type { Vni } from "../../shared/address/vni.ts";
 import { hostChannel, networkChannel } from "../../shared/model/record.ts";
 import type { Endpoint, Host, Network } from "../../shared/model/resource.ts";
+import type { Clockwork } from "./clockwork.ts";
 import type { Change } from "./dynamodb/engine.ts";
 import { BARE_METAL_VTEP, bareMetalMac } from "./fabric.ts";
 import type { SimHost } from "./host.ts";
@@ -19,6 +20,15 @@ import type { SimHost } from "./host.ts";
 export class Violation extends Error {
   override readonly name = "Violation";
 }
+
+/** What is looked at, as it is counted. */
+export const CHECKS = [
+  "checked: no foreign entry",
+  "checked: no entry lost",
+  "checked: live where it is said",
+  "checked: kernel as intended",
+] as const;
+type Check = (typeof CHECKS)[number];
 
 export type Truth = {
   /** The table changed. */
@@ -32,6 +42,8 @@ export type Truth = {
   network(id: string): Network | undefined;
   networks(): Network[];
   endpoints(network: string): Endpoint[];
+  /** Endpoints of networks that were deleted. */
+  orphans(): string[];
   host(id: string): Host | undefined;
   /** What a host's kernel should hold of a network, as lines; undefined: nothing, not even devices. */
   wanted(host: string, network: Network): string[] | undefined;
@@ -53,7 +65,8 @@ type Receipt = {
 /** After another hand, a host needs so long to see it, mend it and say so. */
 const DISTURBED_FOR_MS = 60_000;
 
-export function createTruth(nowMs: () => number, fabric: boolean): Truth {
+export function createTruth(clockwork: Clockwork, fabric: boolean): Truth {
+  const checked = (what: Check) => clockwork.tally(what);
   const hosts = new Map<string, Host>();
   const networks = new Map<string, Network>();
   const endpoints = new Map<string, Map<string, Endpoint>>();
@@ -102,6 +115,7 @@ export function createTruth(nowMs: () => number, fabric: boolean): Truth {
       const now: Seen = new Map();
       for (const actual of (await host.kernel().dump()).networks) {
         for (const mac of macsOf(actual)) {
+          checked("checked: no foreign entry");
           if (everDeclared.get(actual.vni)?.has(mac) || (fabric && mac === bareMetalMac(actual.vni))) continue;
           throw new Violation(`${host.id} has ${mac} in VNI ${actual.vni}, which never declared it`);
         }
@@ -119,6 +133,7 @@ export function createTruth(nowMs: () => number, fabric: boolean): Truth {
         }
       }
       for (const [key, known] of before) {
+        checked("checked: no entry lost");
         if (now.has(key)) continue;
         const [network = "", id = ""] = key.split("/");
         const endpoint = endpoints.get(network)?.get(id);
@@ -130,7 +145,7 @@ export function createTruth(nowMs: () => number, fabric: boolean): Truth {
     },
     forget(host) {
       seen.delete(host.id);
-      disturbedMs.set(host.id, nowMs());
+      disturbedMs.set(host.id, clockwork.nowMs());
     },
     async toldLive({ resource, change, published }, all) {
       const { kind, id, network = "" } = resource;
@@ -142,8 +157,9 @@ export function createTruth(nowMs: () => number, fabric: boolean): Truth {
       for (const host of all) {
         const member = since.get(`CH#${networkChannel(network)} REC#vtep/${host.id}`);
         if (member === undefined || member > mark.seq) continue;
-        if (nowMs() - (disturbedMs.get(host.id) ?? Number.NEGATIVE_INFINITY) < DISTURBED_FOR_MS) continue;
+        if (clockwork.nowMs() - (disturbedMs.get(host.id) ?? Number.NEGATIVE_INFINITY) < DISTURBED_FOR_MS) continue;
         const actual = (await host.kernel().dump()).networks.find((one) => one.vni === vni);
+        checked("checked: live where it is said");
         if (actual && holdsEndpoint(actual, endpoint, host, hosts)) continue;
         throw new Violation(`change ${change} (${network}/${id}) is said to be live, but ${host.id} does not hold it`);
       }
@@ -151,6 +167,10 @@ export function createTruth(nowMs: () => number, fabric: boolean): Truth {
     network: (id) => networks.get(id),
     networks: () => [...networks.values()],
     endpoints: liveOf,
+    orphans: () =>
+      [...endpoints.keys()]
+        .filter((id) => !networks.has(id))
+        .flatMap((id) => liveOf(id).map((one) => `${id}/${one.id}`)),
     host: (id) => hosts.get(id),
     wanted(id, network) {
       const all = liveOf(network.id);
@@ -172,6 +192,7 @@ export function createTruth(nowMs: () => number, fabric: boolean): Truth {
     },
     async held(host) {
       const { networks: actual } = await host.kernel().dump();
+      checked("checked: kernel as intended");
       return new Map(actual.map((network) => [network.vni, linesOf(network)]));
     },
   };

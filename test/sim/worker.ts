@@ -2,6 +2,7 @@
 // everything that happened, in order. The last line is what happened how often, as JSON. main.ts starts it.
 
 import { parseArgs } from "node:util";
+import type { Result } from "./process.ts";
 import { runSeed } from "./run.ts";
 
 const { values } = parseArgs({
@@ -24,4 +25,5 @@ for (let seed = first; seed <= last; seed++) {
   console.log(`seed ${seed} failed: ${verdict.failure}\nagain: npm run sim -- --seeds 1 --seed ${seed}`);
   process.exit(1);
 }
-console.log(JSON.stringify({ seeds: last - first + 1, events, tallies: Object.fromEntries(tallies) }));
+const result: Result = { seeds: last - first + 1, events, tallies: Object.fromEntries(tallies) };
+console.log(JSON.stringify(result));

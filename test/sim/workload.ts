@@ -99,6 +99,19 @@ export function createWorkload(options: {
     { weight: 1, act: (network) => ask("PATCH", `/networks/${network}`, { mtuBytes: clockwork.pick([1400, 1450]) }) },
     { weight: 1, act: (network) => ask("DELETE", `/networks/${network}`) },
     {
+      // Two who do not know of each other: one of them may have it.
+      weight: 1,
+      act: (network) => {
+        const asked = [
+          ask("DELETE", `/networks/${network}?cascade=true`),
+          clockwork
+            .sleep(clockwork.between(0, 60))
+            .then(() => ask("POST", `/networks/${network}/endpoints`, newEndpoint(network))),
+        ];
+        return Promise.all(asked);
+      },
+    },
+    {
       weight: 2,
       act: (network) => (truth.network(network) ? Promise.resolve() : ask("POST", "/networks", networkBody(network))),
     },
