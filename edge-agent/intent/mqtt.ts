@@ -104,6 +104,8 @@ export function connectBroker(
       // Ours has jitter.
       reconnectPeriod: 0,
       queueQoSZero: false,
+      // Else it makes a buffer of each of the 65,536 numbers that two octets can have.
+      writeCache: false,
       resubscribe: false,
     });
     current.on("connect", () => {
