@@ -6,6 +6,7 @@ import { denied, type Denied, type Principal } from "./access.ts";
 import { all } from "./facts.ts";
 import { hasLabels } from "./answers.ts";
 import type { KnownWrite } from "./operation.ts";
+import type { RolloutOrder } from "./rollout-schema.ts";
 import type { Store } from "../store/store.ts";
 import {
   type AskedWave,
@@ -133,4 +134,35 @@ async function placesOf(store: Store, endpoints: readonly PlacedEndpoint[]) {
 
 function fault(field: string, reason: string): { problem: Problem } {
   return { problem: fieldsProblem([{ field, reason }]) };
+}
+
+/** What is wrong with what an order says, besides what its schema says: who goes first, said once. */
+export function formProblem({ waves, canaryHosts, writes }: RolloutOrder): Problem | undefined {
+  if (waves && (canaryHosts || writes)) {
+    return fieldsProblem([
+      { field: "waves", reason: "are given, and canaryHosts or writes too: it is one or the other" },
+    ]);
+  }
+  if (waves) return undefined;
+  if (!writes) return fieldsProblem([{ field: "waves", reason: "is required, or canaryHosts and writes" }]);
+  return canaryHosts
+    ? undefined
+    : fieldsProblem([{ field: "canaryHosts", reason: "is required with writes: who goes first?" }]);
+}
+
+/** That an order is more than one item of the table holds, or a wave more than is looked after at once. */
+export function sizeProblem(waves: readonly AskedWave[]): Problem | undefined {
+  const writes = waves.flatMap((wave) => wave.writes);
+  if (writes.length > MOST.writes) {
+    return fieldsProblem([{ field: "waves", reason: `have more than ${MOST.writes} writes` }]);
+  }
+  if (Buffer.byteLength(JSON.stringify(waves)) > MOST.bytes) {
+    return fieldsProblem([{ field: "waves", reason: `are more than ${MOST.bytes} bytes: make it several rollouts` }]);
+  }
+  const large = waves.findIndex(
+    (wave) => wave.writes.reduce((sum, write) => sum + changesOf(write), 0) > MOST.changesOfWave,
+  );
+  if (large < 0) return undefined;
+  const reason = `has more than ${MOST.changesOfWave} changes, with the items of its batches: make it several waves`;
+  return fieldsProblem([{ field: `waves.${large}`, reason }]);
 }

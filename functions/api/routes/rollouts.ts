@@ -13,9 +13,9 @@ import type { Outcome } from "../execute.ts";
 import { tagOf } from "../headers.ts";
 import type { Answer, Api, On } from "../operation.ts";
 import { addOperation } from "../serve-operation.ts";
-import { fieldsProblem, plainProblem, type Problem } from "../problem.ts";
+import { plainProblem, type Problem } from "../problem.ts";
 import { refusalProblem } from "../refusal-problem.ts";
-import { canaryWaves, changesOf, MOST, orderDenied, orderProblem, type Placed } from "../rollout-order.ts";
+import { canaryWaves, formProblem, orderDenied, orderProblem, type Placed, sizeProblem } from "../rollout-order.ts";
 import {
   ListedRolloutSchema,
   ResumeSchema,
@@ -253,35 +253,6 @@ function answerRollout(outcome: Outcome<Rollout>): Answer {
 function listed<T extends { waves: unknown }>(shown: T): Omit<T, "waves"> {
   const { waves: _, ...rest } = shown;
   return rest;
-}
-
-function formProblem({ waves, canaryHosts, writes }: RolloutOrder): Problem | undefined {
-  if (waves && (canaryHosts || writes)) {
-    return fieldsProblem([
-      { field: "waves", reason: "are given, and canaryHosts or writes too: it is one or the other" },
-    ]);
-  }
-  if (waves) return undefined;
-  if (!writes) return fieldsProblem([{ field: "waves", reason: "is required, or canaryHosts and writes" }]);
-  return canaryHosts
-    ? undefined
-    : fieldsProblem([{ field: "canaryHosts", reason: "is required with writes: who goes first?" }]);
-}
-
-function sizeProblem(waves: readonly AskedWave[]): Problem | undefined {
-  const writes = waves.flatMap((wave) => wave.writes);
-  if (writes.length > MOST.writes) {
-    return fieldsProblem([{ field: "waves", reason: `have more than ${MOST.writes} writes` }]);
-  }
-  if (Buffer.byteLength(JSON.stringify(waves)) > MOST.bytes) {
-    return fieldsProblem([{ field: "waves", reason: `are more than ${MOST.bytes} bytes: make it several rollouts` }]);
-  }
-  const large = waves.findIndex(
-    (wave) => wave.writes.reduce((sum, write) => sum + changesOf(write), 0) > MOST.changesOfWave,
-  );
-  if (large < 0) return undefined;
-  const reason = `has more than ${MOST.changesOfWave} changes, with the items of its batches: make it several waves`;
-  return fieldsProblem([{ field: `waves.${large}`, reason }]);
 }
 
 /** Who makes it, with what the token allows now: no secret, and never more than that. */
