@@ -95,8 +95,8 @@ export function createHost(options: {
       dump: () => answer("dump", () => under.dump()),
       apply: (ops) =>
         answer("write", async () => {
-          // A crash in the middle: some of the ops are done.
-          const reached = happening(clockwork, "agent dies in a write", weather().crash)
+          // A crash in the middle: some of the ops are done. Writes are few, calls of the store are many.
+          const reached = happening(clockwork, "agent dies in a write", 4 * weather().crash)
             ? clockwork.between(0, ops.length)
             : ops.length;
           under.setFault(() => (refuses() ? "EBUSY" : undefined));
