@@ -1,11 +1,12 @@
 // Hosts with kernels of their own for the converge bench: namespaces on one wire, and what their bridges say the moment
 // that they hold a MAC. Whoever fills them, agents or FRR, is measured by the same eyes (`bridge monitor fdb`).
 
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { promisify } from "node:util";
 import { daemonArgv, DAEMONS, isServing, prepareFrr, removeFrrLeftovers } from "../../lab/frr.ts";
 import { linkNamespaces, makeNamespace, type Namespace } from "../../test/netns/namespace.ts";
 import { ASN, VNI } from "./numbers.ts";
@@ -16,6 +17,11 @@ export type KernelHost = {
   readonly address: string;
   /** When the bridge first had the MAC, by MAC. */
   readonly seenAtMs: Map<string, number>;
+  /**
+   * Looks what it has besides, since in a flood the kernel drops notifications: that came when the last of them was read, for
+   * which the full buffer had room.
+   */
+  lookAgain(): Promise<void>;
 };
 
 export type Wire = {
@@ -44,12 +50,22 @@ export function layWire(role: string, count: number): Wire {
       stdio: ["ignore", "pipe", "ignore"],
     });
     children.push(child);
-    createInterface({ input: child.stdout }).on("line", (line) => {
+    let lastMs = 0;
+    const see = (line: string, atMs: number): void => {
       // Frames go somewhere once the bridge has the MAC: the tunnel's half is written before or with it.
       const [, mac = ""] = /^(02:00:(?:[0-9a-f]{2}:){3}[0-9a-f]{2}) dev \S+ .*master/.exec(line) ?? [];
-      if (mac !== "" && !seenAtMs.has(mac)) seenAtMs.set(mac, performance.now());
+      if (mac !== "" && !seenAtMs.has(mac)) seenAtMs.set(mac, atMs);
+    };
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      lastMs = performance.now();
+      see(line, lastMs);
     });
-    return { namespace, address, seenAtMs };
+    const lookAgain = async (): Promise<void> => {
+      const argv = ["netns", "exec", namespace.name, "bridge", "fdb", "show"];
+      const { stdout } = await promisify(execFile)("ip", argv, { maxBuffer: 256 * 1024 * 1024 });
+      for (const line of stdout.split("\n")) see(line, lastMs);
+    };
+    return { namespace, address, seenAtMs, lookAgain };
   });
   return {
     hosts,
