@@ -71,9 +71,9 @@ const MAY_IMPORT: readonly (readonly [string, readonly string[], string])[] = [
 /** Packages of the outside world, and the only files that may touch them. */
 const ADAPTERS: readonly (readonly [RegExp, RegExp])[] = [
   [/^mqtt$/, /^(edge-agent\/intent\/mqtt|local\/|lab\/)/],
-  [/^netlink$/, /^edge-agent\/netlink\//],
+  [/^netlink(\/|$)/, /^edge-agent\/netlink\//],
   [/^koffi$/, /^edge-agent\/(netlink\/|bgp\/transport|local\/peer-credentials)/],
-  [/^node:(net|tls|dgram)$/, /^(edge-agent\/bgp\/transport|edge-agent\/local\/socket|local\/|lab\/)/],
+  [/^node:(net|tls|dgram)$/, /^(edge-agent\/(bgp\/transport|intent\/mqtt|local\/socket)|local\/|lab\/)/],
   [/^node:child_process$/, /^(edge-agent\/nftables\/nft\.|local\/|lab\/|infra\/|cli\/main)/],
   [/^@aws-sdk\/client-/, /^(functions\/|local\/)/],
   [/^aws-cdk-lib/, /^infra\//],
