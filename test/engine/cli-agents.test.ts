@@ -18,7 +18,7 @@ beforeAll(async () => {
     for (const port of ["tap1", "tap2"]) world.kernels.get(host)?.addInterface(port, { up: true, mtuBytes: 1450 });
   }
   cli = await openCli(world.runtime.apiUrl, await world.runtime.token());
-}, 120_000);
+}, 240_000);
 
 afterAll(async () => {
   await cli?.close();

@@ -22,7 +22,7 @@ beforeAll(async () => {
   const files = [...page.matchAll(/^where `(\w+\.yaml)`[^]*?```yaml\n([^]*?)^```/gm)];
   expect(files.map(([, name]) => name)).toEqual(["shop.yaml", "timers.yaml"]);
   for (const [, name = "", text = ""] of files) await cli.file(name, text);
-}, 120_000);
+}, 240_000);
 
 afterAll(async () => {
   await runtime?.close();
