@@ -14,7 +14,7 @@ import type { FdbLab } from "./lab.ts";
 import { CLOUD_FILE, CONFIG_FILE, writeState } from "./state.ts";
 
 /** After all is live: what is collected by then, stays. */
-const REST_MS = 5_000;
+const REST_MS = 3_000;
 const LIVE_WITHIN_MS = 180_000;
 
 export type AgentSize = { readonly endpoints: number; readonly networks: number; readonly vteps: number };
