@@ -38,9 +38,15 @@ export function receiveInSync(state: IntentState, message: InSyncMessage): Inten
   const overtaken = ownSeq !== undefined && (state.channels.get(own)?.seq ?? 0) > ownSeq;
   const range: ChannelRange = { ...(message.from !== undefined && { from: message.from }), ...toOf(message) };
   const held = [...state.channels.keys()].filter((channel) => inRange(range, channel));
-  const effects = overtaken ? [] : held.flatMap((channel) => (wanted.has(channel) ? [] : drop(state, channel)));
+  // What the own channel names is let go of with that channel's news, or in a farewell, which names nothing: this list has
+  // no digest of its own, and a damaged one may lack what it should name.
+  const farewell = message.channels.length === 0 && inRange(range, own);
+  const carriedNow = carriedChannels(state);
+  const stays = (channel: Channel) =>
+    wanted.has(channel) || (!farewell && (channel === own || carriedNow.has(channel)));
+  const effects = overtaken ? [] : held.flatMap((channel) => (stays(channel) ? [] : drop(state, channel)));
 
-  const carried = overtaken ? carriedChannels(state) : undefined;
+  const carried = overtaken ? carriedNow : undefined;
   // What the host left since is nothing that it lacks.
   const lacking = message.channels.filter((item) => !isMet(state, item) && (!carried || carried.has(item.channel)));
   const unexplained = lacking.filter(({ channel }) => !state.offers.has(channel));

@@ -109,6 +109,25 @@ describe("sync in parts", () => {
     expect(state.channels.has("net:z")).toBe(true);
   });
 
+  it("in-sync: damaged, so that it names others than it should -> nothing that the host's channel names is let go of", () => {
+    for (const [right, wrong] of [
+      ["00000", "00009"],
+      ["host:h1", "host:h8"],
+    ] as const) {
+      const state = holding(2);
+      const before = new Set(state.channels.keys());
+      const [request] = syncRequests(state, 1);
+      const [message] = inSyncOf(state, request as SyncRequest);
+      const channels = message?.channels.map((item) => ({
+        ...item,
+        channel: item.channel.replace(right, wrong) as Channel,
+      }));
+      const effects = receive(state, { ...message, channels } as InSyncMessage);
+      expect(kinds(effects)).toEqual(["sync"]);
+      expect(new Set(state.channels.keys())).toEqual(before);
+    }
+  });
+
   it("in-sync: the host's own channel is in another part, which comes later -> in sync with that and not before", () => {
     const cloud = createCloudModel("h1");
     const state = createIntent("h1", []);
