@@ -41,6 +41,7 @@ export async function runSnapshotBench({ rounds, quick, only, progress }: BenchO
         progress(`${name}: round ${round} of ${rounds}`);
         if (!fileIsThere) await forgetFile(table);
         const wallS = await newHost(world, ++host, endpoints + host);
+        progress(`${name}: ${wallS.toFixed(2)} s`);
         if (round > 0) counted.push({ ours: { wallS }, peers: {} });
       }
       rows.push(
