@@ -18,6 +18,7 @@ const REMEMBERED_REQUESTS = 4;
 
 /** What the host holds, for `functions/sync`. A suspect channel claims no digest, so that the answer is a snapshot. */
 export function syncRequests(state: IntentState, request: number): SyncRequest[] {
+  state.claimed = { request, seqs: new Map(Array.from(state.channels.values(), ({ channel, seq }) => [channel, seq])) };
   const have = Array.from(state.channels.values(), ({ channel, seq, digest }) => {
     const item = { channel, seq, digest: state.suspect.has(channel) ? EMPTY_DIGEST : digest };
     return { name: channel, bytes: Buffer.byteLength(JSON.stringify(item)), item };
@@ -46,6 +47,11 @@ export function receiveInSync(state: IntentState, message: InSyncMessage): Inten
     wanted.has(channel) || (!farewell && (channel === own || carriedNow.has(channel)));
   const effects = overtaken ? [] : held.flatMap((channel) => (stays(channel) ? [] : drop(state, channel)));
 
+  const ahead = noteAhead(state, message);
+  if (ahead.length > 0) {
+    const detail = ahead.map(({ channel, seq }) => `${channel}, whose log is at ${seq}`).join(" ");
+    return [...effects, { kind: "sync", reason: "diverged", detail: detail.slice(0, 400) }];
+  }
   const carried = overtaken ? carriedNow : undefined;
   // What the host left since is nothing that it lacks.
   const lacking = message.channels.filter((item) => !isMet(state, item) && (!carried || carried.has(item.channel)));
@@ -62,6 +68,21 @@ export function receiveInSync(state: IntentState, message: InSyncMessage): Inten
   cover(state, message.request ?? 0, range);
   const waiting = outliveAnswer(state.early, (channel) => inRange(range, channel));
   return [...effects, ...settle(state), ...(waiting ? [{ kind: "awaiting" } as const] : [])];
+}
+
+/**
+ * The channels of which the request said a later step than the answer to it: the log has no such step, so what is held is not
+ * of that log.
+ */
+function noteAhead(state: IntentState, { request, channels }: InSyncMessage): InSyncMessage["channels"] {
+  const { claimed } = state;
+  if (!claimed || claimed.request !== request) return [];
+  for (const { channel } of channels) state.ahead.delete(channel);
+  const ahead = channels.filter(
+    ({ channel, seq }) => state.channels.has(channel) && (claimed.seqs.get(channel) ?? 0) > seq,
+  );
+  for (const { channel, seq } of ahead) state.ahead.set(channel, seq);
+  return ahead;
 }
 
 function toOf({ to }: ChannelRange): ChannelRange {

@@ -128,6 +128,36 @@ describe("sync in parts", () => {
     }
   });
 
+  it("in-sync: a channel is held at a later step than its log has -> asked for, and the older snapshot taken", () => {
+    const state = holding(1);
+    const channel = networkChannel(name(0));
+    const body = { ...networkBody };
+    const records = [{ key: "network", version: 1, body }];
+    const log = { seq: 3, digest: hashRecord(records[0] as (typeof records)[number]), forwarding: EMPTY_DIGEST };
+    const snapshot = {
+      v: 2,
+      host: "h1",
+      kind: "snapshot",
+      channel,
+      ...log,
+      part: 0,
+      parts: 1,
+      records,
+    } as InboxMessage;
+    expect(receive(state, snapshot)).toEqual([]);
+    const [request] = syncRequests(state, 4);
+    const [right] = inSyncOf(state, request as SyncRequest);
+    const channels = right?.channels.map((item) => (item.channel === channel ? { ...item, seq: log.seq } : item));
+    const message = { ...right, channels } as InSyncMessage;
+    // An answer to an older request may be older than what is held.
+    expect(kinds(receive(state, { ...message, request: 3 }))).not.toContain("sync");
+    expect(receive(state, message)).toMatchObject([{ kind: "sync", reason: "diverged" }]);
+    expect(kinds(receive(state, snapshot))).toContain("changed");
+    expect(state.channels.get(channel)?.seq).toBe(log.seq);
+    syncRequests(state, 5);
+    expect(kinds(receive(state, { ...message, request: 5 }))).toEqual(["in-sync"]);
+  });
+
   it("in-sync: the host's own channel is in another part, which comes later -> in sync with that and not before", () => {
     const cloud = createCloudModel("h1");
     const state = createIntent("h1", []);
