@@ -55,9 +55,12 @@ export function receiveInSync(state: IntentState, message: InSyncMessage): Inten
   const carried = overtaken ? carriedNow : undefined;
   // What the host left since is nothing that it lacks.
   const lacking = message.channels.filter((item) => !isMet(state, item) && (!carried || carried.has(item.channel)));
-  const unexplained = lacking.filter(({ channel }) => !state.offers.has(channel));
-  if (unexplained.length > 0) {
-    const detail = unexplained.map((item) => item.channel).join(" ");
+  const unexplained = lacking.map(({ channel }) => channel).filter((channel) => !state.offers.has(channel));
+  // Nor is what stays without being named: the cloud vouches for no content of it. A list that is true names it, unless the
+  // host's channel is behind; then the next answer comes after that channel's news.
+  const unnamed = overtaken ? [] : held.filter((channel) => stays(channel) && !wanted.has(channel));
+  if (unexplained.length + unnamed.length > 0) {
+    const detail = [...unexplained, ...unnamed].join(" ");
     return [...effects, { kind: "sync", reason: "incomplete", detail: detail.slice(0, 400) }];
   }
   for (const { channel, seq, digest } of lacking) state.owed.set(channel, { seq, digest });
