@@ -52,10 +52,8 @@ export async function awaitReceipt(
   }
 }
 
-/** As the API's own wait: a ToR of which nobody can show more than that it was told is waited for no longer. */
-export function reached({ state, tors }: Receipt, until: Wait["until"]): boolean {
-  if (state !== "live") return false;
-  return until === "live" || (tors?.at ?? []).every((tor) => tor.state === "seen" || tor.state === "told");
+export function reached({ state }: Receipt, until: Wait["until"]): boolean {
+  return state === until;
 }
 
 /** The exit status of a wait. */

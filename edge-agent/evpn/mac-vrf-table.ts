@@ -31,11 +31,10 @@ export type DeclaredPart = {
 /** What became of the dirty MACs; each with what it was and what it is, where the two differ. */
 export type TableDelta = {
   readonly entries: readonly EntryChange[];
-  /**
-   * All dirty MACs that are, or were, declared, for as long as routes of them are left: the fabric may confirm them otherwise
-   * though their entry is the same.
-   */
+  /** All dirty MACs that are, or were, declared: the fabric may confirm them otherwise though their entry is the same. */
   readonly declared: readonly Mac[];
+  /** The other dirty MACs: they may be of those that were declared once. */
+  readonly undeclared: readonly Mac[];
   /** Who answers ARP and ND for an IP; undefined: nobody any more. */
   readonly neighbours: ReadonlyMap<IpAddress, Mac | undefined>;
   readonly conflicts: readonly { readonly before: Conflict | undefined; readonly after: Conflict | undefined }[];
@@ -65,8 +64,6 @@ class Slot {
   entry: MacEntry | undefined = undefined;
   /** To be made anew, and in the queue for it. */
   dirty = false;
-  /** Declared no more, and routes of it are left. */
-  left = false;
 
   constructor(mac: Mac) {
     this.mac = mac;
@@ -178,6 +175,7 @@ export class MacVrfTable {
   step(part: DeclaredPart, context: TableContext, settle: Settle, most: number): TableDelta {
     const entries: EntryChange[] = [];
     const declared: Mac[] = [];
+    const undeclared: Mac[] = [];
     const conflicts: { before: Conflict | undefined; after: Conflict | undefined }[] = [];
     const ips = new Map<IpAddress, Mac | undefined>();
     const segments = this.#segmentsFor(context.ownVtep);
@@ -188,9 +186,8 @@ export class MacVrfTable {
       if (conflict) this.conflicts.set(mac, conflict);
       else if (conflictBefore) this.conflicts.delete(mac);
       if (conflict || conflictBefore) conflicts.push({ before: conflictBefore, after: conflict });
-      const [was, is] = [before?.endpoint !== undefined, after?.endpoint !== undefined];
-      if (was || is || slot.left) declared.push(mac);
-      slot.left = (was || slot.left) && !is && slot.routes !== undefined;
+      const isDeclared = before?.endpoint !== undefined || after?.endpoint !== undefined;
+      (isDeclared ? declared : undeclared).push(mac);
       if (before !== after && !(before && after && isSameEntry(before, after))) {
         this.#claim(mac, before, after, ips);
         slot.entry = after;
@@ -199,7 +196,7 @@ export class MacVrfTable {
       if (!after && slot.routes === undefined) this.#slots.delete(mac);
     }
     const flood = this.#takeFlood(part, context.ownVtep);
-    return { entries, declared, neighbours: this.#neighbours(ips), conflicts, flood };
+    return { entries, declared, undeclared, neighbours: this.#neighbours(ips), conflicts, flood };
   }
 
   #slotOf(mac: Mac): Slot {

@@ -4,6 +4,8 @@
 import type { IpAddress } from "../../shared/address/ip.ts";
 import type { Mac } from "../../shared/address/mac.ts";
 import type { Vni } from "../../shared/address/vni.ts";
+import type { PeerKey } from "../bgp/route.ts";
+import type { Clock } from "../clock.ts";
 import type { Reconciler } from "../dataplane/reconciler.ts";
 import type { DataplaneReport } from "../dataplane/report.ts";
 import { Confirmations } from "../report/confirmation.ts";
@@ -12,15 +14,18 @@ import type { ChannelPart } from "./lane.ts";
 import type { Network, NetworkStep } from "./network.ts";
 
 export type NetworkProofs = {
-  /**
-   * The network is in the kernel under this VNI from now on; its devices may be there already. `seq`: the step of intent that
-   * its records are of.
-   */
-  open(network: Network, vni: Vni, seq: number): void;
+  /** The network is in the kernel under this VNI from now on; its devices may be there already. */
+  open(network: Network, vni: Vni): void;
   close(network: Network): void;
   /** What a step changed. `generation`: of the desired state that it went into; undefined: the kernel was told nothing. */
   told(network: Network, step: Pick<NetworkStep, "delta" | "endpoints">, generation: number | undefined): void;
   read(report: DataplaneReport): void;
+  /** What the peer passed on before is of a session that is no more. */
+  sessionLost(peer: PeerKey): void;
+  /** Its whole table has come; what it changed is still to be worked off. */
+  sentAll(peer: PeerKey): void;
+  /** The network imports other routes: what of them is here says no more what is passed on, or was. */
+  importsChanged(network: Network): void;
   of(network: Network): Pick<ChannelPart, "kernel" | "fabric"> | undefined;
   readonly busy: boolean;
   /** Works off about `most` keys. */
@@ -33,18 +38,29 @@ type Proof = {
   readonly confirmations: Confirmations;
   /** Endpoints that may be announced or confirmed otherwise. */
   readonly unsure: Set<Mac>;
+  /** What came and went by other imports is not worked off yet. */
+  imports: "steady" | "changed";
 };
+
+/** A peer of a new session: its table is still to come, or is here and not worked off yet. */
+type Unsteady = "awaited" | "come";
 
 const NO_IPS: readonly IpAddress[] = [];
 
 /** `changed` is called when a report would say something else. */
-export function createNetworkProofs(reconciler: Pick<Reconciler, "verified">, changed: () => void): NetworkProofs {
+export function createNetworkProofs(options: {
+  reconciler: Pick<Reconciler, "verified">;
+  clock: Pick<Clock, "nowMs">;
+  changed: () => void;
+}): NetworkProofs {
+  const { reconciler, clock, changed } = options;
   const proofs = new Map<Network, Proof>();
   const byVni = new Map<Vni, Network>();
   const unproven = new Set<Network>();
   const unconfirmed = new Set<Network>();
   /** To be proven once the kernel was read back for a desired state at least as new. */
   const awaited = new Map<Network, number>();
+  const unsteady = new Map<PeerKey, Unsteady>();
 
   function noteEntries(network: Network, { vni, receipt }: Proof, { entries, flood }: NetworkStep["delta"]): void {
     const verified = reconciler.verified(vni);
@@ -63,23 +79,39 @@ export function createNetworkProofs(reconciler: Pick<Reconciler, "verified">, ch
     if (receipt.digest !== before) changed();
   }
 
-  function confirm(network: Network, { confirmations, unsure }: Proof, most: number): void {
+  function confirm(network: Network, proof: Proof, most: number): void {
+    const { confirmations, unsure, imports } = proof;
+    const isSteady = (peer: PeerKey) => imports === "steady" && !unsteady.has(peer);
+    const context = { nowMs: clock.nowMs(), isSteady };
     let left = most;
     for (const mac of unsure) {
       if (left-- === 0) return;
       unsure.delete(mac);
       const routes = { announced: network.announcedOf(mac), received: network.table.routesOf(mac) };
-      confirmations.put(mac, network.endpointOfSite(mac), routes);
+      confirmations.put(mac, network.endpointOfSite(mac), routes, context);
     }
     unconfirmed.delete(network);
+    proof.imports = "steady";
+    settle();
     changed();
   }
 
+  /** Work here comes after all other: with nothing left to be put, all that came by now has been. */
+  function settle(): void {
+    if (unconfirmed.size > 0) return;
+    for (const [peer, state] of unsteady) if (state === "come") unsteady.delete(peer);
+  }
+
+  function isToSettle(): boolean {
+    for (const state of unsteady.values()) if (state === "come") return true;
+    return false;
+  }
+
   return {
-    open(network, vni, seq) {
+    open(network, vni) {
       const receipt = new NetworkReceipt();
       receipt.readAnew(reconciler.verified(vni));
-      proofs.set(network, { vni, receipt, confirmations: new Confirmations(seq), unsure: new Set() });
+      proofs.set(network, { vni, receipt, confirmations: new Confirmations(), unsure: new Set(), imports: "steady" });
       byVni.set(vni, network);
       unproven.add(network);
     },
@@ -96,6 +128,7 @@ export function createNetworkProofs(reconciler: Pick<Reconciler, "verified">, ch
       if (!proof) return;
       noteEntries(network, proof, delta);
       for (const mac of endpoints) proof.unsure.add(mac);
+      for (const mac of delta.undeclared) if (proof.confirmations.isFollowed(mac)) proof.unsure.add(mac);
       if (proof.unsure.size > 0) unconfirmed.add(network);
       // What is about to be written is proven when it was read back.
       if (generation === undefined) unproven.add(network);
@@ -114,15 +147,30 @@ export function createNetworkProofs(reconciler: Pick<Reconciler, "verified">, ch
         unproven.add(network);
       }
     },
+    sessionLost(peer) {
+      unsteady.set(peer, "awaited");
+      for (const { confirmations } of proofs.values()) confirmations.forget(peer);
+    },
+    sentAll(peer) {
+      if (unsteady.has(peer)) unsteady.set(peer, "come");
+    },
+    importsChanged(network) {
+      const proof = proofs.get(network);
+      if (!proof) return;
+      proof.imports = "changed";
+      proof.confirmations.forget(undefined);
+      unconfirmed.add(network);
+    },
     of(network) {
       const proof = proofs.get(network);
       if (!proof) return undefined;
       return { kernel: reconciler.verified(proof.vni) && proof.receipt.digest, fabric: proof.confirmations.proofs };
     },
     get busy() {
-      return unproven.size + unconfirmed.size > 0;
+      return unproven.size + unconfirmed.size > 0 || isToSettle();
     },
     work(most) {
+      if (unproven.size + unconfirmed.size === 0) settle();
       const [first] = unproven.size > 0 ? unproven : unconfirmed;
       const proof = first && proofs.get(first);
       if (!first || !proof) return;

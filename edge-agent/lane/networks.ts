@@ -74,7 +74,7 @@ export function createNetworksLane(
   const turn = pace.add(work);
 
   const networks = new Map<string, Network>();
-  const proofs = createNetworkProofs(reconciler, () => context.reportChanged());
+  const proofs = createNetworkProofs({ reconciler, clock, changed: () => context.reportChanged() });
   /** The network that has a VNI; another that wants it too waits. And the other way round. */
   const holders = new Map<Vni, Network>();
   const held = new Map<Network, Vni>();
@@ -185,7 +185,7 @@ export function createNetworksLane(
       if (vni === undefined || holders.has(vni)) continue;
       holders.set(vni, network);
       held.set(network, vni);
-      proofs.open(network, vni, intent.channels.get(networkChannel(network.id))?.seq ?? 0);
+      proofs.open(network, vni);
       for (const [mac, port] of reconciler.learned(vni)) learn(network, mac, port);
     }
     const routerId = routerIdOf(own);
@@ -220,7 +220,9 @@ export function createNetworksLane(
       unsettled.delete(network);
       if (!held.has(network)) continue;
       dirty.add(network);
-      if (network.applySettings()) routes.importsChanged(network);
+      if (!network.applySettings()) continue;
+      routes.importsChanged(network);
+      proofs.importsChanged(network);
     }
   }
 
@@ -330,10 +332,16 @@ export function createNetworksLane(
       routes.add(changes);
       turn.wake();
     },
-    session(_, established) {
+    session(peer, established) {
+      if (!established) proofs.sessionLost(peer);
       // The route targets that a network imports by itself follow from its ToRs' AS numbers, which may be news.
       if (!established || !own?.bgp?.peers.some(({ asn }) => asn === "external")) return;
       ownChanged = true;
+      turn.wake();
+    },
+    endOfRib(peer, family) {
+      if (family !== "evpn") return;
+      proofs.sentAll(peer);
       turn.wake();
     },
     heard(current) {

@@ -68,12 +68,11 @@ export function channelReports(
   });
 }
 
-function strayProof({ since, byPeer }: Strays, peers: readonly PeerKey[]): StrayProof {
+function strayProof({ byPeer, deleted }: Strays, peers: readonly PeerKey[]): StrayProof {
   return {
-    since,
     peers: peers.map((peer) => {
       const macs = [...(byPeer.get(peer) ?? [])];
-      return { peer, ...(macs.length > MOST_LACKING ? {} : { macs }) };
+      return { peer, ...(macs.length > MOST_LACKING ? {} : { macs }), deleted: [...(deleted.get(peer) ?? [])] };
     }),
   };
 }

@@ -44,7 +44,7 @@ export type Receipt = {
   hosts: HostsReceipt;
   /** From accepted to live, over the `measured` ones of the hosts that have it, ms. */
   times?: { measured: number; p50Ms: number; p99Ms: number; maxMs: number };
-  /** Of an endpoint on a host with EVPN peers; absent where there is nothing to be seen, as after a deletion. */
+  /** Of an endpoint on a host with EVPN peers; absent where there is nothing to be seen. */
   tors?: TorsReceipt;
   /** One line for people: "live on 42 of 42 hosts, seen at 2 of 2 ToRs". */
   summary: string;

@@ -80,7 +80,7 @@ const TorsSchema = z
         tor: z.string().openapi({ description: "The fabric peer, or what the ToR calls itself, or its address." }),
         state: z.enum(["seen", "told", "pending", "missing", "held", "down", "unknown"]).openapi({
           description:
-            "seen: another host has the route from there. told: the host told it, and nobody else is there to show it. pending: one of the two is to come. missing: another host does not have it from there. held: of a deletion, another host still has it from there. down: no session. unknown: the host does not report.",
+            "seen: another host has the route from there; of a deletion, had it from there until then, and has it no more. told: the host told it, and nobody else can show it. pending: one of the two is to come. missing: another host does not have it from there. held: of a deletion, another host still has it from there. down: no session. unknown: the host does not report.",
         }),
         reason: z.string(),
         by: Slug.optional().openapi({ description: "The host that shows it." }),

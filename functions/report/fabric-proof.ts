@@ -30,15 +30,15 @@ export function fabricProof(
       .map((peer) => {
         const tor = torOf(peer);
         const lacking = proven.find((each) => each.peer === peer.peer)?.lacking;
-        const macs = strays?.peers.find((each) => each.peer === peer.peer)?.macs;
+        const { macs, deleted = [] } = strays?.peers.find((each) => each.peer === peer.peer) ?? {};
         return {
           peer: peer.peer,
           ...(tor === undefined ? {} : { tor }),
           ...(lacking ? { lacking } : {}),
           ...(macs ? { strays: macs } : {}),
+          ...(deleted.length > 0 ? { deleted } : {}),
         };
       }),
-    ...(strays ? { since: strays.since } : {}),
   };
 }
 

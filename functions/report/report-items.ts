@@ -24,7 +24,8 @@ export const FabricRow = z.object({
   /**
    * Per established peer: MACs of the site's other endpoints that it did not pass on; absent as above, or if it passed on
    * nothing. `tor`: its AS number and BGP identifier, by which two hosts know the same ToR. `strays`: MACs that it passes on
-   * although they are declared there no more; absent: not known.
+   * although they are declared there no more; absent: not known. `deleted`: MACs of which it had passed on the route until they
+   * were deleted, so that it would still, if it had it; absent: none.
    */
   seen: z.array(
     z.object({
@@ -32,10 +33,9 @@ export const FabricRow = z.object({
       tor: z.string().optional(),
       lacking: z.array(z.string()).optional(),
       strays: z.array(z.string()).optional(),
+      deleted: z.array(z.string()).optional(),
     }),
   ),
-  /** The host knows of what was deleted after this step; absent: of nothing. */
-  since: z.number().optional(),
 });
 export type FabricRow = z.infer<typeof FabricRow>;
 

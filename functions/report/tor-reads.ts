@@ -44,8 +44,12 @@ export async function readTors(
     return fabric ? [{ host: other, fabric }] : [];
   });
   const reported = parseHostRow(items.get(keyText(hostRowKey(host))));
-  const gone = mark.deleted ? { isLeft: !readers.has(host) && has(host) } : undefined;
-  return countTors({ seq, mac, host, gone, peers, reported, own: rowOf(rows, { host, channel }), witnesses, nowMs });
+  const own = rowOf(rows, { host, channel });
+  // One that keeps the channel for its router's sake is a reader without a site: it has no endpoint there either.
+  const isLeft = readers.get(host)?.site === undefined && has(host);
+  const left = isLeft ? (own ?? rowOf(rows, { host, channel: hostChannel(host) })) : undefined;
+  const gone = mark.deleted ? { left } : undefined;
+  return countTors({ seq, mac, host, gone, peers, reported, own, witnesses, nowMs });
 }
 
 type Wanted = { readonly seq: number; readonly host: string; readonly mac: string };

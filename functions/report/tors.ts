@@ -3,8 +3,8 @@
 //
 //   seen      another host of the site, on the same ToR, was passed the very route (MAC, addresses, VTEP) by it, as of this
 //             step or a later one
-//             gone: it sent that host its whole table, and does not pass on a route of it. Only a host that had the
-//             endpoint in its intent when it was deleted knows what to look for
+//             gone: it passed the route on to that host until the endpoint was deleted, and on the same session does so no
+//             more. A host that it never passed it on to, or that has another session by now, shows nothing
 //   told      the host's own session with the ToR is up and told everything, End-of-RIB included, this route among it. A ToR
 //             that refuses or filters it says nothing, so that this is no proof, and nobody else is there to show it. Gone:
 //             the route was taken back on it
@@ -39,8 +39,11 @@ export type TorFacts = {
   readonly peers: readonly { readonly key: string; readonly name?: string | undefined }[];
   readonly reported: HostRow | undefined;
   readonly own: ChannelRow | undefined;
-  /** Of an endpoint that the step deleted; `isLeft`: its host is known to carry the network no more. */
-  readonly gone?: { readonly isLeft: boolean } | undefined;
+  /**
+   * Of an endpoint that the step deleted; `left`: what its host reported last of the channel by which it is known to have left
+   * the network; absent while it has not.
+   */
+  readonly gone?: { readonly left: ChannelRow | undefined } | undefined;
   readonly witnesses: readonly Witness[];
   readonly nowMs: number;
 };
@@ -93,32 +96,31 @@ function judge(facts: TorFacts, key: string, peer: PeerReport | undefined): Judg
 /** Of several hosts that show something one that still has the route counts: a ToR is not seen to have let go by half. */
 function judgeGone(facts: TorFacts, key: string, peer: PeerReport | undefined): Judged {
   const { seq, mac, host } = facts;
-  const able = facts.witnesses
-    .filter(({ fabric: { since } }) => since !== undefined && since < seq)
-    .flatMap(({ host: other, fabric }) =>
-      fabric.seen
-        .filter((each) => isSameTor({ key, tor: torOf(peer) }, each))
-        .map(({ strays }) => ({ other, strays, isOfStep: fabric.seq >= seq })),
-    );
-  const shows = able.filter(({ isOfStep }) => isOfStep);
-  const holds = shows.find(({ strays }) => strays?.includes(mac));
+  const there = facts.witnesses.flatMap(({ host: other, fabric }) =>
+    fabric.seen
+      .filter((each) => isSameTor({ key, tor: torOf(peer) }, each))
+      .map((each) => ({ ...each, other, isOfStep: fabric.seq >= seq })),
+  );
+  const holds = there.find(({ isOfStep, strays }) => isOfStep && strays?.includes(mac));
   if (holds) return { state: "held", reason: `${holds.other} still has it from there`, by: holds.other };
-  const clear = shows.find(({ strays }) => strays !== undefined);
+  const able = there.filter(({ isOfStep, deleted, lacking }) =>
+    isOfStep ? deleted?.includes(mac) : lacking && !lacking.includes(mac),
+  );
+  const clear = able.find(({ isOfStep, strays }) => isOfStep && strays);
   if (clear) return { state: "seen", reason: `${clear.other} has it from there no more`, by: clear.other };
   const keeps = unheard(facts, peer) ?? notTakenBack(facts, peer);
   if (keeps) return keeps;
   const [next] = able;
   if (next) return { state: "pending", reason: `taken back by ${host}; ${next.other} has yet to show that it is gone` };
-  return { state: "told", reason: `taken back by ${host}; no other host of the network is there to show it` };
+  return { state: "told", reason: `taken back by ${host}; no other host that had it from there can show it` };
 }
 
 /** What keeps the ToR from having heard that the route is no more; undefined: it was told. */
 function notTakenBack({ seq, host, own, gone, reported }: TorFacts, peer: PeerReport | undefined): Judged | undefined {
   const waits = { state: "pending", reason: `${host} has yet to take it back` } as const;
   if (peer?.told !== true) return waits;
-  if (gone?.isLeft) return undefined;
-  const isOfStep = own?.fabric !== undefined && own.fabric.seq >= seq;
-  return isOfStep && own && isNewer(reported, own) ? undefined : waits;
+  const row = gone?.left ?? (own?.fabric && own.fabric.seq >= seq ? own : undefined);
+  return row && isNewer(reported, row) ? undefined : waits;
 }
 
 /** Of this report of the host's channel or a later one: what was told before may be less. */

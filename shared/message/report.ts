@@ -23,14 +23,25 @@ export type AnnouncedProof = z.infer<typeof AnnouncedProof>;
 export const SeenProof = LineProof.extend({ peer: z.string().max(64), lacking: Lacking });
 export type SeenProof = z.infer<typeof SeenProof>;
 
+/** Of so many deleted endpoints of a network, the last ones, an agent remembers who had passed them on. */
+export const MOST_DELETED = 64;
+
 /**
- * Per established peer that sent its whole table, the MACs of which it passes on a route to another place than where they are
- * declared, of those that were declared in this agent's time; `macs` absent: more than are named. What was deleted by step
- * `since` or before is not known of.
+ * Per established peer that sent its whole table. `macs`: those of which it passes on a route to another place than where they
+ * are declared, of those that were declared in this agent's time; absent: more than are named. `deleted`: those that are
+ * declared no more, and that it had passed on, on the session that is up, until they were deleted. Only of these does it say
+ * something that they are not among `macs`: of any other, the peer may hold a route that it never passes on.
  */
 export const StrayProof = z.object({
-  since: z.number().int().min(0),
-  peers: z.array(z.object({ peer: z.string().max(64), macs: Lacking })).max(16),
+  peers: z
+    .array(
+      z.object({
+        peer: z.string().max(64),
+        macs: Lacking,
+        deleted: z.array(MacField).max(MOST_DELETED).default([]),
+      }),
+    )
+    .max(16),
 });
 export type StrayProof = z.infer<typeof StrayProof>;
 

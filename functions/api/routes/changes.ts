@@ -24,7 +24,7 @@ const ChangeId = z
 const receiptQuery = {
   wait: z.enum(["live", "seen"], { error: "must be live or seen" }).optional().openapi({
     description:
-      "Answer once it is live, or at the timeout. seen: once it is live, and each ToR has it or, where no other host could show it, was told it.",
+      "Answer once it is live, or at the timeout. seen: once it is live, and each ToR has it or, where no other host could show it, was told it. Of a deletion: each ToR has it no more or, where no other host had it from there until then, was told so.",
     example: "live",
   }),
   timeoutMs: waitParameter("How long to wait."),

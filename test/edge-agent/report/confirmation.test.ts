@@ -2,10 +2,11 @@ import { describe, expect, it } from "vitest";
 import type { ReceivedRoute } from "../../../edge-agent/bgp/route.ts";
 import type { HostIntent } from "../../../edge-agent/intent/view.ts";
 import type { IpAddress } from "../../../shared/address/ip.ts";
+import type { RouteTarget } from "../../../shared/address/rt.ts";
 import type { Asn, Vni } from "../../../shared/address/vni.ts";
 import { endpointLines, forwardingDigest } from "../../../shared/message/forwarding.ts";
 import { EMPTY_DIGEST } from "../../../shared/message/digest.ts";
-import { MOST_LACKING } from "../../../shared/message/report.ts";
+import { MOST_DELETED, MOST_LACKING } from "../../../shared/message/report.ts";
 import { HIGH, LOW, macOf, macRoute, OWN } from "../evpn/fabric-routes.ts";
 import { networkWorld } from "../lane/network-world.ts";
 
@@ -20,6 +21,7 @@ const record = (host: string, n: number, ip: IpAddress) => ({
   port: `tap${n}`,
   mobility: 0,
 });
+const blue = { tenant: "acme", name: "blue", vni: 100 as Vni, subnets: [] };
 const intent: HostIntent = {
   id: "h1",
   host: { site: "ams", vtep: OWN, bgp: { asn, peers: [] } },
@@ -27,7 +29,7 @@ const intent: HostIntent = {
   networks: [
     {
       id: "blue",
-      definition: { tenant: "acme", name: "blue", vni: 100 as Vni, subnets: [] },
+      definition: blue,
       vteps: new Map([
         ["h1", vtep(OWN)],
         ["h2", vtep(LOW)],
@@ -114,7 +116,6 @@ describe("confirmations", () => {
     const strays = () =>
       [...(fabric()?.strays.byPeer ?? [])].flatMap(([peer, macs]) => [...macs].map((m) => [peer, m]));
     sees(...both, from(tor1, macRoute(9, LOW)));
-    expect(fabric()?.strays.since).toBe(1);
     expect(strays()).toEqual([]);
     put("net:blue", "endpoint/e2", undefined);
     rest();
@@ -123,9 +124,9 @@ describe("confirmations", () => {
     expect(strays()).toEqual([[tor2, macOf(2)]]);
     sees();
     expect(strays()).toEqual([]);
+    // Gone from everywhere and back: it may be an old route that the ToR got from elsewhere.
     sees(from(tor1, macRoute(2, LOW)));
-    // Gone from everywhere and back is a machine that nobody declared, as any other.
-    expect(strays()).toEqual([]);
+    expect(strays()).toEqual([[tor1, macOf(2)]]);
   });
 
   it("strays: moved, and a ToR still passes the former place on -> named; declared there again -> not", () => {
@@ -138,6 +139,143 @@ describe("confirmations", () => {
     put("net:blue", "endpoint/e2", { ...record("h2", 2, far), mobility: 2 });
     rest();
     expect(fabric()?.strays.byPeer.get(tor1)).toEqual(new Set());
+  });
+
+  describe("deleted", () => {
+    const other = "65001:9" as RouteTarget;
+    const route = from(tor1, macRoute(2, LOW, { ip: far }));
+    /** Another host with a session with the first ToR, which has sent its table. */
+    function witness() {
+      const world = host();
+      world.lane.session?.(tor1, true);
+      world.lane.endOfRib?.(tor1, "evpn");
+      world.rest();
+      return {
+        ...world,
+        deletes: (n = 2) => {
+          world.put("net:blue", `endpoint/e${n}`, undefined);
+          world.rest();
+        },
+        shows: () => world.fabric()?.strays.deleted.get(tor1) ?? [],
+        holds: () => [...(world.fabric()?.strays.byPeer.get(tor1) ?? [])],
+      };
+    }
+
+    it("deleted: the ToR had passed its whole route on -> it is one to show, and does so when the route goes", () => {
+      const { sees, deletes, shows, holds } = witness();
+      sees(route);
+      expect(shows()).toEqual([]);
+      deletes();
+      expect([shows(), holds()]).toEqual([[macOf(2)], [macOf(2)]]);
+      sees();
+      expect([shows(), holds()]).toEqual([[macOf(2)], []]);
+    });
+
+    it("deleted: the ToR takes the route back just before the deletion is heard of -> it is one to show all the same", () => {
+      const { sees, deletes, shows, wait } = witness();
+      sees(route);
+      sees();
+      wait(29_000);
+      deletes();
+      expect(shows()).toEqual([macOf(2)]);
+    });
+
+    it.each([
+      ["never passed it on", []],
+      ["passed on another host's", [from(tor1, macRoute(2, HIGH, { ip: far }))]],
+      ["passed on a part of it", [from(tor1, macRoute(2, LOW))]],
+    ])("deleted: the ToR %s -> nothing that it could show", (_, routes) => {
+      const { sees, deletes, shows } = witness();
+      sees(...routes);
+      deletes();
+      expect(shows()).toEqual([]);
+    });
+
+    it("deleted: it passed it on no more for a minute, as by a filter -> nothing that it could show", () => {
+      const { sees, deletes, shows, wait } = witness();
+      sees(route);
+      sees();
+      wait(60_000);
+      deletes();
+      expect(shows()).toEqual([]);
+    });
+
+    it("deleted: just moved, and its route from the new place never came -> nothing that it could show", () => {
+      const { sees, deletes, shows, put, rest } = witness();
+      put("net:blue", "vtep/h3", vtep(HIGH));
+      sees(route);
+      put("net:blue", "endpoint/e2", { ...record("h3", 2, far), mobility: 1 });
+      rest();
+      sees();
+      deletes();
+      expect(shows()).toEqual([]);
+    });
+
+    it("deleted: before the session came up, as after a restart, and then the old route comes -> never to be shown gone", () => {
+      const { sees, deletes, shows, lane, rest } = witness();
+      lane.session?.(tor1, false);
+      deletes();
+      lane.session?.(tor1, true);
+      sees(route);
+      lane.endOfRib?.(tor1, "evpn");
+      rest();
+      expect(shows()).toEqual([]);
+      sees();
+      expect(shows()).toEqual([]);
+    });
+
+    it("deleted: the session is lost, its routes too, and both come back -> never to be shown gone", () => {
+      const { sees, deletes, shows, lane } = witness();
+      sees(route);
+      deletes();
+      lane.session?.(tor1, false);
+      sees();
+      expect(shows()).toEqual([]);
+      lane.session?.(tor1, true);
+      sees(route);
+      lane.endOfRib?.(tor1, "evpn");
+      sees();
+      expect(shows()).toEqual([]);
+    });
+
+    it("deleted: while the session is away or sends its table -> not shown; once all is worked off -> as ever", () => {
+      const { sees, deletes, shows, lane, rest, put } = witness();
+      put("net:blue", "endpoint/e4", record("h2", 4, near));
+      sees(route, from(tor1, macRoute(4, LOW, { ip: near })));
+      lane.session?.(tor1, false);
+      lane.session?.(tor1, true);
+      deletes(2);
+      lane.endOfRib?.(tor1, "evpn");
+      rest();
+      expect(shows()).toEqual([]);
+      deletes(4);
+      expect(shows()).toEqual([macOf(4)]);
+    });
+
+    it("deleted: the network imports other routes -> what went by that is not shown to be gone", () => {
+      const { sees, deletes, shows, put, rest, fabric } = witness();
+      sees(route);
+      deletes();
+      const routeTargets = { import: [other], export: [other] };
+      put("net:blue", "network", { ...blue, routeTargets });
+      rest();
+      expect(fabric()?.strays.byPeer.get(tor1)?.size).toBe(0);
+      expect(shows()).toEqual([]);
+    });
+
+    it("deleted: declared again -> no more; more than are remembered -> the last ones", () => {
+      const { sees, deletes, shows, put, rest } = witness();
+      sees(route);
+      deletes();
+      put("net:blue", "endpoint/e2", record("h2", 2, far));
+      rest();
+      expect(shows()).toEqual([]);
+      const many = Array.from({ length: MOST_DELETED + 1 }, (_, n) => n + 10);
+      for (const n of many) put("net:blue", `endpoint/e${n}`, record("h2", n, `10.0.1.${n}` as IpAddress));
+      sees(...many.map((n) => from(tor1, macRoute(n, LOW, { ip: `10.0.1.${n}` }))));
+      for (const n of many) deletes(n);
+      expect(shows()).toEqual(many.slice(1).map(macOf));
+    });
   });
 
   it("site: what the proofs are of -> the sum over this site's endpoints as the cloud has it, before and after a change", () => {

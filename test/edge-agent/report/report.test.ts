@@ -130,17 +130,16 @@ describe("reports", () => {
     const seen = [peer.peer, other].map((name) => ({ peer: name, digest: one, count: 1 }));
     const announced = { digest: EMPTY_DIGEST, count: 0, lacking: [] };
     const gone = ["02:00:00:00:00:01" as Mac];
-    const strays = { since: 2, byPeer: new Map([[peer.peer, new Set(gone)]]) };
+    const strays = { byPeer: new Map([[peer.peer, new Set(gone)]]), deleted: new Map([[peer.peer, gone]]) };
     const fabric = { announced, seen, strays, site: { digest: one, count: 1 } };
     const part = { kernel: one, problems: [], fabric };
     const whole = new Set<string>([peer.peer, other]);
     const line = (...peers: PeerSummary[]) =>
       channelReports(intent, () => [part], { peers, sentAll: (each) => whole.has(each) })[0];
     expect(line(peer, { ...peer, peer: other })?.strays).toEqual({
-      since: 2,
       peers: [
-        { peer: peer.peer, macs: gone },
-        { peer: other, macs: [] },
+        { peer: peer.peer, macs: gone, deleted: gone },
+        { peer: other, macs: [], deleted: [] },
       ],
     });
     expect(line({ ...peer, staleRoutes: 1 }, { ...peer, peer: other, state: "Active" })?.strays?.peers).toEqual([]);
@@ -149,7 +148,7 @@ describe("reports", () => {
     const many = Array.from({ length: MOST_LACKING + 1 }, (_, n) => `02:00:00:00:01:${n + 10}` as Mac);
     strays.byPeer.set(peer.peer, new Set(many));
     whole.add(peer.peer);
-    expect(line(peer)?.strays?.peers).toEqual([{ peer: peer.peer }]);
+    expect(line(peer)?.strays?.peers).toEqual([{ peer: peer.peer, deleted: gone }]);
     expect(line(peer, { ...peer, peer: other, state: "Active" })?.seen).toEqual(seen.slice(0, 1));
     expect(line({ ...peer, staleRoutes: 1 })).not.toHaveProperty("seen");
     expect(line(peer)).not.toHaveProperty("announced");

@@ -24,8 +24,8 @@ export type Said = {
   announces?: boolean;
   /** By peer, MACs that it passes on of what is gone; default: none of all that sent their table. */
   strays?: Record<string, readonly string[]>;
-  /** What it knows of is gone since then; default: the first step. */
-  since?: number;
+  /** By peer, MACs that it had passed on until they were deleted; default: none. */
+  deleted?: Record<string, readonly string[]>;
   /** The kernel holds what it should; default true. */
   applied?: boolean;
 };
@@ -52,8 +52,12 @@ export function fabricHosts(world: EngineWorld = EngineWorld.inMemory()) {
   /** A report as the host's replica stands. */
   async function report(host: string, said: Said = {}): Promise<void> {
     const { bgp = [session(TOR1)], passed = { [TOR1]: "all" }, withheld = [], announces = true, applied = true } = said;
-    const { strays = Object.fromEntries(bgp.map(({ peer }) => [peer, []])), since = 0 } = said;
-    const strayProof = { since, peers: Object.entries(strays).map(([peer, macs]) => ({ peer, macs: macs as Mac[] })) };
+    const { strays = Object.fromEntries(bgp.map(({ peer }) => [peer, []])), deleted = {} } = said;
+    const strayProof = {
+      peers: Object.entries(strays).map(([peer, macs]) => {
+        return { peer, macs: macs as Mac[], deleted: (deleted[peer] ?? []) as Mac[] };
+      }),
+    };
     const agent = world.agent(host);
     const channels = agent.have().map((held) => {
       const records = agent.channels.get(held.channel)?.records ?? new Map<string, { body: unknown }>();
