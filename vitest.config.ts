@@ -12,8 +12,9 @@ export default defineConfig({
           maxWorkers: availableParallelism(),
           include: ["test/**/*.test.ts"],
           exclude: ["test/netns/**", "test/e2e/**", "test/engine/**", "**/node_modules/**"],
-          // Longer than the tests' own deadlines (10 s), which say what they waited for.
-          testTimeout: 30_000,
+          // Longer than the tests' own deadlines (10 s), which say what they waited for, and than what a loaded machine takes.
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
         },
       },
       {

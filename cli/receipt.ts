@@ -52,8 +52,10 @@ export async function awaitReceipt(
   }
 }
 
-export function reached({ state }: Receipt, until: Wait["until"]): boolean {
-  return state === until;
+/** As the API's own wait: a ToR of which nobody can show more than that it was told is waited for no longer. */
+export function reached({ state, tors }: Receipt, until: Wait["until"]): boolean {
+  if (state !== "live") return false;
+  return until === "live" || (tors?.at ?? []).every((tor) => tor.state === "seen" || tor.state === "told");
 }
 
 /** The exit status of a wait. */

@@ -81,7 +81,8 @@ async function readMd5Keys(
     const address = parseIp(text);
     if (!address) throw new Error(`${what}: must be the address of a peer`);
     const path = keyPath(named, what, credentials);
-    const key = (await readText(path, what, OPEN_TO_OTHERS)).trim();
+    const forbidden = named.startsWith(CREDENTIAL) ? OPEN_CREDENTIAL : OPEN_TO_OTHERS;
+    const key = (await readText(path, what, forbidden)).trim();
     const octets = Buffer.byteLength(key);
     if (octets < 1 || octets > MAX_MD5_KEY_OCTETS) {
       throw new Error(`${what}: ${path} must hold a key of 1 to ${MAX_MD5_KEY_OCTETS} octets`);
@@ -106,6 +107,8 @@ function keyPath(named: string, what: string, credentials: string | undefined): 
 
 /** Bits of a file's mode that it must not have, and why. */
 type Forbidden = { readonly bits: number; readonly why: string; readonly mend: string };
+/** systemd gives a credential to the unit's user by an access list, whose mask shows as the group's right to read. */
+const OPEN_CREDENTIAL: Forbidden = { bits: 0o037, why: "it is a secret that others can reach", mend: "chmod 440" };
 const OPEN_TO_OTHERS: Forbidden = { bits: 0o077, why: "it is a secret that others can reach", mend: "chmod 600" };
 
 /** The mode is that of the file that is read, whatever its name comes to mean meanwhile. */

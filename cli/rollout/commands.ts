@@ -127,7 +127,7 @@ export const ROLLOUT_COMMANDS: readonly Command[] = [
 
 async function runCreate({ options }: Call, session: Session): Promise<ExitCode> {
   const { world, format, paint } = session;
-  const timeoutSec = numberOption(options, "timeout");
+  const timeoutSec = timeoutOf(options);
   const flags = {
     id: options.text("id"),
     canaries: options.all("canary").flatMap((text) => text.split(",")),
@@ -154,7 +154,11 @@ async function orderOf(
   const [path, ...others] = options.all("filename");
   if (path !== undefined && others.length === 0 && path !== "-") {
     const order = readOrder(await session.world.readFile(path));
-    if (order) return { order, nameField: (field) => (field === "" ? path : `${path} ${field}`) };
+    if (order) {
+      const idle = ["set", "prune"].find((name) => options.has(name));
+      if (idle) throw usage(`--${idle} is for files that declare resources; ${path} is an order of waves`);
+      return { order, nameField: (field) => (field === "" ? path : `${path} ${field}`) };
+    }
   }
   const ops = await readOps(client, options, session);
   const writes = writesOf(ops);
@@ -169,10 +173,16 @@ async function act(
   ask: (client: Client, id: string, terms: { idempotencyKey: string }) => Promise<Rollout>,
 ): Promise<ExitCode> {
   const id = args[0] as string;
-  const timeoutSec = options.has("timeout") ? numberOption(options, "timeout") : undefined;
+  const timeoutSec = timeoutOf(options);
   const client = await session.client();
   const rollout = await ask(client, id, { idempotencyKey: options.text("idempotency-key") ?? session.world.newKey() });
   return options.has("watch") ? followRollout({ session, client }, id, timeoutSec) : told(session, rollout);
+}
+
+function timeoutOf(options: Call["options"]): number | undefined {
+  const timeoutSec = numberOption(options, "timeout");
+  if (timeoutSec !== undefined && !options.has("watch")) throw usage("--timeout is for how long --watch waits");
+  return timeoutSec;
 }
 
 function told({ world, format, paint }: Session, rollout: Rollout): ExitCode {

@@ -1,5 +1,5 @@
 // The device half of the diff: one network's bridge, vxlan device and ports. Pure. Devices are changed in place;
-// only a vxlan device with a foreign UDP port or address family, which the kernel cannot change, is rebuilt.
+// only a vxlan device whose UDP port, source ports or address family, which the kernel cannot change, are others is rebuilt.
 
 import { isIpv4 } from "../../shared/address/ip.ts";
 import type { Mac } from "../../shared/address/mac.ts";
@@ -49,9 +49,9 @@ export function planMtu(
 /** True for a vxlan device that has to be rebuilt. */
 export function isUnusable(vxlan: ActualVxlan, { vtep, sourcePorts }: NetworkFrame): boolean {
   const { udpPort, vtep: has, sourcePorts: ports } = vxlan;
-  // Where no range is asked for, an older one may stay: no frame is worth losing for it.
-  const range = sourcePorts && (ports?.low !== sourcePorts.low || ports.high !== sourcePorts.high);
-  return udpPort !== VXLAN_PORT || (has !== undefined && isIpv4(has) !== isIpv4(vtep)) || range === true;
+  // Both absent, as for every device that no range was asked for: nothing to do.
+  const otherRange = ports?.low !== sourcePorts?.low || ports?.high !== sourcePorts?.high;
+  return udpPort !== VXLAN_PORT || (has !== undefined && isIpv4(has) !== isIpv4(vtep)) || otherRange;
 }
 
 /** Ops that make the two devices right. */

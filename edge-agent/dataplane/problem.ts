@@ -27,7 +27,7 @@ export type Problem =
     }
   /** No interface of this host has the VTEP's address: nothing can be sent or received. */
   | { readonly kind: "vtep-missing"; readonly vni: Vni; readonly vtep: IpAddress }
-  /** Our vxlan device has a UDP port or address family that cannot be changed, and may not be deleted yet. */
+  /** Our vxlan device has UDP ports or an address family that cannot be changed, and may not be deleted yet. */
   | { readonly kind: "device-unusable"; readonly vni: Vni; readonly device: string }
   /** The kernel refused; `more` further ops of the network failed too. */
   | { readonly kind: "op-failed"; readonly vni: Vni; readonly failure: OpFailure; readonly more: number };
@@ -54,7 +54,7 @@ export function describeProblem(problem: Problem): string {
     case "vtep-missing":
       return `no interface has the VTEP address ${problem.vtep}`;
     case "device-unusable":
-      return `device ${problem.device} has another UDP port or address family; it is rebuilt once in sync`;
+      return `device ${problem.device} has other UDP ports or another address family; it is rebuilt once in sync`;
     case "op-failed": {
       const { op, code, message } = problem.failure;
       const more = problem.more > 0 ? ` (and ${problem.more} more)` : "";

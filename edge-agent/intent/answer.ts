@@ -18,6 +18,7 @@ const REMEMBERED_REQUESTS = 4;
 
 /** What the host holds, for `functions/sync`. A suspect channel claims no digest, so that the answer is a snapshot. */
 export function syncRequests(state: IntentState, request: number): SyncRequest[] {
+  state.claimed = { request, seqs: new Map(Array.from(state.channels.values(), ({ channel, seq }) => [channel, seq])) };
   const have = Array.from(state.channels.values(), ({ channel, seq, digest }) => {
     const item = { channel, seq, digest: state.suspect.has(channel) ? EMPTY_DIGEST : digest };
     return { name: channel, bytes: Buffer.byteLength(JSON.stringify(item)), item };
@@ -46,12 +47,20 @@ export function receiveInSync(state: IntentState, message: InSyncMessage): Inten
     wanted.has(channel) || (!farewell && (channel === own || carriedNow.has(channel)));
   const effects = overtaken ? [] : held.flatMap((channel) => (stays(channel) ? [] : drop(state, channel)));
 
+  const ahead = noteAhead(state, message);
+  if (ahead.length > 0) {
+    const detail = ahead.map(({ channel, seq }) => `${channel}, whose log is at ${seq}`).join(" ");
+    return [...effects, { kind: "sync", reason: "diverged", detail: detail.slice(0, 400) }];
+  }
   const carried = overtaken ? carriedNow : undefined;
   // What the host left since is nothing that it lacks.
   const lacking = message.channels.filter((item) => !isMet(state, item) && (!carried || carried.has(item.channel)));
-  const unexplained = lacking.filter(({ channel }) => !state.offers.has(channel));
-  if (unexplained.length > 0) {
-    const detail = unexplained.map((item) => item.channel).join(" ");
+  const unexplained = lacking.map(({ channel }) => channel).filter((channel) => !state.offers.has(channel));
+  // Nor is what stays without being named: the cloud vouches for no content of it. A list that is true names it, unless the
+  // host's channel is behind; then the next answer comes after that channel's news.
+  const unnamed = overtaken ? [] : held.filter((channel) => stays(channel) && !wanted.has(channel));
+  if (unexplained.length + unnamed.length > 0) {
+    const detail = [...unexplained, ...unnamed].join(" ");
     return [...effects, { kind: "sync", reason: "incomplete", detail: detail.slice(0, 400) }];
   }
   for (const { channel, seq, digest } of lacking) state.owed.set(channel, { seq, digest });
@@ -62,6 +71,21 @@ export function receiveInSync(state: IntentState, message: InSyncMessage): Inten
   cover(state, message.request ?? 0, range);
   const waiting = outliveAnswer(state.early, (channel) => inRange(range, channel));
   return [...effects, ...settle(state), ...(waiting ? [{ kind: "awaiting" } as const] : [])];
+}
+
+/**
+ * The channels of which the request said a later step than the answer to it: the log has no such step, so what is held is not
+ * of that log.
+ */
+function noteAhead(state: IntentState, { request, channels }: InSyncMessage): InSyncMessage["channels"] {
+  const { claimed } = state;
+  if (!claimed || claimed.request !== request) return [];
+  for (const { channel } of channels) state.ahead.delete(channel);
+  const ahead = channels.filter(
+    ({ channel, seq }) => state.channels.has(channel) && (claimed.seqs.get(channel) ?? 0) > seq,
+  );
+  for (const { channel, seq } of ahead) state.ahead.set(channel, seq);
+  return ahead;
 }
 
 function toOf({ to }: ChannelRange): ChannelRange {

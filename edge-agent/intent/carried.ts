@@ -22,7 +22,7 @@ export function carriedSteps(state: IntentState): ReadonlyMap<Channel, number> {
 
 /** Forgets a channel and everything that was on its way. */
 export function drop(state: IntentState, channel: Channel): IntentEffect[] {
-  for (const of of [state.partial, state.early, state.offers, state.owed]) of.delete(channel);
+  for (const of of [state.partial, state.early, state.offers, state.owed, state.ahead]) of.delete(channel);
   state.suspect.delete(channel);
   state.coming.delete(channel);
   return state.channels.delete(channel) ? [{ kind: "dropped", channel }] : [];

@@ -57,6 +57,13 @@ export type IntentState = {
   readonly covered: Map<number, ChannelRange[]>;
   /** What an answer named and is not here yet, although it is on its way. */
   readonly owed: Map<Channel, Owed>;
+  /** What the last request said is held. */
+  claimed: { readonly request: number; readonly seqs: ReadonlyMap<Channel, number> } | undefined;
+  /**
+   * Channels held at a later step than their log has (a damaged message, a table restored from a backup), with the step of
+   * the log: a snapshot from there on replaces what is held, although it is older.
+   */
+  readonly ahead: Map<Channel, number>;
   inSync: boolean;
 };
 
@@ -76,6 +83,8 @@ export function createIntent(host: string, held: readonly ChannelReplica[]): Int
     coming: new Set(),
     covered: new Map(),
     owed: new Map(),
+    claimed: undefined,
+    ahead: new Map(),
     inSync: false,
   };
 }
@@ -221,7 +230,8 @@ export function forgetOffer(state: IntentState, offer: OfferMessage): void {
 /** True if a snapshot has nothing to bring. */
 function isHeld(state: IntentState, { channel, seq, digest }: Pick<OfferMessage, "channel" | "seq" | "digest">) {
   const held = state.channels.get(channel);
-  if (!held) return false;
+  const logSeq = state.ahead.get(channel);
+  if (!held || (logSeq !== undefined && seq >= logSeq)) return false;
   return held.seq > seq || (held.seq === seq && held.digest === digest && !state.suspect.has(channel));
 }
 
@@ -229,6 +239,7 @@ function hold(state: IntentState, replica: ChannelReplica): IntentEffect[] {
   const { channel } = replica;
   state.channels.set(channel, replica);
   state.suspect.delete(channel);
+  state.ahead.delete(channel);
   state.coming.delete(channel);
   return [{ kind: "changed", channel, keys: "whole" }, ...takeWaiting(state, channel), ...settle(state)];
 }

@@ -18,6 +18,7 @@ import {
   RouteDistinguisherField,
   RouteTargetField,
   Slug,
+  SourcePorts,
   VniField,
   VtepField,
 } from "../../shared/model/fields.ts";
@@ -71,6 +72,11 @@ describeField(HoldTimeSec, "BGP hold time in seconds (RFC 4271 4.2): 0 for none,
   minimum: 0,
   maximum: 65535,
 });
+describeField(
+  SourcePorts,
+  "UDP source ports of the tunnels' frames, `from` up to `to`. Absent: the kernel's choice. To set, change or remove it makes the tunnel device of each host anew: frames in flight are lost.",
+  { from: 50000, to: 60000 },
+);
 describeField(MtuBytes, "Overlay MTU in octets.", 1450);
 describeField(BgpFamilies, "What the peer is offered (RFC 4760); one must be agreed. Default: evpn alone.", ["evpn"]);
 describeField(

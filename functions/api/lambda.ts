@@ -74,7 +74,12 @@ export const handler = handle(app);
 
 function once<T>(load: () => Promise<T>): () => Promise<T> {
   let loaded: Promise<T> | undefined;
-  return () => (loaded ??= load());
+  return () => {
+    loaded ??= load();
+    // One that failed is tried again by the next request.
+    loaded.catch(() => (loaded = undefined));
+    return loaded;
+  };
 }
 
 function required(name: string, why: string): string {

@@ -71,6 +71,7 @@ async function takeReport(deps: SyncDeps, host: string, report: Report): Promise
   const facts = await readFacts(deps, host, own);
   const ownSeq = byChannel.get(hostChannel(host))?.seq ?? ownSeqOf(facts.rows.get(hostChannel(host)), received);
   let lagging = false;
+  let ahead = false;
   const wrong: LaggingChannel[] = [];
   for (const each of own) {
     const channelFacts = facts.channels.get(each.channel);
@@ -80,6 +81,7 @@ async function takeReport(deps: SyncDeps, host: string, report: Report): Promise
     const row = assessChannel(each, { ...channelFacts, isRouted, site, isStale: ownSeq < step }, received, previous);
     if (isWorthWriting(row, previous)) await writeRow(deps, host, each.channel, row);
     lagging ||= needsAnswer(row, channelFacts, nowMs);
+    ahead ||= each.seq > channelFacts.head.seq;
     const lag = laggingChannel(each.channel, { row, facts: channelFacts, nowMs });
     if (lag) wrong.push(lag);
   }
@@ -87,6 +89,12 @@ async function takeReport(deps: SyncDeps, host: string, report: Report): Promise
   const after = laggingAfter(before?.lagging ?? [], wrong, { ...looked, partial: report.partial === true });
   await writeHostRow(deps, host, { ...hostRow(report, before, nowMs), lagging: after });
 
+  if (lagging && ahead) {
+    // A later step than the log has: only from the answer to a request of its own can the host know that it is not late.
+    deps.telemetry.count("ReportsAnswered");
+    await deps.publisher.publish(host, retryMessage(host, 0, "a report shows steps that no log has"));
+    return;
+  }
   if (report.partial) {
     // It does not say what else the host holds, so that an answer would be of what it has: it is to ask.
     if (!lagging && foreign.length === 0) return;

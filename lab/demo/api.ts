@@ -1,6 +1,9 @@
 // A client of the HTTP API as a provisioning system would write one: JSON in, JSON out, problems (RFC 9457) as errors.
 
+import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod";
+
+const PAUSE_MS = 200;
 
 const Written = z.looseObject({ id: z.string(), change: z.string() });
 /** A resource as the API answers a write: its id, and the change whose receipt can be asked for. */
@@ -61,6 +64,8 @@ export function createApi(baseUrl: string, token: string, nowMs: () => number): 
         const { state, tors = { seen: 0, total: 0 } } = receipt;
         const isThere = state === "live" && (until === "live" || tors.seen === tors.total);
         if (isThere || nowMs() >= end) return receipt;
+        // What is told and not yet seen is answered at once.
+        await sleep(PAUSE_MS);
       }
     },
   };

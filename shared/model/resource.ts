@@ -226,8 +226,8 @@ export const NewNetwork = z.strictObject({
   /** Overlay MTU; the default follows from the underlay of each host. */
   mtuBytes: MtuBytes.optional(),
   /**
-   * UDP source ports of the tunnels' frames, for firewalls and ECMP of the underlay; default: the kernel's choice. To change it
-   * makes the tunnel device of each host anew, which takes milliseconds and frames in flight.
+   * UDP source ports of the tunnels' frames, for firewalls and ECMP of the underlay; default: the kernel's choice. To change it,
+   * or to go back to the default, makes the tunnel device of each host anew, which takes milliseconds and frames in flight.
    */
   sourcePorts: SourcePorts.optional(),
   /** Default: `ASN:VNI` of the ASNs of the member hosts and their ToRs. */

@@ -57,6 +57,18 @@ describe("cli rollout", () => {
     expect(again.err).toContain("there is nothing to roll out");
   });
 
+  it.each([
+    ["rollout create -f order.yaml --prune", /--prune is for files that declare resources; order\.yaml is an order/],
+    ["rollout create -f order.yaml --set shop", /--set is for files that declare resources/],
+    ["rollout create -f hosts.yaml --canary h2 --timeout 60", /--timeout is for how long --watch waits/],
+    ["rollout resume ring --timeout 60", /--timeout is for how long --watch waits/],
+  ])("%s: an option that would do nothing -> refused, exit status 2", async (line, reason) => {
+    const { cli } = await withHosts();
+    const ran = await cli(line, { files: { ...files, "order.yaml": "waves: [{writes: []}]" } });
+    expect(ran.exit).toBe(2);
+    expect(ran.err).toMatch(reason);
+  });
+
   it("rollout create --plan -> what all waves would change, and no rollout", async () => {
     const { cli } = await withHosts();
     for (const line of [

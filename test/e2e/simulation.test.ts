@@ -46,7 +46,7 @@ describe("simulation", () => {
     expect((await runSeeds(sound, 7, 1, "--log")).output).toBe(once.output);
   });
 
-  test.each(MUTANTS)("mutant: $name -> seen, with the seed to see it again", async (mutant) => {
+  test.concurrent.each(MUTANTS)("mutant: $name -> seen, with the seed to see it again", async (mutant) => {
     const bundle = join(folder, `${mutant.name.replaceAll(" ", "-")}.mjs`);
     await bundleSimulation(bundle, mutant);
     const { code, output } = await runSeeds(bundle, 1, MUTANT_SEEDS);

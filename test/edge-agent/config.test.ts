@@ -39,6 +39,14 @@ describe("config: bgp", () => {
     await expect(readConfig(named("other"), dir)).rejects.toThrow(/cannot read bgp\.md5KeyFiles\.192\.0\.2\.1/);
   });
 
+  it("a credential whose group may read it, as by systemd's access list -> taken; open to all -> refused", async () => {
+    const named = config({ md5KeyFiles: { "192.0.2.1": "credential:key" } });
+    chmodSync(join(dir, "key"), 0o440);
+    expect((await readConfig(named, dir)).md5Keys.size).toBe(1);
+    chmodSync(join(dir, "key"), 0o444);
+    await expect(readConfig(named, dir)).rejects.toThrow(/mode 0444: it is a secret that others can reach; chmod 440/);
+  });
+
   it("no bgp -> no keys, and no listening", async () => {
     const path = config({});
     expect((await readConfig(path)).md5Keys.size).toBe(0);

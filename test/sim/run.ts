@@ -11,7 +11,15 @@ import { type IpAddress, parseIp } from "../../shared/address/ip.ts";
 import { createBroker, type SimBroker } from "./broker.ts";
 import { createCloud, type SimCloud } from "./cloud.ts";
 import { type Clockwork, createClockwork } from "./clockwork.ts";
-import { CALM, describeWeather, drawWeather, HAPPENINGS, type Happening, happening as happens } from "./faults.ts";
+import {
+  CALM,
+  describeWeather,
+  drawWeather,
+  type Fault,
+  HAPPENINGS,
+  type Happening,
+  happening as happens,
+} from "./faults.ts";
 import { startFabric } from "./fabric.ts";
 import { createHost, type SimHost } from "./host.ts";
 import { createTruth, type Truth, Violation } from "./truth.ts";
@@ -146,8 +154,9 @@ async function simulate(clockwork: Clockwork): Promise<void> {
       disturbed: (host) => truth.forget(host),
       died: (host) => wires.cut(host.vtep),
       warned: (host, kind, detail) => {
-        // Nothing but a damaged message can make the sums differ: the order of a channel is kept by prev and version.
-        if (kind !== "sync-diverged" || weather.corrupt > 0) return;
+        // Nothing but a damaged message can make the sums differ: the order of a channel is kept by prev and version. Once one
+        // was taken, the agent may find out at any later time.
+        if (kind !== "sync-diverged" || clockwork.tallies.has("message damaged" satisfies Fault)) return;
         problems.push(new Violation(`${host.id} diverged: ${detail}`));
       },
     }),

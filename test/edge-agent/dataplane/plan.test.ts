@@ -394,7 +394,17 @@ describe("reconciler: rules", () => {
     expect(kinds(await change(rig, { sourcePorts }))).toContain("rebuild-vxlan");
     expect(await change(rig, { sourcePorts })).toEqual([]);
     expect(rig.report(100)?.verified).toEqual(BLUE);
+  });
+
+  it("source ports: no longer asked for -> the device is rebuilt without them once it may", async () => {
+    const rig = openRig(blank());
+    await rig.want([{ ...BLUE, sourcePorts: { low: 50_000, high: 60_000 } }]);
+    expect(await change(rig, {}, before)).toEqual([]);
+    expect(rig.report(100)?.problems).toEqual([{ kind: "device-unusable", vni: 100, device: "ovx100" }]);
+    expect(kinds(await change(rig, {}))).toContain("rebuild-vxlan");
+    expect((await rig.kernel.readHost()).networks[0]?.vxlan?.sourcePorts).toBeUndefined();
     expect(await change(rig, {})).toEqual([]);
+    expect(rig.report(100)?.verified).toEqual(BLUE);
   });
 
   it("MTU: absent -> the underlay's less 50 (IPv4) or 70 (IPv6); too large -> clamped and told", async () => {

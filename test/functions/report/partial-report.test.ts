@@ -86,4 +86,15 @@ describe("partial report", () => {
     await world.report("h1", part(7, ["net:n1"], -1));
     expect(world.messages.map(({ payload }) => decodeInbox(Buffer.from(payload)).kind)).toEqual(["retry"]);
   });
+
+  test("report: of steps that no log has -> the host is told to ask, since only its own request says what it held then", async () => {
+    const { world, part } = await worldOfTwoNetworks();
+    world.nowMs += 60_000;
+    const { partial: _, ...report } = part(7, ["host:h1", "net:n1"], 3);
+    const { channels } = part(7, ["net:n2"]);
+    await world.report("h1", { ...report, channels: [...report.channels, ...channels] });
+    expect(world.messages.map(({ payload }) => decodeInbox(new TextEncoder().encode(payload)))).toMatchObject([
+      { kind: "retry", reason: "a report shows steps that no log has" },
+    ]);
+  });
 });
