@@ -18,12 +18,12 @@ export default defineConfig({
         },
       },
       {
-        // The real DynamoDB engine and the real broker: one file after the other, they are heavy.
+        // The real DynamoDB engine and the real broker, of each file its own: two files at a time, they are heavy.
         test: {
           name: "engine",
           sequence: { groupOrder: 1 },
           include: ["test/engine/**/*.test.ts"],
-          fileParallelism: false,
+          maxWorkers: 2,
           testTimeout: 180_000,
           hookTimeout: 120_000,
         },
