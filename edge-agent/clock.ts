@@ -1,4 +1,4 @@
-// Time and chance as parameters: only main.ts makes the real ones.
+// Time and chance as parameters: the machine's clock is real-clock.ts, for processes alone.
 
 export type Clock = {
   /** Monotonic milliseconds; only differences mean something. */

@@ -1,21 +1,13 @@
 // The process of `overspan-agent uninstall`: opens the kernel's ports, in the order in which the parts are removed.
 
-import type { Clock } from "./clock.ts";
 import { askSocket } from "./local/socket.ts";
 import { createNetlinkKernel } from "./netlink/kernel.ts";
 import { openNetlinkRouters } from "./netlink/routers.ts";
 import { openNetlinkRoutes } from "./netlink/routes.ts";
 import { createNftGuards } from "./nftables/guards.ts";
+import { realClock as clock } from "./real-clock.ts";
 import { guardsPart, networksPart, routersPart, routesPart } from "./uninstall/parts.ts";
 import { type UninstallMode, type UninstallPart, uninstall } from "./uninstall/uninstall.ts";
-
-const clock: Pick<Clock, "nowMs" | "setTimer"> = {
-  nowMs: () => performance.now(),
-  setTimer: (afterMs, callback) => {
-    const timer = setTimeout(callback, afterMs);
-    return () => clearTimeout(timer);
-  },
-};
 
 /** Resolves to whether all went well; rejects if an agent is running, which would make everything anew. */
 export async function runUninstall(options: {

@@ -8,7 +8,6 @@ import { createDiscovery } from "./bgp/transport-discovery.ts";
 import { createTcpTransport } from "./bgp/transport.ts";
 import { loadSocketCalls } from "./bgp/transport-socket.ts";
 import { createBmpExporter } from "./bmp/exporter.ts";
-import type { Clock } from "./clock.ts";
 import { type AgentConfig, readConfig } from "./config.ts";
 import { makeCertificateRequest } from "./identity/certificate-request.ts";
 import { withRenewal } from "./identity/connection.ts";
@@ -27,21 +26,8 @@ import { createNetlinkKernel } from "./netlink/kernel.ts";
 import { openNetlinkRouters } from "./netlink/routers.ts";
 import { openNetlinkRoutes } from "./netlink/routes.ts";
 import { createNftGuards } from "./nftables/guards.ts";
+import { realClock as clock } from "./real-clock.ts";
 import { agentVersion } from "./version.ts";
-
-const clock: Clock = {
-  nowMs: () => performance.now(),
-  wallMs: () => Date.now(),
-  setTimer: (afterMs, callback) => {
-    if (afterMs <= 0) {
-      // A timer of no time lasts a millisecond, which would be a sixth of what the lanes' slices take.
-      const soon = setImmediate(callback);
-      return () => clearImmediate(soon);
-    }
-    const timer = setTimeout(callback, afterMs);
-    return () => clearTimeout(timer);
-  },
-};
 
 /** Runs until SIGTERM or SIGINT; rejects with what is wrong if it cannot start. */
 export async function runAgent(configPath: string): Promise<void> {

@@ -6,7 +6,7 @@ import { chownSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { bundlePrograms } from "../bundle.ts";
 import type { Ipv4 } from "../../shared/address/ip.ts";
 import {
   addVni,
@@ -42,18 +42,8 @@ export class Lab {
   async build(): Promise<void> {
     const here = fileURLToPath(new URL(".", import.meta.url));
     const root = fileURLToPath(new URL("../..", import.meta.url));
-    await build({
-      entryPoints: { speaker: `${here}speaker.ts`, feeder: `${here}feeder.ts` },
-      outdir: `${root}bench/dist`,
-      outExtension: { ".js": ".mjs" },
-      bundle: true,
-      splitting: true,
-      platform: "node",
-      format: "esm",
-      target: "node20",
-      packages: "external",
-      logLevel: "warning",
-    });
+    const programs = { speaker: `${here}speaker.ts`, feeder: `${here}feeder.ts` };
+    await bundlePrograms(programs, `${root}bench/dist`, { split: true });
   }
 
   /** A fresh pair of namespaces. */

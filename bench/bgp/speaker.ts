@@ -8,7 +8,7 @@ import { createInterface } from "node:readline";
 import type { IpAddress, Ipv4 } from "../../shared/address/ip.ts";
 import { createSpeaker, type Speaker, type SpeakerDeps, type SpeakerListener } from "../../edge-agent/bgp/speaker.ts";
 import { createTcpTransport } from "../../edge-agent/bgp/transport.ts";
-import type { Clock } from "../../edge-agent/clock.ts";
+import { realClock as clock } from "../../edge-agent/real-clock.ts";
 import { ASN, routesFrom, TARGET } from "./feed.ts";
 import { wallMs } from "./usage.ts";
 
@@ -33,14 +33,6 @@ export type SpeakerSays =
   | { readonly event: "report"; readonly routesIn: number; readonly longestGapMs: number };
 
 const options = JSON.parse(process.argv[2] ?? "{}") as SpeakerOptions;
-const clock: Clock = {
-  nowMs: () => performance.now(),
-  wallMs: () => Date.now(),
-  setTimer: (afterMs, callback) => {
-    const timer = setTimeout(callback, afterMs);
-    return () => clearTimeout(timer);
-  },
-};
 const deps: SpeakerDeps = {
   transport: createTcpTransport(),
   clock,

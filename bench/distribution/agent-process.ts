@@ -17,7 +17,7 @@ import { createNetlinkKernel } from "../../edge-agent/netlink/kernel.ts";
 import { type Digest, digestAdd, digestSum, EMPTY_DIGEST, hashRecord } from "../../shared/message/digest.ts";
 import { FIRST_VERSION } from "../../shared/message/version.ts";
 import { type Channel, hostChannel, networkChannel } from "../../shared/model/record.ts";
-import { clock } from "./clock.ts";
+import { realClock as clock } from "../../edge-agent/real-clock.ts";
 import { ASN, macText, NETWORK, VNI } from "./numbers.ts";
 
 export type AgentOptions = {

@@ -1,27 +1,16 @@
-// Programs of the distribution benches that run as processes of their own, bundled as the shipped agent is, so that no
-// loader runs beside them.
+// Where the programs of the distribution benches are.
 
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { bundlePrograms } from "../bundle.ts";
 
 const PROGRAMS = ["agent-process", "fleet-process"] as const;
 
-let built: Promise<unknown> | undefined;
+let built: Promise<void> | undefined;
 
 /** The path of a program's bundle, made when one is first wanted. */
 export async function bundleOf(program: (typeof PROGRAMS)[number]): Promise<string> {
   const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-  built ??= build({
-    entryPoints: PROGRAMS.map((name) => here(`${name}.ts`)),
-    outdir: here("dist"),
-    outExtension: { ".js": ".mjs" },
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    target: "node20",
-    packages: "external",
-    logLevel: "warning",
-  });
+  built ??= bundlePrograms(Object.fromEntries(PROGRAMS.map((name) => [name, here(`${name}.ts`)])), here("dist"));
   await built;
   return here(`dist/${program}.mjs`);
 }

@@ -8,7 +8,8 @@ import { connectBroker, type TlsIdentity } from "../../edge-agent/intent/mqtt.ts
 import { openIntent } from "../../edge-agent/intent/session.ts";
 import { createDiary } from "../../edge-agent/log.ts";
 import { networkChannel } from "../../shared/model/record.ts";
-import { clock, epochMs } from "./clock.ts";
+import { realClock as clock } from "../../edge-agent/real-clock.ts";
+import { epochMs } from "./clock.ts";
 import { NETWORK } from "./numbers.ts";
 import { NO_REPLICA } from "./no-replica.ts";
 

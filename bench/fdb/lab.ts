@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { bundlePrograms } from "../bundle.ts";
 import { inside, removeNamespaces, run } from "../../test/edge-agent/bgp/namespace-lab.ts";
 import { buildAgent } from "../../edge-agent/build.ts";
 import type { Figures } from "../form.ts";
@@ -36,17 +36,7 @@ export class FdbLab {
 
   async build(): Promise<void> {
     const here = fileURLToPath(new URL(".", import.meta.url));
-    await build({
-      entryPoints: { dataplane: `${here}dataplane.ts`, cloud: `${here}cloud.ts` },
-      outdir: this.#dist(),
-      outExtension: { ".js": ".mjs" },
-      bundle: true,
-      platform: "node",
-      format: "esm",
-      target: "node20",
-      packages: "external",
-      logLevel: "warning",
-    });
+    await bundlePrograms({ dataplane: `${here}dataplane.ts`, cloud: `${here}cloud.ts` }, this.#dist());
     await buildAgent(this.program("agent"));
     copyFileSync(new URL("../../edge-agent/package.json", import.meta.url), this.program("agent/package.json"));
     const compiled = spawnSync(COMPILER, ["-O2", "-o", this.#packed, `${here}packed.c`], { encoding: "utf8" });

@@ -4,19 +4,12 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { type Agent, startAgent } from "../../edge-agent/agent.ts";
-import { createSpeaker } from "../../edge-agent/bgp/speaker.ts";
-import { createMemoryKernel } from "../../edge-agent/dataplane/memory-kernel.ts";
-import type { BrokerConnection } from "../../edge-agent/intent/mqtt.ts";
+import type { Agent } from "../../edge-agent/agent.ts";
 import { openReplicaFiles } from "../../edge-agent/intent/replica-files.ts";
-import { createDiary } from "../../edge-agent/log.ts";
-import type { IpAddress } from "../../shared/address/ip.ts";
-import { FakeClock, FakeNetwork } from "./bgp/fake-network.ts";
+import { settled, startInMemory, VTEP } from "./agent-in-memory.ts";
 import { createCloudModel, endpointBody, networkBody, vtepBody } from "./intent/cloud-model.ts";
 
-const VTEP = "192.0.2.1" as IpAddress;
 const NETWORKS = ["blue", "red"];
-const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 let dir: string;
 const agents: Agent[] = [];
@@ -31,34 +24,8 @@ afterEach(async () => {
 
 /** One life of the agent on an empty kernel, with what is on the disk. */
 async function boot({ connected }: { connected: boolean }) {
-  const clock = new FakeClock();
-  const diary = createDiary(clock.wallMs, () => undefined);
-  let handlers: Parameters<BrokerConnection["listen"]>[0] | undefined;
-  const broker: BrokerConnection = {
-    connected,
-    publish: () => undefined,
-    listen: (them) => void (handlers = them),
-    close: () => Promise.resolve(),
-  };
-  const transport = new FakeNetwork(VTEP);
-  transport.peer = "refuses";
-  const agent = await startAgent({
-    host: "h1",
-    broker,
-    kernel: createMemoryKernel({ vtep: VTEP }),
-    replica: await openReplicaFiles(join(dir, "replica")),
-    snapshots: {
-      open: () => {
-        throw new Error("nothing is offered here");
-      },
-    },
-    speaker: (listener) => createSpeaker({ transport, clock, random: () => 0.5, staleMs: 1000 }, listener),
-    clock,
-    random: () => 0.5,
-    diary,
-    identity: { version: "test", startedAtMs: 0, kernel: "in memory" },
-    compareEveryMs: 30_000,
-  });
+  const life = await startInMemory({ connected, replica: await openReplicaFiles(join(dir, "replica")) });
+  const { agent, clock, transport } = life;
   agents.push(agent);
   const turn = async () => {
     for (let round = 0; round < 40; round++) {
@@ -67,14 +34,7 @@ async function boot({ connected }: { connected: boolean }) {
     }
   };
   const held = () => agent.view().dataplane?.networks.map(({ vni, verified }) => ({ vni, verified })) ?? [];
-  return {
-    agent,
-    diary,
-    turn,
-    held,
-    inbox: (payload: Uint8Array) => handlers?.inbox(payload),
-    connect: () => handlers?.connected(),
-  };
+  return { ...life, turn, held };
 }
 
 const on = (host: string, number: number) => Object.assign({}, endpointBody(number) as object, { host });
@@ -97,8 +57,8 @@ async function firstLife() {
       { key: `endpoint/e${at}2`, body: on("h2", 10 * at + 2) },
     ]);
   }
-  life.connect();
-  for (const message of cloud.answer({ v: 1, have: [] })) life.inbox(new TextEncoder().encode(JSON.stringify(message)));
+  life.broker.connected();
+  for (const message of cloud.answer({ v: 1, have: [] })) life.inbox(message);
   await life.turn();
   expect(life.held().map(({ verified }) => verified?.remote.length)).toEqual(NETWORKS.map(() => 1));
   await agents.pop()?.close();

@@ -5,6 +5,7 @@
 
 import { existsSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { realClock } from "../../edge-agent/real-clock.ts";
 import { createGuardKeeper, type GuardKeeper } from "../../edge-agent/dataplane/guard-keeper.ts";
 import { hostPrefix, linkLocalOf, portGuard, type PortGuard } from "../../edge-agent/dataplane/guard-state.ts";
 import type { GuardReason } from "../../edge-agent/dataplane/guards.ts";
@@ -77,13 +78,7 @@ describe.runIf(requireKernel("root", "bridge"))("guards against a hostile machin
   const startKeeper = async (): Promise<GuardKeeper> => {
     const made = createGuardKeeper({
       guards: await createNftGuards({ netns: host.name, log: () => undefined }),
-      clock: {
-        nowMs: () => performance.now(),
-        setTimer: (afterMs, callback) => {
-          const timer = setTimeout(callback, afterMs);
-          return () => clearTimeout(timer);
-        },
-      },
+      clock: realClock,
       log: () => undefined,
       isAttached: () => false,
       readEveryMs: 50,

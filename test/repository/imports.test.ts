@@ -121,13 +121,17 @@ describe("imports", () => {
   });
 
   it("imports: clocks and chance -> only where a process begins, and timers in adapters", () => {
-    const mayHaveTimers = /^edge-agent\/(main|netlink\/|nftables\/|bgp\/transport)/;
+    const mayHaveTimers = /^edge-agent\/(main|real-clock\.ts$|netlink\/|nftables\/|bgp\/transport)/;
     const wrong = files.filter((file) => {
       if (!/^(shared|functions\/domain|edge-agent)\//.test(file) || mayHaveTimers.test(file)) return false;
       const code = readFileSync(join(ROOT, file), "utf8").replaceAll(/\/\/.*|\/\*[^]*?\*\//g, "");
       return /\b(Date\.now|Math\.random|performance\.now)\b|(?<![.\w])set(Timeout|Interval)\(/.test(code);
     });
     expect(wrong).toEqual([]);
+    const clocks = imports.filter(
+      ({ file, target }) => file.startsWith("edge-agent/") && target.endsWith("real-clock.ts"),
+    );
+    expect(clocks.map(({ file }) => file).sort()).toEqual(["edge-agent/main-uninstall.ts", "edge-agent/main.ts"]);
   });
 });
 
