@@ -2,6 +2,7 @@
 // notifications -> report) in the namespace that it is started in. Reads commands and writes figures as JSON lines.
 
 import { createInterface } from "node:readline";
+import { realClock as clock } from "../../edge-agent/real-clock.ts";
 import type { DesiredChange, MacTarget } from "../../edge-agent/dataplane/desired.ts";
 import { createReconciler } from "../../edge-agent/dataplane/reconciler.ts";
 import type { DataplaneReport } from "../../edge-agent/dataplane/report.ts";
@@ -42,14 +43,6 @@ export type Says = {
 };
 
 const options = JSON.parse(process.argv[2] ?? "{}") as DataplaneOptions;
-const clock = {
-  nowMs: () => performance.now(),
-  wallMs: () => Date.now(),
-  setTimer: (afterMs: number, callback: () => void) => {
-    const timer = setTimeout(callback, afterMs);
-    return () => clearTimeout(timer);
-  },
-};
 const kernel = await createNetlinkKernel({ log: (text) => void process.stderr.write(`${text}\n`), ...options });
 const reconciler = createReconciler({
   kernel,

@@ -6,9 +6,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "vitest";
+import { realClock } from "../../edge-agent/real-clock.ts";
 import { type Agent, startAgent } from "../../edge-agent/agent.ts";
 import { createSpeaker } from "../../edge-agent/bgp/speaker.ts";
-import type { Clock } from "../../edge-agent/clock.ts";
 import { createMemoryKernel, type MemoryKernel } from "../../edge-agent/dataplane/memory-kernel.ts";
 import { createMemoryRouters, type MemoryRouters } from "../../edge-agent/dataplane/memory-routers.ts";
 import { httpSnapshots } from "../../edge-agent/intent/download.ts";
@@ -114,7 +114,7 @@ export async function openAgentWorld(hosts: readonly string[]): Promise<AgentWor
     async startAgent(host, { identity, clockOffMs = 0, store = (real: ReplicaStore) => real, vrf } = {}) {
       const own = await identityOf(runtime, host, join(folder, host));
       const lines: string[] = [];
-      const clock = realClock(clockOffMs);
+      const clock = { ...realClock, wallMs: () => Date.now() + clockOffMs };
       const diary = createDiary(clock.wallMs, (line) => void lines.push(line));
       const url = runtime.brokerUrl;
       const tap = tapInbox(
@@ -252,15 +252,4 @@ function address(text: string) {
   const ip = parseIp(text);
   if (!ip) throw new RangeError(text);
   return ip;
-}
-
-function realClock(offMs: number): Clock {
-  return {
-    nowMs: () => performance.now(),
-    wallMs: () => Date.now() + offMs,
-    setTimer(afterMs, callback) {
-      const timer = setTimeout(callback, afterMs);
-      return () => clearTimeout(timer);
-    },
-  };
 }

@@ -5,6 +5,7 @@
 //   stdout   {"report": report}   {"view": number, "routers": …}   {"log": line}
 
 import { createInterface } from "node:readline";
+import { realClock as clock } from "../../edge-agent/real-clock.ts";
 import { startAgent } from "../../edge-agent/agent.ts";
 import { createSpeaker } from "../../edge-agent/bgp/speaker.ts";
 import { createTcpTransport } from "../../edge-agent/bgp/transport.ts";
@@ -16,14 +17,6 @@ import { openNetlinkRouters } from "../../edge-agent/netlink/routers.ts";
 
 const [host = "h1"] = process.argv.slice(2);
 const say = (event: object): void => void process.stdout.write(`${JSON.stringify(event)}\n`);
-const clock = {
-  nowMs: () => performance.now(),
-  wallMs: () => Date.now(),
-  setTimer: (afterMs: number, callback: () => void) => {
-    const timer = setTimeout(callback, afterMs);
-    return () => clearTimeout(timer);
-  },
-};
 const diary = createDiary(clock.wallMs, (line) => say({ log: line }));
 let handlers: Parameters<BrokerConnection["listen"]>[0] | undefined;
 const log = (text: string): void => diary.warn("netlink", text);

@@ -9,10 +9,10 @@ import { createServer } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { realClock as clock } from "../../edge-agent/real-clock.ts";
 import { type Esi, type ExportedRoute, ZERO_ESI } from "../../edge-agent/bgp/route.ts";
 import { createSpeaker, type PeerConfig, type Speaker } from "../../edge-agent/bgp/speaker.ts";
 import { createTcpTransport } from "../../edge-agent/bgp/transport.ts";
-import type { Clock } from "../../edge-agent/clock.ts";
 import { type IpAddress, type Ipv4, parseIp } from "../../shared/address/ip.ts";
 import type { Mac } from "../../shared/address/mac.ts";
 import type { Prefix } from "../../shared/address/prefix.ts";
@@ -29,15 +29,6 @@ const [OUR_ASN, THEIR_ASN] = [4200000002 as Asn, 65000 as Asn];
 const RD = "10.0.0.2:100" as RouteDistinguisher;
 const ESI = "00010203040506070809" as Esi;
 const VNI = 70000 as Vni;
-
-const clock: Clock = {
-  nowMs: () => performance.now(),
-  wallMs: () => Date.now(),
-  setTimer(afterMs, callback) {
-    const timer = setTimeout(callback, afterMs);
-    return () => clearTimeout(timer);
-  },
-};
 
 function requireExabgp(): boolean {
   if (existsSync(EXABGP)) return true;

@@ -1,19 +1,12 @@
 // A reconciler on the real kernel of a namespace, and how to read what it did: shared by the dataplane's kernel tests.
 
 import { vi } from "vitest";
+import { realClock as clock } from "../../edge-agent/real-clock.ts";
 import { createReconciler, type Reconciler } from "../../edge-agent/dataplane/reconciler.ts";
 import type { DataplaneReport } from "../../edge-agent/dataplane/report.ts";
 import type { NetworkState } from "../../edge-agent/dataplane/state.ts";
 import { createNetlinkKernel } from "../../edge-agent/netlink/kernel.ts";
 import type { Namespace } from "./namespace.ts";
-
-const clock = {
-  nowMs: () => performance.now(),
-  setTimer: (afterMs: number, callback: () => void) => {
-    const timer = setTimeout(callback, afterMs);
-    return () => clearTimeout(timer);
-  },
-};
 
 export type Agent = {
   readonly reconciler: Reconciler;

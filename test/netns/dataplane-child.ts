@@ -1,18 +1,12 @@
 // A process with the real dataplane, to be killed at any moment: applies the desired state that a seed and a number of
 // changes give, one change at a time, from the number it is started with. Writes a line for each change that it began.
 
+import { realClock as clock } from "../../edge-agent/real-clock.ts";
 import { createReconciler } from "../../edge-agent/dataplane/reconciler.ts";
 import { createNetlinkKernel } from "../../edge-agent/netlink/kernel.ts";
 import { changesOf, stateAfter } from "./dataplane-changes.ts";
 
 const [from = "0", to = "0"] = process.argv.slice(2);
-const clock = {
-  nowMs: () => performance.now(),
-  setTimer: (afterMs: number, callback: () => void) => {
-    const timer = setTimeout(callback, afterMs);
-    return () => clearTimeout(timer);
-  },
-};
 const kernel = await createNetlinkKernel({ log: (text) => void process.stderr.write(`${text}\n`) });
 const reconciler = createReconciler({ kernel, clock, log: () => undefined });
 

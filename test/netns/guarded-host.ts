@@ -1,5 +1,6 @@
 // An agent in a namespace with everything that guards ports, and a cloud that says what the test says: no broker, no BGP.
 
+import { realClock as clock } from "../../edge-agent/real-clock.ts";
 import { startAgent } from "../../edge-agent/agent.ts";
 import { createSpeaker } from "../../edge-agent/bgp/speaker.ts";
 import type { BrokerConnection } from "../../edge-agent/intent/mqtt.ts";
@@ -13,15 +14,6 @@ import type { IpAddress } from "../../shared/address/ip.ts";
 import { FakeNetwork } from "../edge-agent/bgp/fake-network.ts";
 import { createCloudModel } from "../edge-agent/intent/cloud-model.ts";
 import type { Namespace } from "./namespace.ts";
-
-const clock = {
-  nowMs: () => performance.now(),
-  wallMs: () => Date.now(),
-  setTimer: (afterMs: number, callback: () => void) => {
-    const timer = setTimeout(callback, afterMs);
-    return () => clearTimeout(timer);
-  },
-};
 
 export type GuardedHost = {
   readonly agent: Awaited<ReturnType<typeof startAgent>>;

@@ -2,8 +2,8 @@
 // of the session and of the routes, and that the fault is counted, logged with its octets, and reported to the cloud.
 
 import { afterEach, describe, expect, it } from "vitest";
+import { realClock as clock } from "../../../edge-agent/real-clock.ts";
 import { type Agent, startAgent } from "../../../edge-agent/agent.ts";
-import type { Clock } from "../../../edge-agent/clock.ts";
 import { createSpeaker, type Speaker } from "../../../edge-agent/bgp/speaker.ts";
 import { createTcpTransport } from "../../../edge-agent/bgp/transport.ts";
 import type { Transport } from "../../../edge-agent/bgp/ports.ts";
@@ -28,15 +28,6 @@ const TARGET = "65001:100" as RouteTarget;
 const PEER_ASN = { internal: 65001, external: 65002, "two-octet-as": 65002 } as const;
 const FAR_VTEP = "198.51.100.9" as Ipv4;
 const HEX_EXCERPT_OCTETS = 64;
-
-const clock: Clock = {
-  nowMs: () => performance.now(),
-  wallMs: () => Date.now(),
-  setTimer(afterMs, callback) {
-    const timer = setTimeout(callback, afterMs);
-    return () => clearTimeout(timer);
-  },
-};
 
 const tcp = createTcpTransport();
 const overLoopback: Transport = {

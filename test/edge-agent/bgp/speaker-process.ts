@@ -3,7 +3,7 @@
 
 import { createInterface } from "node:readline";
 import { type IpAddress, parseIp } from "../../../shared/address/ip.ts";
-import type { Clock } from "../../../edge-agent/clock.ts";
+import { realClock as clock } from "../../../edge-agent/real-clock.ts";
 import type { ExportedRoute } from "../../../edge-agent/bgp/route.ts";
 import { createSpeaker, type SpeakerConfig, type SpeakerDeps } from "../../../edge-agent/bgp/speaker.ts";
 import { createDiscovery } from "../../../edge-agent/bgp/transport-discovery.ts";
@@ -29,14 +29,6 @@ const md5Keys = new Map(
 );
 const listen = listenPort === undefined ? {} : { listen: { port: Number(listenPort) } };
 const calls = await loadSocketCalls();
-const clock: Clock = {
-  nowMs: () => performance.now(),
-  wallMs: () => Date.now(),
-  setTimer(afterMs, callback) {
-    const timer = setTimeout(callback, afterMs);
-    return () => clearTimeout(timer);
-  },
-};
 const transport = createTcpTransport({ md5Keys, calls });
 const deps: SpeakerDeps = {
   transport,

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { createServer } from "node:net";
 import { type IpAddress, parseIp, type Ipv4 } from "../../../shared/address/ip.ts";
 import type { Asn } from "../../../shared/address/vni.ts";
-import type { Clock } from "../../../edge-agent/clock.ts";
+import { realClock as clock } from "../../../edge-agent/real-clock.ts";
 import type { Connection } from "../../../edge-agent/bgp/ports.ts";
 import { createSpeaker, type Speaker } from "../../../edge-agent/bgp/speaker.ts";
 import { createTcpTransport } from "../../../edge-agent/bgp/transport.ts";
@@ -14,15 +14,6 @@ import { exportOf } from "./scripted-peer.ts";
 const ip = (text: string): IpAddress => parseIp(text) as IpAddress;
 const LOOPBACK = ip("127.0.0.1");
 const transport = createTcpTransport();
-const clock: Clock = {
-  nowMs: () => performance.now(),
-  wallMs: () => Date.now(),
-  setTimer(afterMs, callback) {
-    const timer = setTimeout(callback, afterMs);
-    return () => clearTimeout(timer);
-  },
-};
-
 const cleanUps: (() => void | Promise<void>)[] = [];
 afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0)) await cleanUp();

@@ -3,6 +3,7 @@
 // answers go as JSON lines to standard output.
 
 import { createInterface } from "node:readline";
+import { realClock as clock } from "../../../edge-agent/real-clock.ts";
 import { createSpeaker } from "../../../edge-agent/bgp/speaker.ts";
 import { createTcpTransport } from "../../../edge-agent/bgp/transport.ts";
 import { createDiscovery } from "../../../edge-agent/bgp/transport-discovery.ts";
@@ -20,14 +21,6 @@ export type Command =
   | { readonly type: "query"; readonly id: number }
   | { readonly type: "close" };
 
-const clock = {
-  nowMs: () => performance.now(),
-  wallMs: () => Date.now(),
-  setTimer(afterMs: number, callback: () => void) {
-    const timer = setTimeout(callback, afterMs);
-    return () => clearTimeout(timer);
-  },
-};
 const HOST = "h1";
 const records = new Map<string, { body: HostRecord }>();
 const intent = { host: HOST, inSync: true, channels: new Map([[hostChannel(HOST), { records }]]) };
