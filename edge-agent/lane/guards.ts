@@ -11,6 +11,16 @@ import type { DataplaneReport } from "../dataplane/report.ts";
 import { GATEWAY_MAC } from "../dataplane/router-state.ts";
 import { bridgeMac } from "../dataplane/state.ts";
 import { endpointOf } from "./endpoint-key.ts";
+import {
+  asksForGuards,
+  edited,
+  emptyPart,
+  type GuardPart,
+  macsOf,
+  needsMacs,
+  placesOf,
+  takeLists,
+} from "./guard-part.ts";
 import { mirrorsOf, type PlacedEndpoint, portPolicies, type PortPolicy } from "./guard-policy.ts";
 import type { ChannelPart, Lane, LaneContext } from "./lane.ts";
 import { createPortFlags } from "./port-flags.ts";
@@ -44,30 +54,17 @@ export type GuardsLane = Lane & {
   view(): GuardView;
 };
 
-/** What is known of a network that has endpoints here, or may have. */
-type Part = {
-  readonly id: string;
-  definition: NetworkRecord | undefined;
-  /** Endpoints of this host. */
-  readonly local: Map<string, EndpointRecord>;
-  /** MACs of all endpoints and of what they may send besides, if the network's guards need to know; by endpoint. */
-  readonly declared: Map<string, readonly Mac[]>;
-  policies: ReadonlyMap<string, PortPolicy>;
-  mirrors: ReadonlyMap<string, Mirror>;
-  lists: ReadonlyMap<MacListKey, ReadonlySet<Mac>>;
-};
-
 export function createGuardsLane(
   context: LaneContext,
   options: { readonly guards: Guards; readonly hostPorts: HostPorts; readonly finder: PortFinder },
 ): GuardsLane {
   const { host, clock, diary, intent, pace, reconciler } = context;
   const { finder } = options;
-  const parts = new Map<string, Part>();
+  const parts = new Map<string, GuardPart>();
   const dirty = new Set<string>();
   const changedKeys = new Map<string, Set<string> | "whole">();
   /** Of each port, which network's guard it has: the lowest VNI's, as with the bridge (dataplane/ports.ts). */
-  const holders = new Map<string, Set<Part>>();
+  const holders = new Map<string, Set<GuardPart>>();
   const sightings = createSightingLog();
   /** Who waits for everything to be worked off. */
   const resting = new Set<() => void>();
@@ -159,7 +156,7 @@ export function createGuardsLane(
   }
 
   /** Makes anew what follows from a network's records: as much as it has ports here. */
-  function settle(part: Part): void {
+  function settle(part: GuardPart): void {
     const { id, definition } = part;
     const before = part.policies;
     const placed = Array.from(part.local.values()).flatMap((record) =>
@@ -173,7 +170,7 @@ export function createGuardsLane(
     keeper.change({
       ports: new Map(Array.from(policies, ([port, policy]) => [port, policy?.guard])),
       mirrors: takeMirrors(part),
-      macLists: takeLists(part),
+      macLists: takeLists(part, listsOf(part)),
     });
     flags.change(new Map(Array.from(policies, ([port, policy]) => [port, policy?.flags])));
     if (!definition && part.local.size === 0) parts.delete(id);
@@ -186,7 +183,7 @@ export function createGuardsLane(
     return all.toSorted((a, b) => a.guard.vni - b.guard.vni)[0];
   }
 
-  function takeMirrors(part: Part): Map<string, Mirror | undefined> {
+  function takeMirrors(part: GuardPart): Map<string, Mirror | undefined> {
     const now =
       part.definition && keeper.lacks.mirrors === undefined
         ? mirrorsOf(part.definition, part.policies, (device) => finder.ports.has(device))
@@ -196,19 +193,7 @@ export function createGuardsLane(
     return new Map<string, Mirror | undefined>([...gone.map((from) => [from, undefined] as const), ...now]);
   }
 
-  function takeLists(part: Part): Map<MacListKey, Map<Mac, boolean> | undefined> {
-    const now = listsOf(part);
-    const edits = new Map<MacListKey, Map<Mac, boolean> | undefined>();
-    for (const key of part.lists.keys()) if (!now.has(key)) edits.set(key, undefined);
-    for (const [key, list] of now) {
-      const edit = editOf(part.lists.get(key), list);
-      if (edit) edits.set(key, edit);
-    }
-    part.lists = now;
-    return edits;
-  }
-
-  function listsOf({ definition, policies, declared }: Part): Map<MacListKey, ReadonlySet<Mac>> {
+  function listsOf({ definition, policies, declared }: GuardPart): Map<MacListKey, ReadonlySet<Mac>> {
     const now = new Map<MacListKey, ReadonlySet<Mac>>();
     if (!definition || policies.size === 0) return now;
     const { vni } = definition;
@@ -285,7 +270,7 @@ export function createGuardsLane(
     return (report.guarded.has(port) || report.failures.has(port)) && flags.isSet(port);
   }
 
-  function problemsOf(part: Part): string[] {
+  function problemsOf(part: GuardPart): string[] {
     const report = keeper.latest();
     const problems = [...finder.problems(part.id)];
     const refused = flags.failures();
@@ -357,54 +342,6 @@ export function createGuardsLane(
 
 /** Why a guard waits that could be written. */
 const HELD = "keeps the guard of an earlier process until the cloud has answered, which may know of a newer one";
-
-function emptyPart(id: string): Part {
-  return {
-    id,
-    definition: undefined,
-    local: new Map(),
-    declared: new Map(),
-    policies: new Map(),
-    mirrors: new Map(),
-    lists: new Map(),
-  };
-}
-
-/** The endpoint's ports on this host: where it is, and where it is about to come. */
-function placesOf(record: EndpointRecord, host: string): string[] {
-  const here = record.host === host ? [record.port] : [];
-  const next = record.next?.host === host ? [record.next.port] : [];
-  return [...new Set([...here, ...next])].filter((port) => port !== undefined);
-}
-
-function macsOf({ mac, allowedAddresses = [] }: EndpointRecord): Mac[] {
-  return [mac, ...allowedAddresses.flatMap((pair) => pair.mac ?? [])];
-}
-
-function needsMacs(definition: NetworkRecord | undefined): boolean {
-  return definition?.learning === true || definition?.stormPacketsPerSec !== undefined;
-}
-
-function asksForGuards({ definition, policies }: Part): boolean {
-  if (definition?.stormPacketsPerSec !== undefined) return true;
-  return [...policies.values()].some(({ guard }) => guard.mode === "enforce");
-}
-
-function editOf(before: ReadonlySet<Mac> | undefined, now: ReadonlySet<Mac>): Map<Mac, boolean> | undefined {
-  const edit = new Map<Mac, boolean>();
-  for (const mac of now) if (!before?.has(mac)) edit.set(mac, true);
-  for (const mac of before ?? []) if (!now.has(mac)) edit.set(mac, false);
-  return edit.size > 0 || !before ? edit : undefined;
-}
-
-function edited(list: ReadonlySet<Mac>, edit: ReadonlyMap<Mac, boolean>): Set<Mac> {
-  const next = new Set(list);
-  for (const [mac, present] of edit) {
-    if (present) next.add(mac);
-    else next.delete(mac);
-  }
-  return next;
-}
 
 function placeText(target: MacTarget): string {
   return target.kind === "local" ? `port ${target.port}` : `VTEP ${target.vteps.join(", ")}`;

@@ -15,6 +15,7 @@ import { tableReceipts } from "../report/receipts.ts";
 import type { SecretBox } from "../secrets/secret-box.ts";
 import { createDynamoDbStore } from "../store/dynamodb.ts";
 import { createApi } from "./app.ts";
+import { once } from "./once.ts";
 import { remoteKeys, tokenIdentify } from "./tokens.ts";
 
 const table = required("OVERSPAN_TABLE", "it names the DynamoDB table");
@@ -71,16 +72,6 @@ const app = createApi({
 });
 
 export const handler = handle(app);
-
-function once<T>(load: () => Promise<T>): () => Promise<T> {
-  let loaded: Promise<T> | undefined;
-  return () => {
-    loaded ??= load();
-    // One that failed is tried again by the next request.
-    loaded.catch(() => (loaded = undefined));
-    return loaded;
-  };
-}
 
 function required(name: string, why: string): string {
   const value = process.env[name];
