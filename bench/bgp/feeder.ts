@@ -17,7 +17,7 @@ import {
 } from "../../edge-agent/bgp/wire/message.ts";
 import { Reader } from "../../edge-agent/bgp/wire/reader.ts";
 import { ASN } from "./feed.ts";
-import { wallMs } from "./usage.ts";
+import { epochMs } from "../epoch.ts";
 
 export type FeederOptions = {
   readonly to: string;
@@ -57,7 +57,7 @@ createInterface({ input: process.stdin })
   .on("close", () => process.exit(0));
 
 function send(): void {
-  say({ event: "sending", atMs: wallMs() });
+  say({ event: "sending", atMs: epochMs() });
   socket?.write(feed);
 }
 
@@ -96,7 +96,7 @@ function receive(message: Uint8Array): boolean {
   else if (type === 3) fail(`NOTIFICATION ${message[19]}/${message[20]}`);
   else if (type === 4 && !established) {
     established = true;
-    say({ event: "established", atMs: wallMs() });
+    say({ event: "established", atMs: epochMs() });
   }
   return true;
 }
@@ -104,7 +104,7 @@ function receive(message: Uint8Array): boolean {
 function count(message: Uint8Array): void {
   const routes = reachableRoutes(message);
   if (routes === 0) return;
-  const now = wallMs();
+  const now = epochMs();
   if (counts.routes === 0) counts.firstMs = now;
   counts.lastMs = now;
   counts.routes += routes;

@@ -10,7 +10,7 @@ import { createSpeaker, type Speaker, type SpeakerDeps, type SpeakerListener } f
 import { createTcpTransport } from "../../edge-agent/bgp/transport.ts";
 import { realClock as clock } from "../../edge-agent/real-clock.ts";
 import { ASN, routesFrom, TARGET } from "./feed.ts";
-import { wallMs } from "./usage.ts";
+import { epochMs } from "../epoch.ts";
 
 export type SpeakerOptions = {
   readonly form: "table" | "kernel";
@@ -43,7 +43,7 @@ const deps: SpeakerDeps = {
 const WATCHED_EVERY_MS = 5;
 const delay = monitorEventLoopDelay({ resolution: WATCHED_EVERY_MS });
 const speaker = options.form === "table" ? speakerAlone() : await insideAgent();
-say({ event: "ready", atMs: wallMs() });
+say({ event: "ready", atMs: epochMs() });
 
 createInterface({ input: process.stdin })
   .on("line", (line) => {
@@ -79,12 +79,12 @@ function watching(on?: SpeakerListener): SpeakerListener {
   let any = false;
   return {
     routes(changes) {
-      if (!any) say({ event: "first-route", atMs: wallMs() });
+      if (!any) say({ event: "first-route", atMs: epochMs() });
       any = true;
       on?.routes(changes);
     },
     session(peer: IpAddress, state, detail) {
-      if (state === "Established") say({ event: "established", atMs: wallMs() });
+      if (state === "Established") say({ event: "established", atMs: epochMs() });
       on?.session(peer, state, detail);
     },
     endOfRib: (peer, family) => on?.endOfRib(peer, family),
@@ -97,7 +97,7 @@ function watching(on?: SpeakerListener): SpeakerListener {
 
 function announceOne(): void {
   const routes = routesFrom(options.own, "mac", 1);
-  say({ event: "announcing", atMs: wallMs() });
+  say({ event: "announcing", atMs: epochMs() });
   speaker.setExports(routes);
 }
 

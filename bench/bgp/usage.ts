@@ -3,6 +3,7 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { epochMs } from "../epoch.ts";
 
 export type Usage = { readonly cpuS: number; readonly rssMb: number; readonly peakRssMb: number };
 
@@ -36,26 +37,21 @@ export async function lastActivity(
   const deadline = performance.now() + withinMs;
   let before = cpuOf(pids);
   let sampledAt = performance.now();
-  let activeAtMs = wallMs();
+  let activeAtMs = epochMs();
   while (performance.now() < deadline) {
     await sleep(SAMPLE_MS);
     const now = cpuOf(pids);
     const at = performance.now();
-    if ((now - before) * 1000 > (at - sampledAt) * ACTIVE_SHARE) activeAtMs = wallMs();
+    if ((now - before) * 1000 > (at - sampledAt) * ACTIVE_SHARE) activeAtMs = epochMs();
     before = now;
     sampledAt = at;
-    if (wallMs() - activeAtMs < SILENCE_MS) continue;
+    if (epochMs() - activeAtMs < SILENCE_MS) continue;
     // All that was used until now counts, also what was too little at a time to show as activity on a busy machine.
     if (await done()) return { atMs: activeAtMs, cpuS: now };
     before = cpuOf(pids);
     sampledAt = performance.now();
   }
   throw new Error(`a receiver was not done within ${withinMs / 1000} s`);
-}
-
-/** Milliseconds since the epoch, with fractions: comparable between processes of one machine. */
-export function wallMs(): number {
-  return performance.timeOrigin + performance.now();
 }
 
 function cpuOf(pids: readonly number[]): number {

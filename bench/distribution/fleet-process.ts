@@ -9,7 +9,7 @@ import { openIntent } from "../../edge-agent/intent/session.ts";
 import { createDiary } from "../../edge-agent/log.ts";
 import { networkChannel } from "../../shared/model/record.ts";
 import { realClock as clock } from "../../edge-agent/real-clock.ts";
-import { epochMs } from "./clock.ts";
+import { epochMs } from "../epoch.ts";
 import { NETWORK } from "./numbers.ts";
 import { NO_REPLICA } from "./no-replica.ts";
 

@@ -7,7 +7,7 @@ import { once } from "node:events";
 import { type Figures, type Round, type Row, toRow } from "../form.ts";
 import type { BenchOptions } from "../main.ts";
 import { bundleOf } from "./bundle.ts";
-import { epochMs } from "./clock.ts";
+import { epochMs } from "../epoch.ts";
 import type { FleetAsks, FleetSays } from "./fleet-process.ts";
 import { percentile } from "./numbers.ts";
 import { type BenchWorld, eachOf, openBenchWorld } from "./world.ts";

@@ -6,7 +6,8 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { usageOf, wallMs } from "../bgp/usage.ts";
+import { usageOf } from "../bgp/usage.ts";
+import { epochMs } from "../epoch.ts";
 import type { Figures } from "../form.ts";
 import { startTalker } from "../talker.ts";
 import type { CloudOptions, CloudSays } from "./cloud.ts";
@@ -60,7 +61,7 @@ async function openRun(lab: FdbLab, size: AgentSize) {
   return {
     /** From the start of the process to the report that proves all of it. */
     start: async (): Promise<{ readonly pid: number; readonly wallS: number }> => {
-      const startMs = wallMs();
+      const startMs = epochMs();
       const script = lab.program("agent/overspan-agent.js");
       const args = [
         "netns",

@@ -12,7 +12,7 @@ import { hostTopic, parseHostTopic } from "../../shared/message/topic.ts";
 import { PROTOCOL_VERSION } from "../../shared/message/version.ts";
 import { inRange } from "../../shared/message/range.ts";
 import { BROKER, type CloudKnows } from "./state.ts";
-import { wallMs } from "../bgp/usage.ts";
+import { epochMs } from "../epoch.ts";
 
 export type CloudOptions = { readonly file: string };
 
@@ -58,7 +58,7 @@ function answer(host: string, { request, from, to }: SyncRequest): void {
 
 function take(report: Report): void {
   if (waiting.size === 0) return;
-  const atMs = wallMs();
+  const atMs = epochMs();
   for (const { channel, kernel } of report.channels) {
     if (kernel !== undefined && kernel === channels.find((each) => each.channel === channel)?.forwarding) {
       waiting.delete(channel);
