@@ -50,7 +50,10 @@ export type GuardKeeper = {
   setTrust(trust: DesiredTrust): void;
   /** Something that `isAttached` tells may have changed. */
   look(): void;
-  /** Waits until these ports have a guard in the kernel: theirs, or one that is held. Or until it was refused. */
+  /**
+   * Waits until the kernel has taken a guard for these ports: theirs, or one that is held. Or until it was refused.
+   * Read back it is a little later, as a report tells.
+   */
   settled(ports: readonly string[]): Promise<void>;
   latest(): GuardReport | undefined;
   /** What was counted and seen at the last reading. */
@@ -136,6 +139,8 @@ export function createGuardKeeper(options: GuardKeeperOptions): GuardKeeper {
     if (!isEmptyChange(change)) {
       known = undefined;
       failures = await write(change);
+      // The kernel took it: whoever waits to put the port on its bridge need not wait for the proof as well.
+      wake(written(change, failures));
       actual = await guards.dump({ macLists: false });
       if (drifted > 0 && failures.size === 0) counters.repairs += drifted;
     }
@@ -230,14 +235,26 @@ export function createGuardKeeper(options: GuardKeeperOptions): GuardKeeper {
     }
     const held = new Set(known ? heldPorts(desired, known, context()) : []);
     latest = { guarded, failures, held, whole: whole && error === undefined, counters: { ...counters }, error };
+    // A desired port that is in none of these was asked for during the pass: its turn comes.
+    wake((port) => guarded.has(port) || held.has(port) || failures.has(port));
+    for (const listener of reportListeners) listener(latest);
+  }
+
+  function wake(isSettled: (port: string) => boolean): void {
     for (const entry of waiting) {
-      // A desired port that is in neither list was asked for during the pass: its turn comes.
-      const isSettled = (port: string) => guarded.has(port) || held.has(port) || failures.has(port);
       if (!entry.ports.every((port) => isSettled(port) || !desired.ports.has(port))) continue;
       waiting.delete(entry);
       entry.done();
     }
-    for (const listener of reportListeners) listener(latest);
+  }
+
+  /** Ports that have what is desired of them by now: written just now, or in the kernel before. */
+  function written(change: GuardChange, failures: ReadonlyMap<string, string>): (port: string) => boolean {
+    const guards = new Map(change.set.map((guard) => [guard.port, guard]));
+    return (port) => {
+      const wanted = desired.ports.get(port);
+      return wanted !== undefined && !failures.has(port) && (guards.get(port) ?? clean.get(port)) === wanted;
+    };
   }
 
   function armRead(): void {

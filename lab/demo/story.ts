@@ -145,13 +145,17 @@ async function torView(world: World, stage: Stage): Promise<string> {
   return `${wanted.length} endpoints on ${world.sites.length} ToRs, each behind its host's VTEP`;
 }
 
+/** In two phases, as a hypervisor's live migration asks for it: prepared before the machine stops, activated as it starts. */
 async function liveMove(world: World, stage: Stage, api: Api): Promise<string> {
   const { machine, to } = MOVE;
   const ip = addressOf(world, machine);
+  const endpoint = `${NETWORK_PATH}/endpoints/${machine}`;
+  const prepared = await api.receipt((await api.act(`${endpoint}:prepareMove`, { host: to })).change, 30_000);
+  if (prepared.state !== "live") throw new Error(`${to} does not get ready: ${prepared.summary}`);
   const ping = await answeredPing(world, "m3", ip);
   const [{ unpluggedMs }, moved] = await Promise.all([
     world.moveMachine(machine, to),
-    api.act(`${NETWORK_PATH}/endpoints/${machine}:move`, { host: to }),
+    api.act(`${endpoint}:activateMove`, {}),
   ]);
   const receipt = await api.receipt(moved.change, 30_000);
   const back = ping.received() + 20;

@@ -204,14 +204,45 @@ describe("guard keeper", () => {
   });
 
   it("settled: asked before the pass -> waits for it; a port that nobody guards -> at once", async () => {
-    const { clock, keeper } = start();
+    const { clock, keeper, shown } = start();
     keeper.change({ ports: new Map([["tap1", guardOf("tap1")]]) });
     const order: string[] = [];
-    const waiting = keeper.settled(["tap1"]).then(() => order.push([...(keeper.latest()?.guarded ?? [])].join()));
+    const waiting = keeper.settled(["tap1"]).then(async () => order.push((await shown()).join()));
     await keeper.settled(["other"]);
     await clock.advance(10);
     await waiting;
     expect(order).toEqual(["tap1"]);
+  });
+
+  it("settled: the kernel took the guard -> at once, not after the proof; refused -> after the refusal", async () => {
+    const guards = createMemoryGuards();
+    let answer = (): void => {};
+    const slow: MemoryGuards = {
+      ...guards,
+      dump: async (options) => {
+        if (guards.writes() > 0) await new Promise<void>((resolve) => (answer = resolve));
+        return guards.dump(options);
+      },
+    };
+    const { clock, keeper } = start(slow);
+    const order: string[] = [];
+    keeper.change({ ports: new Map([["tap1", guardOf("tap1")]]) });
+    void keeper.settled(["tap1"]).then(() => order.push("settled"));
+    keeper.onReport(({ guarded }) => order.push(`report ${guarded.size}`));
+    await clock.advance(0);
+    expect(order).toEqual(["settled"]);
+    answer();
+    await clock.advance(0);
+    expect(order).toEqual(["settled", "report 1"]);
+    guards.refuse("tap2");
+    keeper.change({ ports: new Map([["tap2", guardOf("tap2")]]) });
+    void keeper.settled(["tap2"]).then(() => order.push("refused"));
+    for (let i = 0; i < 3; i++) {
+      await clock.advance(0);
+      answer();
+    }
+    await clock.advance(0);
+    expect(order).toEqual(["settled", "report 1", "report 1", "refused"]);
   });
 
   it("a host without nftables -> every port says why, nobody waits, nothing is written", async () => {
