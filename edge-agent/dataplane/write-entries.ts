@@ -23,8 +23,8 @@ export type WriteRights = {
   readonly mayRetarget: boolean;
 };
 
-/** Ops that are made and applied at a time. */
-const CHUNK = 512;
+/** Ops that are made and applied at a time: one batch of the kernel's, a few milliseconds. */
+const CHUNK = 128;
 /** From so many entries on, one message for all of a VTEP is better than one for each. */
 const BULK_FROM = 32;
 
@@ -37,10 +37,12 @@ export function createEntryWriter(options: {
   const { kernel, tables, clock, onApplied } = options;
 
   async function apply(ops: readonly Op[]): Promise<void> {
+    const breath = createBreath(clock.nowMs, 1);
     for (let from = 0; from < ops.length; from += CHUNK) {
       const chunk = ops.slice(from, from + CHUNK);
       onApplied(chunk.length, await kernel.apply(chunk));
       tables.settleTunnels();
+      if (breath.due()) await breath.rest();
     }
   }
 

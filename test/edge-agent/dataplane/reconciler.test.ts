@@ -54,6 +54,7 @@ function withPort(): MemoryKernel {
 }
 
 const inSync = { inSync: true };
+const hexOctet = (n: number) => n.toString(16).padStart(2, "0");
 
 describe("reconciler", () => {
   it("a desired state -> applied, read back and verified in one pass", async () => {
@@ -66,6 +67,38 @@ describe("reconciler", () => {
       { vni: 100, desired: true, verified: { ...BLUE }, remaining: 0, withheld: 0, problems: [] },
     ]);
     expect(last().counters).toMatchObject({ passes: 1, refused: 0, drift: 0, repairs: 0, retries: 0 });
+  });
+
+  it("10,000 machines, each op 50 us of the kernel's time -> the event loop turns at least every 15 ms", async () => {
+    const memory = withPort();
+    let ms = 0;
+    const slow: MemoryKernel = {
+      ...memory,
+      apply: async (ops) => {
+        ms += ops.length * 0.05;
+        return await memory.apply(ops);
+      },
+    };
+    const clock = { nowMs: () => ms, setTimer: () => () => undefined };
+    const reconciler = createReconciler({ kernel: slow, clock, log: () => undefined });
+    let longestMs = 0;
+    let turnedMs = ms;
+    let done = false;
+    const turn = (): void => {
+      longestMs = Math.max(longestMs, ms - turnedMs);
+      turnedMs = ms;
+      if (!done) setImmediate(turn);
+    };
+    setImmediate(turn);
+    const numbered = (n: number) => mac(`02:00:01:00:${hexOctet(n >> 8)}:${hexOctet(n & 255)}`);
+    const remote = Array.from({ length: 10_000 }, (_, n) => ({ mac: numbered(n), vtep: ip("192.0.2.2") }));
+    const finished = new Promise<DataplaneReport>((resolve) => void reconciler.onReport(resolve));
+    reconciler.setDesired({ networks: [{ ...BLUE, remote }] }, inSync);
+    const report = await finished;
+    done = true;
+    expect(report.networks[0]?.verified?.remote).toHaveLength(10_000);
+    expect(ms).toBeGreaterThan(500);
+    expect(longestMs).toBeLessThan(15);
   });
 
   it("many desired states in one turn -> one pass, the last counts", async () => {
