@@ -63,17 +63,8 @@ async function openRun(lab: FdbLab, size: AgentSize) {
     start: async (): Promise<{ readonly pid: number; readonly wallS: number }> => {
       const startMs = epochMs();
       const script = lab.program("agent/overspan-agent.js");
-      const args = [
-        "netns",
-        "exec",
-        lab.namespace,
-        process.execPath,
-        script,
-        "run",
-        "--config",
-        join(folder, CONFIG_FILE),
-      ];
-      // ip becomes the agent, so that the pid is the agent's.
+      const args = ["netns", "exec", lab.namespace, script, "run", "--config", join(folder, CONFIG_FILE)];
+      // ip becomes env and that the agent, as it is started on a host, so that the pid is the agent's.
       agent = spawn("ip", args, { stdio: "ignore" });
       lab.owns(agent);
       const { atMs } = await cloud.take("live", LIVE_WITHIN_MS);

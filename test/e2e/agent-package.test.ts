@@ -1,7 +1,7 @@
 // The agent as an operator installs it: from its tarball, alone, with nothing of the cloud's side.
 
 import { execFile } from "node:child_process";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -33,6 +33,11 @@ describe("agent package", () => {
     const installed = await readdir(join(dir, "node_modules"));
     expect(installed).toContain("netlink");
     expect(installed.filter((name) => /aws|hono|cdk/.test(name))).toEqual([]);
+  });
+
+  it("agent package: its command -> starts Node with the memory that a hypervisor can spare", async () => {
+    const [first] = (await readFile(command, "utf8")).split("\n");
+    expect(first).toBe("#!/usr/bin/env -S MALLOC_ARENA_MAX=1 node --max-semi-space-size=2");
   });
 
   it.each([
