@@ -8,6 +8,7 @@
 import type { Mac } from "../../shared/address/mac.ts";
 import type { Vni } from "../../shared/address/vni.ts";
 import type { Clock } from "../clock.ts";
+import { createAsked } from "./asked.ts";
 import { createBreath } from "./breath.ts";
 import type { DesiredChange, DesiredTrust, NetworkFrame } from "./desired.ts";
 import { createDriftLog, type DriftCount, type DriftRecord } from "./drift.ts";
@@ -69,12 +70,10 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   const tables = createTables(kernel.tunnelForm);
   const { networks } = tables;
   const drift = createDriftLog();
-  const inputs: DesiredInput[] = [];
+  const asked = createAsked();
   const mtus = createPathMtus(kernel, clock);
   const reading = createReading({ kernel, tables, clock, counters });
   let begun = false;
-  let rights: WriteRights = { mayDelete: false, mayRetarget: false };
-  let generation = 0;
   let latest: DataplaneReport | undefined;
 
   const entries = createEntryWriter({ kernel, tables, clock, onApplied: noteApplied });
@@ -111,30 +110,37 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   let passing = false;
 
   async function pass(): Promise<PassOutcome> {
-    const about = { generation, ...rights };
     passing = true;
+    let allowed = asked.rights;
     let outcome: PassOutcome;
     try {
-      outcome = await reconcile(about);
+      await takeAsked();
+      allowed = asked.rights;
+      outcome = await reconcile(allowed);
     } catch (cause) {
       reading.doubtAll();
       // What was half done is nobody else's doing.
       for (const network of networks.values()) network.settled = false;
       const error = cause instanceof Error ? cause.message : String(cause);
       log("error", `dataplane: ${error}`);
-      publish(about, error);
+      publish(allowed, error);
       return "again";
     } finally {
       passing = false;
     }
-    publish(about, undefined);
+    publish(allowed, undefined);
     return outcome;
+  }
+
+  async function takeAsked(): Promise<void> {
+    const breath = createBreath(clock.nowMs);
+    asked.begin();
+    for (let input = asked.next(); input; input = asked.next()) await tables.fold(input, breath);
+    if (asked.more) loop.ask();
   }
 
   async function reconcile(allowed: WriteRights): Promise<PassOutcome> {
     const { mayDelete } = allowed;
-    const breath = createBreath(clock.nowMs);
-    for (let input = inputs.shift(); input; input = inputs.shift()) await tables.fold(input, breath);
     await reading.renewAll();
     await readDoubted();
     tables.settleTunnels();
@@ -234,10 +240,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     }
   }
 
-  function publish(
-    about: { readonly generation: number; readonly mayDelete: boolean },
-    error: string | undefined,
-  ): void {
+  function publish({ mayDelete }: WriteRights, error: string | undefined): void {
     const changed = new Map<Vni, VerifiedChange>();
     const learned = new Map<Vni, ReadonlySet<Mac>>();
     for (const network of networks.values()) {
@@ -252,9 +255,9 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     reading.forgetEmpty();
     const shown = [...networks.values()].filter((network) => network.frame ?? network.devices);
     latest = {
-      generation: about.generation,
+      generation: asked.generation,
       atMs: clock.nowMs(),
-      inSync: about.mayDelete,
+      inSync: mayDelete,
       networks: shown.sort((a, b) => a.vni - b.vni).map((network) => reportOf(network, error === undefined)),
       changed,
       learned,
@@ -264,13 +267,10 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     for (const listener of listeners) listener(latest);
   }
 
-  function desiredChanged(input: DesiredInput, { inSync, mayRetarget = true }: DesiredTrust): number {
+  function desiredChanged(input: DesiredInput, trust: DesiredTrust): number {
     begun = true;
-    rights = { mayDelete: inSync, mayRetarget: mayRetarget || inSync };
-    inputs.push(input);
-    generation++;
     loop.ask();
-    return generation;
+    return asked.add(input, trust);
   }
 
   return {

@@ -2,7 +2,8 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { MacTarget } from "../../../edge-agent/dataplane/desired.ts";
+import { MOST_KEYS } from "../../../edge-agent/dataplane/asked.ts";
+import { type MacTarget, tablesOf } from "../../../edge-agent/dataplane/desired.ts";
 import { createMemoryKernel, type MemoryKernel } from "../../../edge-agent/dataplane/memory-kernel.ts";
 import { createReconciler, type Reconciler } from "../../../edge-agent/dataplane/reconciler.ts";
 import type { DataplaneReport } from "../../../edge-agent/dataplane/report.ts";
@@ -55,6 +56,8 @@ function withPort(): MemoryKernel {
 
 const inSync = { inSync: true };
 const hexOctet = (n: number) => n.toString(16).padStart(2, "0");
+const numbered = (n: number) => mac(`02:00:01:00:${hexOctet(n >> 8)}:${hexOctet(n & 255)}`);
+const AT_VTEP: MacTarget = { kind: "remote", vteps: [ip("192.0.2.2")] };
 
 describe("reconciler", () => {
   it("a desired state -> applied, read back and verified in one pass", async () => {
@@ -90,7 +93,6 @@ describe("reconciler", () => {
       if (!done) setImmediate(turn);
     };
     setImmediate(turn);
-    const numbered = (n: number) => mac(`02:00:01:00:${hexOctet(n >> 8)}:${hexOctet(n & 255)}`);
     const remote = Array.from({ length: 10_000 }, (_, n) => ({ mac: numbered(n), vtep: ip("192.0.2.2") }));
     const finished = new Promise<DataplaneReport>((resolve) => void reconciler.onReport(resolve));
     reconciler.setDesired({ networks: [{ ...BLUE, remote }] }, inSync);
@@ -99,6 +101,53 @@ describe("reconciler", () => {
     expect(report.networks[0]?.verified?.remote).toHaveLength(10_000);
     expect(ms).toBeGreaterThan(500);
     expect(longestMs).toBeLessThan(15);
+  });
+
+  it("10,000 keys in 40 changes -> taken in a few thousand a pass, so that no report is large, and told as they come", async () => {
+    const { reconciler, clock, reports, last } = open();
+    const { frame } = tablesOf(BLUE);
+    reconciler.change([{ vni: BLUE.vni, frame }], inSync);
+    await clock.advance(0);
+    const before = reports.length;
+    let generation = 0;
+    for (let part = 0; part < 40; part++) {
+      const macs = new Map(Array.from({ length: 250 }, (_, n) => [numbered(part * 250 + n), AT_VTEP]));
+      generation = reconciler.change([{ vni: BLUE.vni, macs }], inSync);
+    }
+    await clock.advance(0);
+    const sizes = reports.slice(before).map((report) => report.changed.get(BLUE.vni)?.macs.size ?? 0);
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(10_000);
+    expect(Math.max(...sizes)).toBeLessThan(MOST_KEYS + 500);
+    expect(last().generation).toBe(generation);
+    expect(reports.map((report) => report.generation)).toEqual(
+      reports.map((report) => report.generation).toSorted((a, b) => a - b),
+    );
+  });
+
+  it("in sync by a change that waits for its pass -> nothing goes before that change is taken in", async () => {
+    const { kernel, reconciler, clock, last } = open();
+    const { frame } = tablesOf(BLUE);
+    const macs = new Map(Array.from({ length: 5000 }, (_, n) => [numbered(n), AT_VTEP]));
+    reconciler.change([{ vni: BLUE.vni, frame, macs }], inSync);
+    await clock.advance(0);
+    await reconciler.close();
+    const ops: string[] = [];
+    const watched: MemoryKernel = {
+      ...kernel,
+      apply: async (some) => {
+        ops.push(...some.map(({ kind }) => kind));
+        return await kernel.apply(some);
+      },
+    };
+    const second = createReconciler({ kernel: watched, clock, log: () => undefined });
+    const [early, late] = [[...macs].slice(0, 4500), [...macs].slice(4500)];
+    second.change([{ vni: BLUE.vni, frame, macs: new Map(early) }], { inSync: false });
+    second.change([{ vni: BLUE.vni, macs: new Map(late) }], inSync);
+    await clock.advance(0);
+    expect(ops).toEqual([]);
+    expect(second.latest()).toMatchObject({ inSync: true, error: undefined });
+    expect(second.verified(BLUE.vni)?.macCount).toBe(5000);
+    expect(last().error).toBeUndefined();
   });
 
   it("many desired states in one turn -> one pass, the last counts", async () => {
