@@ -2,6 +2,7 @@
 // security, reports. It hears what changes, does its work in slices (pace.ts), and touches no other lane. agent.ts makes
 // them all and passes on the events; a new concern is a new file here and one line there.
 
+import type { Mac } from "../../shared/address/mac.ts";
 import type { ImportTarget } from "../../shared/address/rt.ts";
 import type { Digest } from "../../shared/message/digest.ts";
 import type { Channel } from "../../shared/model/record.ts";
@@ -16,7 +17,8 @@ import type { DataplaneReport } from "../dataplane/report.ts";
 import type { IntentState } from "../intent/intent.ts";
 import type { IntentChange } from "../intent/session.ts";
 import type { Diary } from "../log.ts";
-import type { FabricProofs } from "../report/confirmation.ts";
+import type { RouteProofs } from "../report/confirmation.ts";
+import type { RouterProofs } from "./router-proofs.ts";
 import type { Pace } from "./pace.ts";
 
 /** What a lane may use of the agent. */
@@ -54,8 +56,10 @@ export type ChannelPart = {
   readonly kernel: Digest | undefined;
   /** Why the kernel is not as intent wants it, in words for an operator. */
   readonly problems: readonly string[];
-  /** What the fabric proves of the channel's endpoints (report/confirmation.ts); of one lane only. */
-  readonly fabric?: FabricProofs | undefined;
+  /** What the fabric proves of a network's endpoints (report/confirmation.ts); of one lane only. */
+  readonly fabric?: RouteProofs<Mac> | undefined;
+  /** The same of a router's static routes. */
+  readonly statics?: RouterProofs | undefined;
 };
 
 /** Every handler returns soon and does what is long in its turn of the pace. */

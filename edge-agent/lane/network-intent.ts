@@ -88,7 +88,7 @@ export class NetworkRecords {
   }
 
   /** The endpoint that a MAC is taken to be, if it is at this site. */
-  endpointOfSite(mac: Mac, own: { readonly vtep: IpAddress; readonly site: string }): OfSite | undefined {
+  endpointOfSite(mac: Mac, own: { readonly vtep: IpAddress; readonly site: string }): OfSite<Declared> | undefined {
     const declared = this.declared(mac, own.vtep);
     const host = declared && this.endpoints.get(declared.id)?.host;
     if (!declared || host === undefined) return undefined;

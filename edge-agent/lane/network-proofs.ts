@@ -8,10 +8,13 @@ import type { PeerKey } from "../bgp/route.ts";
 import type { Clock } from "../clock.ts";
 import type { Reconciler } from "../dataplane/reconciler.ts";
 import type { DataplaneReport } from "../dataplane/report.ts";
+import type { Declared } from "../evpn/mac-table.ts";
 import { Confirmations } from "../report/confirmation.ts";
+import { ENDPOINT_LINES } from "../report/endpoint-lines.ts";
 import { NetworkReceipt } from "../report/kernel-digest.ts";
 import type { ChannelPart } from "./lane.ts";
 import type { Network, NetworkStep } from "./network.ts";
+import { createSteadiness } from "./steadiness.ts";
 
 export type NetworkProofs = {
   /** The network is in the kernel under this VNI from now on; its devices may be there already. */
@@ -35,15 +38,12 @@ export type NetworkProofs = {
 type Proof = {
   readonly vni: Vni;
   readonly receipt: NetworkReceipt;
-  readonly confirmations: Confirmations;
+  readonly confirmations: Confirmations<Mac, Declared>;
   /** Endpoints that may be announced or confirmed otherwise. */
   readonly unsure: Set<Mac>;
   /** What came and went by other imports is not worked off yet. */
   imports: "steady" | "changed";
 };
-
-/** A peer of a new session: its table is still to come, or is here and not worked off yet. */
-type Unsteady = "awaited" | "come";
 
 const NO_IPS: readonly IpAddress[] = [];
 
@@ -60,7 +60,7 @@ export function createNetworkProofs(options: {
   const unconfirmed = new Set<Network>();
   /** To be proven once the kernel was read back for a desired state at least as new. */
   const awaited = new Map<Network, number>();
-  const unsteady = new Map<PeerKey, Unsteady>();
+  const steadiness = createSteadiness();
 
   function noteEntries(network: Network, { vni, receipt }: Proof, { entries, flood }: NetworkStep["delta"]): void {
     const verified = reconciler.verified(vni);
@@ -81,7 +81,7 @@ export function createNetworkProofs(options: {
 
   function confirm(network: Network, proof: Proof, most: number): void {
     const { confirmations, unsure, imports } = proof;
-    const isSteady = (peer: PeerKey) => imports === "steady" && !unsteady.has(peer);
+    const isSteady = (peer: PeerKey) => imports === "steady" && steadiness.isSteady(peer);
     const context = { nowMs: clock.nowMs(), isSteady };
     let left = most;
     for (const mac of unsure) {
@@ -98,20 +98,15 @@ export function createNetworkProofs(options: {
 
   /** Work here comes after all other: with nothing left to be put, all that came by now has been. */
   function settle(): void {
-    if (unconfirmed.size > 0) return;
-    for (const [peer, state] of unsteady) if (state === "come") unsteady.delete(peer);
-  }
-
-  function isToSettle(): boolean {
-    for (const state of unsteady.values()) if (state === "come") return true;
-    return false;
+    if (unconfirmed.size === 0) steadiness.settle();
   }
 
   return {
     open(network, vni) {
       const receipt = new NetworkReceipt();
       receipt.readAnew(reconciler.verified(vni));
-      proofs.set(network, { vni, receipt, confirmations: new Confirmations(), unsure: new Set(), imports: "steady" });
+      const confirmations = new Confirmations<Mac, Declared>(ENDPOINT_LINES);
+      proofs.set(network, { vni, receipt, confirmations, unsure: new Set(), imports: "steady" });
       byVni.set(vni, network);
       unproven.add(network);
     },
@@ -148,11 +143,11 @@ export function createNetworkProofs(options: {
       }
     },
     sessionLost(peer) {
-      unsteady.set(peer, "awaited");
+      steadiness.sessionLost(peer);
       for (const { confirmations } of proofs.values()) confirmations.forget(peer);
     },
     sentAll(peer) {
-      if (unsteady.has(peer)) unsteady.set(peer, "come");
+      steadiness.sentAll(peer);
     },
     importsChanged(network) {
       const proof = proofs.get(network);
@@ -167,7 +162,7 @@ export function createNetworkProofs(options: {
       return { kernel: reconciler.verified(proof.vni) && proof.receipt.digest, fabric: proof.confirmations.proofs };
     },
     get busy() {
-      return unproven.size + unconfirmed.size > 0 || isToSettle();
+      return unproven.size + unconfirmed.size > 0 || steadiness.pending;
     },
     work(most) {
       if (unproven.size + unconfirmed.size === 0) settle();

@@ -9,7 +9,13 @@ import type { Vni } from "../../shared/address/vni.ts";
 import type { HostRecord, RecordBody } from "../../shared/model/record.ts";
 import { type ExportChange, type ExportedRoute, routeKey } from "../bgp/route.ts";
 import { type DesiredChange, type MacTarget, type NetworkFrame, sameTarget } from "../dataplane/desired.ts";
-import { type IntentTrust, type Learned, MAX_SEQUENCE, type MobilityDecisions } from "../evpn/mac-table.ts";
+import {
+  type Declared,
+  type IntentTrust,
+  type Learned,
+  MAX_SEQUENCE,
+  type MobilityDecisions,
+} from "../evpn/mac-table.ts";
 import { MacVrfTable, type Settle, type TableDelta } from "../evpn/mac-vrf-table.ts";
 import { isOwn, type RoutedNetwork } from "../evpn/originate.ts";
 import {
@@ -137,7 +143,7 @@ export class Network {
   }
 
   /** The endpoint of a MAC at this site. */
-  endpointOfSite(mac: Mac): OfSite | undefined {
+  endpointOfSite(mac: Mac): OfSite<Declared> | undefined {
     return this.records.endpointOfSite(mac, this.#host.record);
   }
 

@@ -35,7 +35,8 @@ export type RoutedNetworkIntent = {
   readonly machines: ReadonlyMap<IpAddress, MachinePlace>;
   /** Of the hosts with machines here and their ToRs. */
   readonly asns: readonly Asn[];
-  readonly vteps: readonly IpAddress[];
+  /** The VTEPs of the hosts with machines of it, with the site of each. */
+  readonly vteps: ReadonlyMap<IpAddress, string>;
 };
 
 export type RouterIntent = {
@@ -134,7 +135,7 @@ function readNetwork(intent: IntentState, id: string, here: boolean): RoutedNetw
     stray: inside.flatMap(({ ip, subnet }) => (subnet ? [] : [ip])),
     machines,
     asns: Array.from(vteps.values()).flatMap(({ asns }) => asns),
-    vteps: Array.from(vteps.values(), ({ address }) => address),
+    vteps: new Map(Array.from(vteps.values(), ({ address, site }) => [address, site])),
   };
 }
 

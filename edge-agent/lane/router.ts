@@ -49,7 +49,7 @@ export function pictureRouter(intent: RouterIntent, host: RouterHost, fabric: re
   const here = networks.filter((network) => network.here);
   const connected = here.flatMap(({ vni, subnets }) => subnets.map((subnet) => ({ network: vni, subnet })));
   const machines = new Map(networks.flatMap((network) => [...network.machines]));
-  const hosts = new Set(networks.flatMap(({ vteps }) => [...vteps]));
+  const hosts = new Set(networks.flatMap(({ vteps }) => [...vteps.keys()]));
   const { vni } = definition;
   const table = buildIpVrf({ ownVtep: vtep, vni, hosts, connected, machines, statics, fabric });
   const macs = peerMacs(intent, table);
@@ -109,7 +109,7 @@ function announce(intent: RouterIntent, { record, rd }: RouterHost, table: IpVrf
 /** Of a host that intent knows by derivation, whatever the fabric says; of all others as they announce it. */
 function peerMacs({ networks }: RouterIntent, table: IpVrfTable): ReadonlyMap<IpAddress, Mac> {
   const macs = new Map(table.fabricMacs);
-  for (const { vteps } of networks) for (const vtep of vteps) macs.set(vtep, routerMac(vtep));
+  for (const { vteps } of networks) for (const vtep of vteps.keys()) macs.set(vtep, routerMac(vtep));
   return macs;
 }
 

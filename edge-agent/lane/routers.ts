@@ -20,6 +20,7 @@ import type { ChannelPart, Lane, LaneContext } from "./lane.ts";
 import type { Routing } from "./network.ts";
 import { hostRecord } from "./peers.ts";
 import { createRouterIntents, type RouterIntent } from "./router-intent.ts";
+import { createRouterProofs, type ProvenPicture } from "./router-proofs.ts";
 import { pictureRouter, routerImports, type RouterPicture, routingOf } from "./router.ts";
 
 /** A router as `show` has it. */
@@ -66,6 +67,7 @@ export function createRoutersLane(
   /** Routes that could be a router's, of all peers. */
   const fabric = new Map<string, ReceivedRoute>();
   const announced = new Map<string, string>();
+  const proofs = createRouterProofs(clock);
   const digests = new Map<Channel, ReturnType<typeof createLineDigest>>();
   let routers: ReadonlyMap<string, RouterIntent> = new Map();
   let routing = new Map<string, { readonly text: string; readonly value: Routing }>();
@@ -139,20 +141,18 @@ export function createRoutersLane(
         )
       : undefined;
     const routes = [...fabric.values()];
-    pictures = host
-      ? all.map((router) => {
-          const part = { record: host, rd: rds?.get(router.definition.vni) };
-          const imports = routerImports(router, part);
-          return pictureRouter(
-            router,
-            part,
-            routes.filter((route) => importsAny(imports, route.routeTargets)),
-          );
-        })
-      : [];
+    const work = all.flatMap((router): ProvenPicture[] => {
+      if (!host) return [];
+      const part = { record: host, rd: rds?.get(router.definition.vni) };
+      const imports = routerImports(router, part);
+      const imported = routes.filter((route) => importsAny(imports, route.routeTargets));
+      return [{ picture: pictureRouter(router, part, imported), imported, speaks: support.vrf }];
+    });
+    pictures = work.map(({ picture }) => picture);
     context.setImports("routers", new Set(pictures.flatMap(({ imports }) => [...imports])));
     announce();
     reconciler?.setDesired({ routers: pictures.map(({ state }) => state) }, context.trust());
+    proofs.put(work, host);
     lastMs = clock.nowMs();
     restMs = (lastMs - startMs) * REST_FACTOR;
     context.reportChanged();
@@ -219,6 +219,14 @@ export function createRoutersLane(
       }
       if (any) settled.trigger();
     },
+    session(peer, established) {
+      if (!established) proofs.sessionLost(peer);
+    },
+    endOfRib(peer, family) {
+      if (family !== "evpn") return;
+      proofs.sentAll(peer);
+      settled.trigger();
+    },
     complete: () => settled.trigger(),
     heard: () => {
       // In sync without a record of its own: it is to leave everything.
@@ -231,7 +239,7 @@ export function createRoutersLane(
         if (!picture) return undefined;
         const verified = reports.get(picture.state.vni)?.verified;
         const kernel = verified && digest(channel, prefixLines(picture, verified));
-        return { kernel, problems: problemsOf(picture) };
+        return { kernel, problems: problemsOf(picture), statics: proofs.of(routerId) };
       }
       const id = channelNetwork(channel);
       const picture = pictures.find(({ intent: router }) => router.networks.some((network) => network.id === id));

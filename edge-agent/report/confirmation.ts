@@ -1,73 +1,90 @@
-// What the fabric proves of a network's endpoints, as digests that the cloud can compare with its own, over the endpoints'
-// lines of the forwarding form (`mac <mac> <vtep>` and `ip <ip> <mac>`, shared/message/forwarding.ts).
+// What the fabric proves of a channel's declared routes, as digests that the cloud can compare with its own, over lines of
+// the forwarding form (shared/message/forwarding.ts). What is declared is known by a name: an endpoint of a network by its
+// MAC (endpoint-lines.ts), a static route of a router by prefix and next hop (static-lines.ts).
 //
-//   announced   the endpoints of this host that its speaker announces now. A peer of which the report says `told` was sent
-//               exactly this, with End-of-RIB, on the session that is up. It does not prove that the ToR took it in.
-//   seen        per peer, the endpoints of this site's other hosts of which the peer has the very route: this MAC, these
-//               IPs, this VTEP. It proves that the ToR holds the route and passes it on.
-//   strays      per peer, MACs of which it passes on a route to another place than where they are declared, of those that were
+//   announced   what is of this host, and its speaker announces now. A peer of which the report says `told` was sent exactly
+//               this, with End-of-RIB, on the session that is up. It does not prove that the ToR took it in.
+//   seen        per peer, what is of this site's other hosts, and the peer has the very routes of: to this VTEP, and with this
+//               MAC and these IPs, or this prefix and label. It proves that the ToR holds the routes and passes them on.
+//   strays      per peer, names of which it passes on a route to another place than where they are declared, of those that were
 //               declared here since: what is deleted, or has moved, and not yet gone from there.
-//   deleted     per peer, MACs of other hosts that are declared no more, and whose whole route it had passed on until then, on
-//               the same session. Such a peer would pass the route on if it had it, so that its silence proves something. The
+//   deleted     per peer, names of other hosts' that are declared no more, and whose whole routes it had passed on until then,
+//               on the same session. Such a peer would pass them on if it had them, so that its silence proves something. The
 //               last ones only; a lost session, or other imports, and nothing that was passed on before proves anything.
-//   site        all endpoints that the two above are about, as they were taken to be: the step of intent that they are of.
+//   site        all that the two first are about, as it was taken to be: the step of intent that they are of.
 //
-// What lacks in the first two, and what strays, is named, as long as it is little: one endpoint that a ToR does not have must not hide that it
-// has the others.
+// What lacks in the first two, and what strays, is named, as long as it is little: one route that a ToR does not have must
+// not hide that it has the others.
 
-import type { Mac } from "../../shared/address/mac.ts";
+import type { IpAddress } from "../../shared/address/ip.ts";
 import { type Digest, digestAdd } from "../../shared/message/digest.ts";
-import { endpointLines, ipLine, macLine } from "../../shared/message/forwarding.ts";
-import {
-  type AnnouncedProof,
-  type LineProof,
-  MOST_DELETED,
-  MOST_LACKING,
-  type SeenProof,
-} from "../../shared/message/report.ts";
+import { type LineProof, MOST_DELETED, MOST_LACKING, type NamedProof } from "../../shared/message/route-proof.ts";
 import type { ExportedRoute, PeerKey, ReceivedRoute } from "../bgp/route.ts";
-import type { Declared } from "../evpn/mac-table.ts";
 import { KeyedSum } from "./keyed-sum.ts";
 
 const NO_LINES: readonly string[] = [];
 /** The ToR may take a route back before the cloud says why: by so much, ms. */
 const DELETED_WITHIN_MS = 30_000;
 
-/** An endpoint of this site, and whether it is on this host. */
-export type OfSite = { readonly declared: Declared; readonly own: boolean };
+/** What is declared at this site, and whether it is on this host. */
+export type OfSite<D> = { readonly declared: D; readonly own: boolean };
 
-export type FabricProofs = {
-  readonly announced: AnnouncedProof;
+/** A route as far as its lines need it. */
+export type LineRoute = Pick<ExportedRoute, "nlri" | "nextHop">;
+
+/** How declared things of one kind are seen in routes. `vtep`: that of the host where it is. */
+export type LineForm<D extends { readonly vtep: IpAddress }> = {
+  /** What its routes are to say. */
+  readonly lines: (declared: D) => readonly string[];
+  /** What routes of it say. */
+  readonly told: (routes: readonly LineRoute[], declared: D) => readonly string[];
+  /** False for a route that leads there, and yet is none of its own. */
+  readonly isOf: (route: LineRoute, declared: D) => boolean;
+};
+
+export type RouteProofs<K extends string> = {
+  readonly announced: NamedProof<K>;
   /** Peers that confirm nothing are left out. */
-  readonly seen: readonly SeenProof[];
-  readonly strays: Strays;
+  readonly seen: readonly (NamedProof<K> & { readonly peer: PeerKey })[];
+  readonly strays: Strays<K>;
   readonly site: LineProof;
 };
 
 /** By peer; one that is not named has none. */
-export type Strays = {
-  readonly byPeer: ReadonlyMap<PeerKey, ReadonlySet<Mac>>;
-  readonly deleted: ReadonlyMap<PeerKey, readonly Mac[]>;
+export type Strays<K extends string> = {
+  readonly byPeer: ReadonlyMap<PeerKey, ReadonlySet<K>>;
+  readonly deleted: ReadonlyMap<PeerKey, readonly K[]>;
 };
 
 /** When something is put; `isSteady`: what the peer passed on before, it passed on on the session that is up. */
 export type PutContext = { readonly nowMs: number; readonly isSteady: (peer: PeerKey) => boolean };
 
-/** The proofs of one network. */
-export class Confirmations {
-  readonly #own = new KeyedSum<Mac>();
-  readonly #others = new KeyedSum<Mac>();
-  readonly #announced = new KeyedSum<Mac>();
-  readonly #seen = new Map<PeerKey, KeyedSum<Mac>>();
-  readonly #strays = new Map<PeerKey, Set<Mac>>();
+/** The routes of a name: what this host announces, and what peers have, whoever announced it. */
+export type PutRoutes = {
+  readonly announced: readonly LineRoute[];
+  readonly received: readonly ReceivedRoute[];
+};
+
+/** The proofs of one channel. */
+export class Confirmations<K extends string, D extends { readonly vtep: IpAddress }> {
+  readonly #form: LineForm<D>;
+  readonly #own = new KeyedSum<K>();
+  readonly #others = new KeyedSum<K>();
+  readonly #announced = new KeyedSum<K>();
+  readonly #seen = new Map<PeerKey, KeyedSum<K>>();
+  readonly #strays = new Map<PeerKey, Set<K>>();
   /** What other hosts had that is deleted, the oldest first, and the peers that had passed it on. */
-  readonly #deleted = new Map<Mac, Set<PeerKey>>();
+  readonly #deleted = new Map<K, Set<PeerKey>>();
   /** What is declared and passed on no more, by peer: until when it was, the oldest first. */
-  readonly #takenBack = new Map<Mac, Map<PeerKey, number>>();
-  #made: FabricProofs | undefined;
+  readonly #takenBack = new Map<K, Map<PeerKey, number>>();
+  #made: RouteProofs<K> | undefined;
+
+  constructor(form: LineForm<D>) {
+    this.#form = form;
+  }
 
   /** Made once for every change of them: a report asks for all networks. */
-  get proofs(): FabricProofs {
+  get proofs(): RouteProofs<K> {
     this.#made ??= {
       announced: proofOf(this.#announced, this.#own),
       seen: Array.from(this.#seen, ([peer, sum]) => ({ peer, ...proofOf(sum, this.#others) })).filter(
@@ -82,33 +99,28 @@ export class Confirmations {
     return this.#made;
   }
 
-  /** What a MAC is taken to be at this site, what is announced of it, and the routes that peers have of it. */
-  put(
-    mac: Mac,
-    endpoint: OfSite | undefined,
-    routes: { readonly announced: readonly ExportedRoute[]; readonly received: readonly ReceivedRoute[] },
-    context: PutContext,
-  ): void {
+  /** What a name is taken to be at this site, what is announced of it, and the routes that peers have of it. */
+  put(name: K, place: OfSite<D> | undefined, routes: PutRoutes, context: PutContext): void {
     this.#made = undefined;
-    const before = { whole: this.#others.part(mac), had: this.#whoHasWhole(mac) };
-    const lines = endpoint ? endpointLines(endpoint.declared, endpoint.declared.vtep) : NO_LINES;
-    this.#own.put(mac, endpoint?.own ? lines : NO_LINES);
-    this.#others.put(mac, endpoint?.own ? NO_LINES : lines);
+    const before = { whole: this.#others.part(name), had: this.#whoHasWhole(name) };
+    const lines = place ? this.#form.lines(place.declared) : NO_LINES;
+    this.#own.put(name, place?.own ? lines : NO_LINES);
+    this.#others.put(name, place?.own ? NO_LINES : lines);
     // What is announced besides what is declared, such as a learned machine, is no part of it.
     this.#announced.put(
-      mac,
-      endpoint?.own ? linesOf(routes.announced).filter((line) => lines.includes(line)) : NO_LINES,
+      name,
+      place?.own ? this.#form.told(routes.announced, place.declared).filter((line) => lines.includes(line)) : NO_LINES,
     );
-    this.#putSeen(mac, endpoint?.own ? undefined : endpoint?.declared, routes.received);
-    this.#putStrays(mac, routes.received, (route) => route.nextHop === endpoint?.declared.vtep);
-    if (endpoint) this.#putDeclared(mac, before, context);
-    else if (before.whole !== undefined) this.#putDeleted(mac, before.had, context);
+    this.#putSeen(name, place?.own ? undefined : place?.declared, routes.received);
+    this.#putStrays(name, routes.received, (route) => route.nextHop === place?.declared.vtep);
+    if (place) this.#putDeclared(name, before, context);
+    else if (before.whole !== undefined) this.#putDeleted(name, before.had, context);
   }
 
-  /** A MAC that is declared no more, of which a change of routes is to be put all the same. */
-  isFollowed(mac: Mac): boolean {
-    if (this.#deleted.has(mac)) return true;
-    for (const macs of this.#strays.values()) if (macs.has(mac)) return true;
+  /** A name that is declared no more, of which a change of routes is to be put all the same. */
+  isFollowed(name: K): boolean {
+    if (this.#deleted.has(name)) return true;
+    for (const names of this.#strays.values()) if (names.has(name)) return true;
     return false;
   }
 
@@ -116,88 +128,88 @@ export class Confirmations {
   forget(peer: PeerKey | undefined): void {
     this.#made = undefined;
     for (const peers of [this.#deleted, this.#takenBack]) {
-      for (const [mac, known] of peers) {
+      for (const [name, known] of peers) {
         if (peer !== undefined) known.delete(peer);
-        if (peer === undefined || known.size === 0) peers.delete(mac);
+        if (peer === undefined || known.size === 0) peers.delete(name);
       }
     }
   }
 
-  /** The peers of which all routes of another host's endpoint are there. */
-  #whoHasWhole(mac: Mac): PeerKey[] {
-    const whole = this.#others.part(mac);
+  /** The peers of which all routes of another host's are there. */
+  #whoHasWhole(name: K): PeerKey[] {
+    const whole = this.#others.part(name);
     if (whole === undefined) return [];
-    return Array.from(this.#seen).flatMap(([peer, sum]) => (sum.part(mac) === whole ? [peer] : []));
+    return Array.from(this.#seen).flatMap(([peer, sum]) => (sum.part(name) === whole ? [peer] : []));
   }
 
   #putDeclared(
-    mac: Mac,
+    name: K,
     before: { readonly whole: Digest | undefined; readonly had: readonly PeerKey[] },
     { nowMs, isSteady }: PutContext,
   ): void {
-    this.#deleted.delete(mac);
-    const isSame = before.whole !== undefined && this.#others.part(mac) === before.whole;
-    const known = isSame ? this.#takenBack.get(mac) : undefined;
+    this.#deleted.delete(name);
+    const isSame = before.whole !== undefined && this.#others.part(name) === before.whole;
+    const known = isSame ? this.#takenBack.get(name) : undefined;
     // Last in order, as it is the newest.
-    this.#takenBack.delete(mac);
+    this.#takenBack.delete(name);
     if (!isSame) return;
-    const has = new Set(this.#whoHasWhole(mac));
+    const has = new Set(this.#whoHasWhole(name));
     const lost = before.had.filter((peer) => !has.has(peer) && isSteady(peer)).map((peer) => [peer, nowMs] as const);
     const peers = new Map([...(known ?? []), ...lost].filter(([peer]) => !has.has(peer)));
-    if (peers.size > 0) this.#takenBack.set(mac, peers);
+    if (peers.size > 0) this.#takenBack.set(name, peers);
     for (const [old, since] of this.#takenBack) {
       if ([...since.values()].some((atMs) => isRecent(atMs, nowMs))) break;
       this.#takenBack.delete(old);
     }
   }
 
-  #putDeleted(mac: Mac, had: readonly PeerKey[], { nowMs, isSteady }: PutContext): void {
-    const lately = [...(this.#takenBack.get(mac) ?? [])].flatMap(([peer, atMs]) =>
+  #putDeleted(name: K, had: readonly PeerKey[], { nowMs, isSteady }: PutContext): void {
+    const lately = [...(this.#takenBack.get(name) ?? [])].flatMap(([peer, atMs]) =>
       isRecent(atMs, nowMs) ? [peer] : [],
     );
-    this.#takenBack.delete(mac);
+    this.#takenBack.delete(name);
     const peers = new Set([...had, ...lately].filter(isSteady));
     if (peers.size === 0) return;
-    this.#deleted.set(mac, peers);
+    this.#deleted.set(name, peers);
     const [oldest] = this.#deleted.keys();
     if (this.#deleted.size > MOST_DELETED && oldest !== undefined) this.#deleted.delete(oldest);
   }
 
-  #deletedByPeer(): Map<PeerKey, Mac[]> {
-    const byPeer = new Map<PeerKey, Mac[]>();
-    for (const [mac, peers] of this.#deleted) {
+  #deletedByPeer(): Map<PeerKey, K[]> {
+    const byPeer = new Map<PeerKey, K[]>();
+    for (const [name, peers] of this.#deleted) {
       for (const peer of peers) {
-        const macs = byPeer.get(peer);
-        if (macs) macs.push(mac);
-        else byPeer.set(peer, [mac]);
+        const names = byPeer.get(peer);
+        if (names) names.push(name);
+        else byPeer.set(peer, [name]);
       }
     }
     return byPeer;
   }
 
-  #putStrays(mac: Mac, routes: readonly ReceivedRoute[], isInPlace: (route: ReceivedRoute) => boolean): void {
-    for (const macs of this.#strays.values()) macs.delete(mac);
+  #putStrays(name: K, routes: readonly ReceivedRoute[], isInPlace: (route: ReceivedRoute) => boolean): void {
+    for (const names of this.#strays.values()) names.delete(name);
     for (const route of routes) {
       if (isInPlace(route)) continue;
       const known = this.#strays.get(route.peer);
-      if (known) known.add(mac);
-      else this.#strays.set(route.peer, new Set([mac]));
+      if (known) known.add(name);
+      else this.#strays.set(route.peer, new Set([name]));
     }
   }
 
-  #putSeen(mac: Mac, declared: Declared | undefined, routes: readonly ReceivedRoute[]): void {
+  #putSeen(name: K, declared: D | undefined, routes: readonly ReceivedRoute[]): void {
     const byPeer = new Map<PeerKey, ReceivedRoute[]>();
     for (const route of routes) {
-      if (!declared || route.nextHop !== declared.vtep || !isOf(route, declared)) continue;
+      if (!declared || route.nextHop !== declared.vtep || !this.#form.isOf(route, declared)) continue;
       const known = byPeer.get(route.peer);
       if (known) known.push(route);
       else byPeer.set(route.peer, [route]);
     }
-    for (const [peer, sum] of this.#seen) if (!byPeer.has(peer)) sum.put(mac, NO_LINES);
+    for (const [peer, sum] of this.#seen) if (!byPeer.has(peer)) sum.put(name, NO_LINES);
     for (const [peer, held] of byPeer) {
-      const sum = this.#seen.get(peer) ?? new KeyedSum<Mac>();
+      const sum = this.#seen.get(peer) ?? new KeyedSum<K>();
       this.#seen.set(peer, sum);
-      sum.put(mac, linesOf(held));
+      sum.put(name, declared ? this.#form.told(held, declared) : NO_LINES);
     }
   }
 }
@@ -207,29 +219,14 @@ function isRecent(atMs: number, nowMs: number): boolean {
 }
 
 /** What of `whole` is there, and what is not there whole. */
-function proofOf(sum: KeyedSum<Mac>, whole: KeyedSum<Mac>): LineProof & { lacking?: Mac[] } {
-  const lacking: Mac[] = [];
+function proofOf<K extends string>(sum: KeyedSum<K>, whole: KeyedSum<K>): NamedProof<K> {
+  const lacking: K[] = [];
   if (sum.digest !== whole.digest) {
-    for (const mac of whole.keys()) {
-      if (sum.part(mac) === whole.part(mac)) continue;
+    for (const name of whole.keys()) {
+      if (sum.part(name) === whole.part(name)) continue;
       if (lacking.length === MOST_LACKING) return { digest: sum.digest, count: sum.size };
-      lacking.push(mac);
+      lacking.push(name);
     }
   }
   return { digest: sum.digest, count: sum.size, lacking };
-}
-
-/** A route with an IP says where the MAC is, too. */
-function linesOf(routes: readonly Pick<ExportedRoute, "nlri" | "nextHop">[]): readonly string[] {
-  const lines = new Set<string>();
-  for (const { nlri, nextHop } of routes) {
-    if (nlri.type !== "mac-ip") continue;
-    lines.add(macLine(nlri.mac, nextHop));
-    if (nlri.ip) lines.add(ipLine(nlri.ip, nlri.mac));
-  }
-  return [...lines];
-}
-
-function isOf({ nlri }: ReceivedRoute, { ips }: Declared): boolean {
-  return nlri.type === "mac-ip" && (nlri.ip === undefined || ips.includes(nlri.ip));
 }

@@ -1,14 +1,10 @@
 // Builds the report of what is applied and what the kernel holds, and sends it: soon after a change, and every 30 s with
 // jitter, which makes the report the anti-entropy of the channels too. Building is pure; sending is over a port.
 
-import {
-  type ChannelReport,
-  MOST_LACKING,
-  type PeerReport,
-  type Report,
-  type StrayProof,
-} from "../../shared/message/report.ts";
+import type { ChannelReport, PeerReport, Report } from "../../shared/message/report.ts";
+import { MOST_LACKING, type StaticProofs } from "../../shared/message/route-proof.ts";
 import { PROTOCOL_VERSION } from "../../shared/message/version.ts";
+import type { Mac } from "../../shared/address/mac.ts";
 import { digestSum } from "../../shared/message/digest.ts";
 import type { Channel } from "../../shared/model/record.ts";
 import type { PeerKey } from "../bgp/route.ts";
@@ -17,7 +13,8 @@ import type { Clock, Random } from "../clock.ts";
 import type { IntentState } from "../intent/intent.ts";
 import type { DiaryEvent } from "../log.ts";
 import type { ChannelPart } from "../lane/lane.ts";
-import type { Strays } from "./confirmation.ts";
+import type { RouterProofs } from "../lane/router-proofs.ts";
+import type { RouteProofs, Strays } from "./confirmation.ts";
 import { splitReport } from "./split-report.ts";
 
 const MOST_PROBLEMS = 20;
@@ -36,6 +33,8 @@ export function channelReports(
   const sure = new Set<string>(
     peers.flatMap(({ peer, state, staleRoutes }) => (isUp(state) && staleRoutes === 0 ? [peer] : [])),
   );
+  const whole = peers.map(({ peer }) => peer).filter((peer) => sure.has(peer) && sentAll(peer));
+  const trusted = { sure, whole };
   return Array.from(intent.channels.values(), ({ channel, seq, digest }) => {
     const known = parts(channel);
     const kernel =
@@ -44,37 +43,52 @@ export function channelReports(
         : undefined;
     const problems = known.flatMap((part) => part.problems).slice(0, MOST_PROBLEMS);
     // Without BGP nothing is announced, and nothing is to be proven.
-    const fabric = peers.length > 0 ? known.find((part) => part.fabric)?.fabric : undefined;
-    const seen = (fabric?.seen ?? []).filter(({ peer }) => sure.has(peer));
+    const part = peers.length > 0 ? known.find(({ fabric, statics }) => fabric ?? statics) : undefined;
     return {
       channel,
       seq,
       digest,
       ...(kernel && { kernel }),
       problems: problems.map((text) => text.slice(0, MOST_CHARACTERS)),
-      ...(fabric &&
-        (fabric.announced.count > 0 || fabric.announced.lacking?.length !== 0) && {
-          announced: fabric.announced,
-        }),
-      ...(seen.length > 0 && { seen }),
-      ...(fabric && {
-        strays: strayProof(
-          fabric.strays,
-          peers.map(({ peer }) => peer).filter((peer) => sure.has(peer) && sentAll(peer)),
-        ),
-      }),
-      ...(fabric && fabric.site.count > 0 && { site: fabric.site }),
+      ...(part?.fabric && endpointProofs(part.fabric, trusted)),
+      ...(part?.statics && { statics: staticProofs(part.statics, trusted) }),
     };
   });
 }
 
-function strayProof({ byPeer, deleted }: Strays, peers: readonly PeerKey[]): StrayProof {
+/** Peers of whose routes something can be said: `sure` that they are of this session, `whole` that they are all. */
+type Trusted = { readonly sure: ReadonlySet<string>; readonly whole: readonly PeerKey[] };
+
+function endpointProofs(fabric: RouteProofs<Mac>, { sure, whole }: Trusted): Partial<ChannelReport> {
+  const { announced, site } = fabric;
+  const seen = fabric.seen.filter(({ peer }) => sure.has(peer));
+  const strays = strayProofs(fabric.strays, whole).map(({ names, ...rest }) => ({
+    ...rest,
+    ...(names && { macs: names }),
+  }));
   return {
-    peers: peers.map((peer) => {
-      const macs = [...(byPeer.get(peer) ?? [])];
-      return { peer, ...(macs.length > MOST_LACKING ? {} : { macs }), deleted: [...(deleted.get(peer) ?? [])] };
-    }),
+    ...((announced.count > 0 || announced.lacking?.length !== 0) && { announced }),
+    ...(seen.length > 0 && { seen }),
+    strays: { peers: strays },
+    ...(site.count > 0 && { site }),
   };
+}
+
+function staticProofs(proofs: RouterProofs, { sure, whole }: Trusted): StaticProofs {
+  const { hops, seen, strays, ...rest } = proofs;
+  return {
+    ...rest,
+    seen: seen.filter(({ peer }) => sure.has(peer)),
+    strays: strayProofs(strays, whole).map(({ names, ...each }) => ({ ...each, ...(names && { routes: names }) })),
+    ...(hops && { hops: [...hops] }),
+  };
+}
+
+function strayProofs<K extends string>({ byPeer, deleted }: Strays<K>, peers: readonly PeerKey[]) {
+  return peers.map((peer) => {
+    const names = [...(byPeer.get(peer) ?? [])];
+    return { peer, names: names.length > MOST_LACKING ? undefined : names, deleted: [...(deleted.get(peer) ?? [])] };
+  });
 }
 
 export function peerReport(peer: PeerSummary): PeerReport {

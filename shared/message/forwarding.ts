@@ -11,6 +11,7 @@
 // And of a router's own channel, on every host that carries it:
 //   prefix <prefix> <ip>  a static route and its next hop
 
+import type { Brand } from "../address/brand.ts";
 import type { IpAddress } from "../address/ip.ts";
 import type { Mac } from "../address/mac.ts";
 import type { Prefix } from "../address/prefix.ts";
@@ -36,8 +37,15 @@ export function hostRouteLine(ip: IpAddress, vtep: IpAddress): string {
   return `host ${ip} ${vtep}`;
 }
 
+/** Names a static route in its router: "10.9.0.0/16 10.1.0.11", its prefix and its next hop. */
+export type StaticName = Brand<string, "StaticName">;
+
+export function staticName(prefix: Prefix, nextHop: IpAddress): StaticName {
+  return `${prefix} ${nextHop}` as StaticName;
+}
+
 export function prefixLine(prefix: Prefix, nextHop: IpAddress): string {
-  return `prefix ${prefix} ${nextHop}`;
+  return `prefix ${staticName(prefix, nextHop)}`;
 }
 
 /** The lines of one endpoint behind `vtep`. */

@@ -2,48 +2,9 @@
 // Status is a second lane; nothing in it ever changes intent.
 
 import * as z from "zod";
-import { MacField } from "../model/fields.ts";
 import { ChannelField, DigestField } from "./inbox.ts";
+import { EndpointProofs, StaticProofs } from "./route-proof.ts";
 import { ProtocolVersion } from "./version.ts";
-
-/** The sum over the lines of so many endpoints (forwarding.ts). */
-export const LineProof = z.object({ digest: DigestField, count: z.number().int().min(0) });
-export type LineProof = z.infer<typeof LineProof>;
-
-/** As many as a report names of the endpoints that a proof lacks. */
-export const MOST_LACKING = 16;
-/** The endpoints that a proof lacks, by MAC; absent: more than can be named, or an older agent. */
-const Lacking = z.array(MacField).max(MOST_LACKING).optional();
-
-/** This host's endpoints that it announces. */
-export const AnnouncedProof = LineProof.extend({ lacking: Lacking });
-export type AnnouncedProof = z.infer<typeof AnnouncedProof>;
-
-/** What one peer's routes confirm of the endpoints of the site's other hosts. */
-export const SeenProof = LineProof.extend({ peer: z.string().max(64), lacking: Lacking });
-export type SeenProof = z.infer<typeof SeenProof>;
-
-/** Of so many deleted endpoints of a network, the last ones, an agent remembers who had passed them on. */
-export const MOST_DELETED = 64;
-
-/**
- * Per established peer that sent its whole table. `macs`: those of which it passes on a route to another place than where they
- * are declared, of those that were declared in this agent's time; absent: more than are named. `deleted`: those that are
- * declared no more, and that it had passed on, on the session that is up, until they were deleted. Only of these does it say
- * something that they are not among `macs`: of any other, the peer may hold a route that it never passes on.
- */
-export const StrayProof = z.object({
-  peers: z
-    .array(
-      z.object({
-        peer: z.string().max(64),
-        macs: Lacking,
-        deleted: z.array(MacField).max(MOST_DELETED).default([]),
-      }),
-    )
-    .max(16),
-});
-export type StrayProof = z.infer<typeof StrayProof>;
 
 /** `kernel` is the digest of the forwarding form of what the kernel holds; absent where there is none (host channels). */
 export const ChannelReport = z.object({
@@ -53,17 +14,9 @@ export const ChannelReport = z.object({
   kernel: DigestField.optional(),
   /** Why the kernel is not as intent wants it, in words for an operator. */
   problems: z.array(z.string().max(300)).max(20).default([]),
-  /** The endpoints of this host that it announces over BGP: what every peer that is `told` was sent. */
-  announced: AnnouncedProof.optional(),
-  /** Per established peer, the endpoints of the site's other hosts whose very routes it passed on: MAC, IPs and VTEP. */
-  seen: z.array(SeenProof).max(16).optional(),
-  /** Of a network, with BGP: what is still passed on of what is gone. */
-  strays: StrayProof.optional(),
-  /**
-   * The site's endpoints, this host's own included, as the two proofs above took them to be: the cloud knows the sum at
-   * every step, and so which step the proofs are of.
-   */
-  site: LineProof.optional(),
+  ...EndpointProofs,
+  /** Of a router, with BGP: what the fabric proves of its static routes. */
+  statics: StaticProofs.optional(),
 });
 export type ChannelReport = z.infer<typeof ChannelReport>;
 

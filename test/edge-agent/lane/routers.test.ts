@@ -1,157 +1,18 @@
-// The lane of tenant routers on a clock that stands still, over the kernel in memory: intent and the fabric in, VRFs,
-// announcements and proof out.
+// The lane of tenant routers: intent and the fabric in, VRFs, announcements and proof out.
 
-import { setImmediate } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { type ExportedRoute, type ReceivedRoute, routeKey, ZERO_ESI } from "../../../edge-agent/bgp/route.ts";
-import type { Speaker } from "../../../edge-agent/bgp/speaker.ts";
-import { createMemoryRouters } from "../../../edge-agent/dataplane/memory-routers.ts";
+import { type ReceivedRoute, routeKey } from "../../../edge-agent/bgp/route.ts";
 import { GATEWAY_MAC, routerMac } from "../../../edge-agent/dataplane/router-state.ts";
-import { bridgeName } from "../../../edge-agent/dataplane/state.ts";
-import { createIntent } from "../../../edge-agent/intent/intent.ts";
-import { createPace } from "../../../edge-agent/lane/pace.ts";
-import { createRoutersLane } from "../../../edge-agent/lane/routers.ts";
-import { createDiary } from "../../../edge-agent/log.ts";
-import type { ImportTarget, RouteTarget } from "../../../shared/address/rt.ts";
 import { EMPTY_DIGEST } from "../../../shared/message/digest.ts";
 import { forwardingDigest, gatewayLine, hostRouteLine, prefixLine } from "../../../shared/message/forwarding.ts";
-import type { Channel, RecordBody } from "../../../shared/model/record.ts";
+import type { Channel } from "../../../shared/model/record.ts";
 import { ip, vni, VTEP } from "../../contract/kernel.ts";
 import { prefix } from "../../contract/routers.ts";
-import { FakeClock } from "../bgp/fake-network.ts";
-import { macRoute } from "../evpn/fabric-routes.ts";
-
-const OTHER = ip("192.0.2.2");
-const TOR = ip("192.0.2.254");
-const BLUE = vni(101);
-
-const bgp = { asn: 65001, peers: [{ address: TOR, asn: 65001 }] };
-const member = (address: string) => ({ site: "a", address, asns: [65001] });
-const machine = (host: string, last: number, ips: string[]) => ({
-  host,
-  mac: `02:00:00:00:00:0${last}`,
-  ips,
-  port: `tap${last}`,
-  mobility: 0,
-});
-
-/** Router core with blue, of which a machine is here, and red, of which one is elsewhere. */
-const channels: Record<string, Record<string, unknown>> = {
-  "host:h1": {
-    host: { site: "a", vtep: VTEP, bgp },
-    "network/blue": {},
-    "network/red": { routed: true },
-    "router/core": {},
-  },
-  "rtr:core": { router: { tenant: "acme", name: "core", vni: 5000 }, "network/blue": {}, "network/red": {} },
-  "net:blue": {
-    network: {
-      tenant: "acme",
-      name: "blue",
-      vni: 101,
-      subnets: ["10.1.0.0/24"],
-      router: "core",
-      gateways: ["10.1.0.1"],
-    },
-    "vtep/h1": member(VTEP),
-    "endpoint/a": machine("h1", 1, ["10.1.0.7"]),
-  },
-  "net:red": {
-    network: {
-      tenant: "acme",
-      name: "red",
-      vni: 102,
-      subnets: ["10.2.0.0/24"],
-      router: "core",
-      gateways: ["10.2.0.1"],
-    },
-    "vtep/h2": member(OTHER),
-    "endpoint/b": machine("h2", 2, ["10.2.0.8"]),
-  },
-};
-
-function world(options: { vrf?: boolean; complete?: boolean } = {}) {
-  const clock = new FakeClock();
-  const warned: string[] = [];
-  const diary = createDiary(clock.wallMs, (line) => void warned.push(line));
-  const intent = createIntent("h1", []);
-  const exported = new Map<string, ExportedRoute>();
-  const imports = new Set<ImportTarget>();
-  const rerouted: string[] = [];
-  const bridges = [{ vni: BLUE, name: bridgeName(BLUE), up: true }];
-  const kernel = createMemoryRouters({ bridges: () => bridges, vtep: VTEP });
-  const speaker: Pick<Speaker, "changeExports"> = {
-    changeExports: (changes) => {
-      for (const { key, route } of changes) {
-        if (route) exported.set(key, route);
-        else exported.delete(key);
-      }
-    },
-  };
-  const vrf = options.vrf ?? true;
-  const lane = createRoutersLane(
-    {
-      clock,
-      diary,
-      intent,
-      speaker: speaker as Speaker,
-      pace: createPace(clock, () => undefined),
-      setImports: (_, targets) => {
-        imports.clear();
-        for (const target of targets) imports.add(target);
-      },
-      trust: () => ({ inSync: options.complete ?? true }),
-      reportChanged: () => undefined,
-    },
-    {
-      kernel: vrf ? kernel : undefined,
-      support: vrf ? { vrf: true } : { vrf: false, reason: "Unknown device type" },
-      compareEveryMs: 30_000,
-      onRouting: (network) => void rerouted.push(network),
-    },
-  );
-  const settle = async (): Promise<void> => {
-    for (let turn = 0; turn < 12; turn++) {
-      clock.advance(20, () => undefined);
-      await setImmediate();
-    }
-  };
-  const put = async (channel: string, records: Record<string, unknown>): Promise<void> => {
-    const held = Object.entries(records).map(([key, raw]) => {
-      const body = raw as RecordBody;
-      return [key, { version: 1, raw: body, body, hash: EMPTY_DIGEST }] as const;
-    });
-    const digests = { digest: EMPTY_DIGEST, forwarding: EMPTY_DIGEST };
-    intent.channels.set(channel as Channel, {
-      channel: channel as Channel,
-      seq: 1,
-      ...digests,
-      records: new Map(held),
-    });
-    lane.intent?.(new Map([[channel as Channel, "whole"]]));
-    await settle();
-  };
-  const start = async (more: typeof channels = {}): Promise<void> => {
-    for (const [channel, records] of Object.entries({ ...channels, ...more })) await put(channel, records);
-  };
-  const hear = async (...routes: ReceivedRoute[]): Promise<void> => {
-    lane.routes?.(routes.map((after) => ({ peer: after.peer, key: routeKey(after.nlri), after })));
-    await settle();
-  };
-  const routes = async () => (await kernel.dump()).routers[0]?.routes.filter((each) => each.type === "unicast") ?? [];
-  return { lane, kernel, exported, imports, rerouted, warned, put, start, hear, routes, settle, intent };
-}
-
-/** RT-5 of the ToR. */
-function prefixRoute(to: string, target = "65001:5000"): ReceivedRoute {
-  const { nlri, ...path } = macRoute(1, TOR, { routerMac: routerMac(TOR), routeTargets: [target as RouteTarget] });
-  const shared = { rd: nlri.rd, esi: ZERO_ESI, ethernetTag: 0, vni: vni(5000) };
-  return { ...path, nlri: { type: "ip-prefix", ...shared, prefix: prefix(to), gateway: ip("0.0.0.0") } };
-}
+import { channels, machine, OTHER, prefixRoute, routersWorld, TOR } from "./routers-world.ts";
 
 describe("routers' lane", () => {
   it("intent alone -> VRF, gateway, a host route to the machine elsewhere; its own subnet is announced", async () => {
-    const { start, routes, exported, kernel, lane } = world();
+    const { start, routes, exported, kernel, lane } = routersWorld();
     await start();
     expect(await routes()).toMatchObject([
       { prefix: "10.2.0.8/32", hops: [{ device: "ovx5000", via: OTHER }], ours: true },
@@ -172,7 +33,7 @@ describe("routers' lane", () => {
   });
 
   it("what it adds to a network -> gateway MAC, L3 label and targets; only where machines of it are here; stable", async () => {
-    const { start, lane, put, rerouted } = world();
+    const { start, lane, put, rerouted } = routersWorld();
     await start();
     expect(lane.routing("blue")).toEqual({
       bridgeMac: GATEWAY_MAC,
@@ -188,7 +49,7 @@ describe("routers' lane", () => {
   });
 
   it("the fabric's prefixes -> imported by the router's target alone, and gone with their routes", async () => {
-    const { start, hear, routes, imports, lane, settle, exported } = world();
+    const { start, hear, routes, imports, lane, settle, exported } = routersWorld();
     await start();
     expect([...imports]).toContain("65001:5000");
     const route = prefixRoute("0.0.0.0/0");
@@ -203,7 +64,7 @@ describe("routers' lane", () => {
   });
 
   it("a ToR that knows the router by another L3 VNI -> frames go with that one; by two -> one, and the rest is told", async () => {
-    const { start, lane, kernel, settle, hear } = world();
+    const { start, lane, kernel, settle, hear } = routersWorld();
     await start();
     const labelled = (to: string, label: number): ReceivedRoute => {
       const route = prefixRoute(to);
@@ -221,7 +82,7 @@ describe("routers' lane", () => {
   });
 
   it("proof -> host lines of what is only routed to, gateway lines of what is here, prefix lines of the router", async () => {
-    const { start, lane } = world();
+    const { start, lane } = routersWorld();
     const statics = { "prefix/p1": { prefix: "10.9.0.0/16", nextHop: "10.1.0.7" } };
     await start({ "rtr:core": { ...channels["rtr:core"], ...statics } });
     const proven = (channel: Channel) => lane.channel?.(channel)?.kernel;
@@ -234,7 +95,7 @@ describe("routers' lane", () => {
   });
 
   it("proof -> what the kernel lacks or has too much is missed", async () => {
-    const { start, lane, kernel, settle } = world();
+    const { start, lane, kernel, settle } = routersWorld();
     await start();
     kernel.setFault((op) => (op.kind === "replace-route" ? "ENOBUFS" : undefined));
     const [route] = (await kernel.dump()).routers[0]?.routes.filter((each) => each.prefix === "10.2.0.8/32") ?? [];
@@ -247,7 +108,7 @@ describe("routers' lane", () => {
   });
 
   it("a next hop that nobody has, a network not held, a gateway outside its subnets -> said", async () => {
-    const { start, lane, put, intent } = world();
+    const { start, lane, put, intent } = routersWorld();
     const blue = { ...(channels["net:blue"]?.["network"] as object), gateways: ["10.1.0.1", "10.7.0.1"] };
     await start({
       "rtr:core": { ...channels["rtr:core"], "prefix/p1": { prefix: "10.9.0.0/16", nextHop: "10.2.0.99" } },
@@ -266,7 +127,7 @@ describe("routers' lane", () => {
   });
 
   it("a kernel without VRF -> nothing is made or announced, and every channel of it says why", async () => {
-    const { start, lane, kernel, exported } = world({ vrf: false });
+    const { start, lane, kernel, exported } = routersWorld({ vrf: false });
     await start();
     expect(kernel.writes()).toBe(0);
     expect(exported.size).toBe(0);
@@ -278,7 +139,7 @@ describe("routers' lane", () => {
   });
 
   it("not complete -> routes are added, none is taken away", async () => {
-    const { start, lane, put, routes } = world({ complete: false });
+    const { start, lane, put, routes } = routersWorld({ complete: false });
     await start();
     await put("net:red", { ...channels["net:red"], "endpoint/b": machine("h2", 2, ["10.2.0.9"]) });
     expect((await routes()).map((each) => each.prefix).toSorted()).toEqual(["10.2.0.8/32", "10.2.0.9/32"]);
@@ -286,7 +147,7 @@ describe("routers' lane", () => {
   });
 
   it("the router leaves the host -> VRF, routes and announcements go", async () => {
-    const { start, lane, put, kernel, exported, rerouted } = world();
+    const { start, lane, put, kernel, exported, rerouted } = routersWorld();
     await start();
     await put("host:h1", { host: channels["host:h1"]?.["host"], "network/blue": {} });
     expect((await kernel.dump()).routers).toEqual([]);

@@ -26,7 +26,7 @@ const core: RouterIntent = {
       stray: [],
       machines: new Map([[ip("10.1.0.7"), { kind: "local", network: vni(101) }]]),
       asns: [],
-      vteps: [OWN],
+      vteps: new Map([[OWN, "a"]]),
     },
     {
       id: "red",
@@ -37,7 +37,7 @@ const core: RouterIntent = {
       stray: [],
       machines: new Map([[ip("10.2.0.8"), { kind: "remote", vtep: OTHER }]]),
       asns: [],
-      vteps: [OTHER],
+      vteps: new Map([[OTHER, "a"]]),
     },
   ],
 };

@@ -6,7 +6,7 @@ import type { RouteTarget } from "../../../shared/address/rt.ts";
 import type { Asn, Vni } from "../../../shared/address/vni.ts";
 import { endpointLines, forwardingDigest } from "../../../shared/message/forwarding.ts";
 import { EMPTY_DIGEST } from "../../../shared/message/digest.ts";
-import { MOST_DELETED, MOST_LACKING } from "../../../shared/message/report.ts";
+import { MOST_DELETED, MOST_LACKING } from "../../../shared/message/route-proof.ts";
 import { HIGH, LOW, macOf, macRoute, OWN } from "../evpn/fabric-routes.ts";
 import { networkWorld } from "../lane/network-world.ts";
 

@@ -5,7 +5,9 @@ import { channelReports, peerReport, startReports } from "../../../edge-agent/re
 import type { IpAddress } from "../../../shared/address/ip.ts";
 import type { Mac } from "../../../shared/address/mac.ts";
 import { type Digest, digestSum, EMPTY_DIGEST } from "../../../shared/message/digest.ts";
-import { MOST_LACKING, PeerReport, Report } from "../../../shared/message/report.ts";
+import type { StaticName } from "../../../shared/message/forwarding.ts";
+import { ChannelReport, PeerReport, Report } from "../../../shared/message/report.ts";
+import { MOST_LACKING } from "../../../shared/message/route-proof.ts";
 import { FakeClock } from "../bgp/fake-network.ts";
 import { fixedView } from "../local/fixed-view.ts";
 
@@ -155,6 +157,54 @@ describe("reports", () => {
     expect(line(peer)?.site).toEqual(fabric.site);
     expect(line()).not.toHaveProperty("site");
   });
+});
+
+it("channel report: a router's static routes -> in a part of their own, of peers that can be believed; what is too much is not named", () => {
+  const intent = createIntent("h1", []);
+  intent.channels.set("rtr:core", { channel: "rtr:core", seq: 3, digest: one, forwarding: one, records: new Map() });
+  const other = "192.0.2.253" as IpAddress;
+  const [lost, gone] = ["10.9.0.0/16 10.1.0.7", "10.8.0.0/16 10.1.0.7"] as StaticName[];
+  const proof = { digest: one, count: 1, lacking: [lost] as StaticName[] };
+  const hop = { ip: "10.1.0.7" as IpAddress, vtep: "192.0.2.1" as IpAddress };
+  const site = { digest: one, count: 2 };
+  const statics = {
+    announced: proof,
+    seen: [peer.peer, other].map((each) => ({ peer: each, ...proof })),
+    strays: {
+      byPeer: new Map([[peer.peer, new Set([lost] as StaticName[])]]),
+      deleted: new Map([[peer.peer, [gone] as StaticName[]]]),
+    },
+    site,
+    whole: site,
+    hops: [hop] as (typeof hop)[] | undefined,
+  };
+  const part = () => ({ kernel: one, problems: [], statics });
+  const line = (...peers: PeerSummary[]) =>
+    channelReports(intent, () => [part()], { peers, sentAll: (each) => each === peer.peer })[0];
+  const both = line(peer, { ...peer, peer: other });
+  expect(both?.statics).toEqual({
+    announced: proof,
+    seen: [
+      { peer: peer.peer, ...proof },
+      { peer: other, ...proof },
+    ],
+    strays: [{ peer: peer.peer, routes: [lost], deleted: [gone] }],
+    site,
+    whole: site,
+    hops: [hop],
+  });
+  expect(ChannelReport.parse(both)).toEqual(both);
+  // What a reader of before knows of it: nothing.
+  expect(both).not.toHaveProperty("seen");
+  expect(line({ ...peer, staleRoutes: 1 })?.statics).toMatchObject({ seen: [], strays: [] });
+  expect(line()).not.toHaveProperty("statics");
+  const many = Array.from({ length: MOST_LACKING + 1 }, (_, n) => `10.${n}.0.0/16 10.1.0.7` as StaticName);
+  statics.strays.byPeer.set(peer.peer, new Set(many));
+  statics.hops = undefined;
+  expect(line(peer)?.statics?.strays).toEqual([{ peer: peer.peer, deleted: [gone] }]);
+  expect(line(peer)?.statics).not.toHaveProperty("hops");
+  const bad = { ...both, statics: { ...both?.statics, announced: { ...proof, lacking: ["10.9.0.0/16"] } } };
+  expect(ChannelReport.safeParse(bad).success).toBe(false);
 });
 
 it("report: a session -> what show bgp neighbor says of it, a long reason cut to what a report takes", () => {
