@@ -16,9 +16,9 @@ export type WaitingHost = { host: string; state: LagState; reason: string; since
 export type HostsReceipt = { total: number; live: number; waiting: WaitingHost[] };
 
 /**
- * The ToRs of the endpoint's host: `seen` is proven by another host that has the route from there, `told` is all that can be
- * known where no other host is; see functions/report/tors.ts. `gone`: of a deletion, and what is seen is that the route is
- * no more.
+ * The ToRs of the host of the endpoint or next hop: `seen` is proven by another host that has the route from there, `told` is
+ * all that can be known where no other host is; see functions/report/tors.ts. `gone`: of a deletion, and what is seen is that
+ * the route is no more.
  */
 export type TorsReceipt = {
   total: number;
@@ -44,7 +44,7 @@ export type Receipt = {
   hosts: HostsReceipt;
   /** From accepted to live, over the `measured` ones of the hosts that have it, ms. */
   times?: { measured: number; p50Ms: number; p99Ms: number; maxMs: number };
-  /** Of an endpoint on a host with EVPN peers; absent where there is nothing to be seen. */
+  /** Of an endpoint, or of a prefix by its next hop, on a host with EVPN peers; absent where there is nothing to be seen. */
   tors?: TorsReceipt;
   /** One line for people: "live on 42 of 42 hosts, seen at 2 of 2 ToRs". */
   summary: string;

@@ -80,14 +80,17 @@ const TorsSchema = z
         tor: z.string().openapi({ description: "The fabric peer, or what the ToR calls itself, or its address." }),
         state: z.enum(["seen", "told", "pending", "missing", "held", "down", "unknown"]).openapi({
           description:
-            "seen: another host has the route from there; of a deletion, had it from there until then, and has it no more. told: the host told it, and nobody else can show it. pending: one of the two is to come. missing: another host does not have it from there. held: of a deletion, another host still has it from there. down: no session. unknown: the host does not report.",
+            "seen: another host has the route from there; of a deletion, had it from there until then, and has it no more. told: the host told it, and nobody else can show it. pending: one of the two is to come. missing: another host does not have it from there. held: of a deletion, another host still has it from there. down: no session. unknown: the host does not report, or says nothing of its routes.",
         }),
         reason: z.string(),
         by: Slug.optional().openapi({ description: "The host that shows it." }),
       }),
     ),
   })
-  .openapi({ description: "Of an endpoint, the ToRs of its host; absent where there is nothing to be seen." });
+  .openapi({
+    description:
+      "Of an endpoint, the ToRs of its host; of a router's prefix, those of the host of the next hop. Absent where there is nothing to be seen.",
+  });
 const TimesSchema = z
   .object({ measured: z.number().int(), p50Ms: z.number(), p99Ms: z.number(), maxMs: z.number() })
   .openapi({ description: "From accepted to live, over the hosts that have it, as far as it was measured." });

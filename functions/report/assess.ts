@@ -58,7 +58,7 @@ export function assessChannel(
   const wrong = state !== undefined && !held;
   const proof =
     faithful && facts.isStale !== true
-      ? fabricProof(report, { sites: state.sites, site: facts.site }, received)
+      ? fabricProof(report, { forwarding: state.forwarding, sites: state.sites, site: facts.site }, received)
       : undefined;
   const fabric = proof ?? previous?.fabric;
   return {

@@ -1,7 +1,7 @@
 // Receipts: how far a change has come, of the publisher's marks and the hosts' reports. A change of an endpoint, network,
 // router or prefix is waited for on the hosts that held the channel at its step and still do, and, by their own channels, on those that it
 // made leave. Hosts that joined later have it in their snapshot; hosts that are gone are waited for no more. A change of an
-// endpoint is looked for at the ToRs of the host where it is now, too (tors.ts).
+// endpoint or a prefix is looked for at the ToRs of the host where it is now, too (tors.ts).
 
 import type { Receipt, Receipts } from "../api/receipts.ts";
 import type { ChangeRecord } from "../domain/change.ts";
@@ -11,7 +11,7 @@ import { convergenceOf } from "./convergence.ts";
 import { dueOf, type HostState, readRows, statesOf } from "./due.ts";
 import { countHosts, type HostCount, summarize } from "./liveness.ts";
 import { liveTimes } from "./live-times.ts";
-import { readTors } from "./tor-reads.ts";
+import { isSeenAtTors, readTors } from "./tor-reads.ts";
 import { summarizeTors } from "./tors.ts";
 
 /** Receipts from the table; `now` in ms since the epoch. */
@@ -43,7 +43,7 @@ async function receiptOf(table: Table, nowMs: number, change: ChangeRecord): Pro
   const states = await statesOf(table, nowMs, { due, rows });
   const hosts = countStates(states);
   if (hosts.total === 0) return { ...base, state: "live", hosts, summary: "published; no host needs it" };
-  const own = marks.findIndex(({ channel, key }) => key.startsWith("endpoint/") && change.channels.includes(channel));
+  const own = marks.findIndex(({ channel, key }) => isSeenAtTors(key) && change.channels.includes(channel));
   const tors = await readTors(table, nowMs, {
     mark: marks[own],
     readers: read[own]?.readers,

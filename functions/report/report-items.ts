@@ -13,19 +13,22 @@ import type { Item, Key } from "../publish/table.ts";
 /** Which report of which agent process a row is of: reports may arrive out of order. */
 const Stamp = { startedAtMs: z.number(), number: z.number() };
 
-/** What a host's sessions prove of a network's endpoints (fabric-proof.ts), the last time that they proved anything. */
+/**
+ * What a host's sessions prove of the routes of a network's endpoints, by MAC, or of a router's static routes, by `staticName`
+ * (fabric-proof.ts), the last time that they proved anything.
+ */
 export const FabricRow = z.object({
   /** The step of intent that it is of. */
   seq: z.number(),
   /** Cloud clock, ms since the epoch. */
   atMs: z.number(),
-  /** MACs of this host's endpoints that it does not announce; absent: more than are named. */
+  /** Those of this host that it does not announce; absent: more than are named. */
   unannounced: z.array(z.string()).optional(),
   /**
-   * Per established peer: MACs of the site's other endpoints that it did not pass on; absent as above, or if it passed on
-   * nothing. `tor`: its AS number and BGP identifier, by which two hosts know the same ToR. `strays`: MACs that it passes on
-   * although they are declared there no more; absent: not known. `deleted`: MACs of which it had passed on the route until they
-   * were deleted, so that it would still, if it had it; absent: none.
+   * Per established peer: those of the site's other hosts that it did not pass on; absent as above, or if it passed on
+   * nothing. `tor`: its AS number and BGP identifier, by which two hosts know the same ToR. `strays`: those that it passes on
+   * although they are declared there no more; absent: not known. `deleted`: those of which it had passed on the route until
+   * they were deleted, so that it would still, if it had it; absent: none.
    */
   seen: z.array(
     z.object({
@@ -36,6 +39,9 @@ export const FabricRow = z.object({
       deleted: z.array(z.string()).optional(),
     }),
   ),
+  /** Of a router: the host's site, and the VTEP where it took each next hop there to be; absent: more than are told. */
+  site: z.string().optional(),
+  hops: z.record(z.string(), z.string()).optional(),
 });
 export type FabricRow = z.infer<typeof FabricRow>;
 

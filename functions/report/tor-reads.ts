@@ -1,18 +1,37 @@
-// Reads what is known of an endpoint at the ToRs of its host: the host's peers, its last report, and what the other hosts of
-// its site were passed. Four reads more than the receipt has made, whatever the size of the network.
+// Reads what is known of an endpoint, or of a router's static route, at the ToRs of its host: the host's peers, its last
+// report, and what the other hosts of its site were passed. Four reads more than the receipt has made, whatever the size of
+// the network; three more of a static route, to find its host.
 
-import { channelNetwork, type EndpointRecord, hostChannel, type HostRecord } from "../../shared/model/record.ts";
-import { guardKey } from "../store/key.ts";
+import { staticName } from "../../shared/message/forwarding.ts";
+import {
+  channelNetwork,
+  channelRouter,
+  type EndpointRecord,
+  hostChannel,
+  type HostRecord,
+  type PrefixRecord,
+} from "../../shared/model/record.ts";
+import { guardKey, resourceKey } from "../store/key.ts";
 import { recordKey, type WrittenMark } from "../publish/channel-items.ts";
 import type { ReaderOf } from "../publish/facts.ts";
 import { batchGet, getItem, keyText, type Table } from "../publish/table.ts";
 import { type Rows, rowOf } from "./due.ts";
 import { hostRowKey, parseHostRow } from "./report-items.ts";
+import { hostOfDeleted, hostOfStatic } from "./static-place.ts";
 import { countTors, EVPN, type TorCount, type Witness } from "./tors.ts";
 
+/** True for the key of a record whose route ToRs hold. */
+export function isSeenAtTors(key: string): boolean {
+  return key.startsWith(ENDPOINT) || key.startsWith(STATIC);
+}
+
+const ENDPOINT = "endpoint/";
+const STATIC = "prefix/";
+
 /**
- * Undefined if there is nothing to be seen: no endpoint's change, one that was made again since, or a host that has no EVPN
- * peers or is no more. `has`: a host has all that the change asks of it.
+ * Undefined if there is nothing to be seen: no endpoint's and no static route's change, one that was made again since, one by
+ * a next hop that is no endpoint's, or a host that has no EVPN peers or is no more. `has`: a host has all that the change
+ * asks of it.
  */
 export async function readTors(
   table: Table,
@@ -31,42 +50,79 @@ export async function readTors(
 ): Promise<TorCount | undefined> {
   if (!mark || !readers) return undefined;
   const { channel } = mark;
-  const wanted = await (mark.deleted ? readGone(table, mark) : readThere(table, mark));
+  const wanted = await readWanted(table, mark);
   if (!wanted) return undefined;
-  const { seq, host, mac } = wanted;
+  const { seq, host, name, nextHop } = wanted;
   const ownKey = recordKey(hostChannel(host), "host");
   const items = await batchGet(table, [ownKey, hostRowKey(host)]);
   const record = items.get(keyText(ownKey))?.["body"] as HostRecord | undefined;
   const peers = record && (await namedPeers(table, record));
   if (!record || !peers || peers.length === 0) return undefined;
   const witnesses = [...readers].flatMap(([other, { site }]): Witness[] => {
-    const fabric = other === host || site !== record.site ? undefined : rowOf(rows, { host: other, channel })?.fabric;
-    return fabric ? [{ host: other, fabric }] : [];
+    const fabric = other === host ? undefined : rowOf(rows, { host: other, channel })?.fabric;
+    // Who carries a router is at the site that its last report was of.
+    return fabric && (site ?? fabric.site) === record.site ? [{ host: other, fabric }] : [];
   });
   const reported = parseHostRow(items.get(keyText(hostRowKey(host))));
   const own = rowOf(rows, { host, channel });
-  // One that keeps the channel for its router's sake is a reader without a site: it has no endpoint there either.
-  const isLeft = readers.get(host)?.site === undefined && has(host);
+  const isOfRouter = channelRouter(channel) !== undefined;
+  if (isOfRouter && own?.fabric && !own.fabric.hops) return undefined;
+  // One that keeps a network for its router's sake is a reader without a site: it has no endpoint there either.
+  const reader = readers.get(host);
+  const isLeft = (isOfRouter ? reader : reader?.site) === undefined && has(host);
   const left = isLeft ? (own ?? rowOf(rows, { host, channel: hostChannel(host) })) : undefined;
   const gone = mark.deleted ? { left } : undefined;
-  return countTors({ seq, mac, host, gone, peers, reported, own, witnesses, nowMs });
+  const hop = nextHop === undefined || gone ? undefined : { ip: nextHop, vtep: record.vtep };
+  const what = isOfRouter ? "router" : "network";
+  return countTors({ seq, name, host, hop, what, gone, peers, reported, own, witnesses, nowMs });
 }
 
-type Wanted = { readonly seq: number; readonly host: string; readonly mac: string };
+/** What is looked for, by what hosts name it, and on which host it is. */
+type Wanted = {
+  readonly seq: number;
+  readonly host: string;
+  readonly name: string;
+  /** Of a static route. */
+  readonly nextHop?: string;
+};
+
+async function readWanted(table: Table, mark: WrittenMark): Promise<Wanted | undefined> {
+  const router = channelRouter(mark.channel);
+  const found = await (mark.deleted ? readGone(table, mark) : readThere(table, mark));
+  if (!found) return undefined;
+  const { seq, body } = found;
+  if (router === undefined) {
+    const { host, mac } = body as EndpointRecord;
+    return { seq, host, name: mac };
+  }
+  const route = body as PrefixRecord;
+  const host = await (mark.deleted ? hostOfDeleted : hostOfStatic)(table, router, route);
+  return host === undefined
+    ? undefined
+    : { seq, host, name: staticName(route.prefix, route.nextHop), nextHop: route.nextHop };
+}
+
+type Found = { readonly seq: number; readonly body: unknown };
 
 /** Where it is now is what is looked for: what was seen before it came there says nothing. */
-async function readThere(table: Table, { channel, key, seq }: WrittenMark): Promise<Wanted | undefined> {
+async function readThere(table: Table, { channel, key, seq }: WrittenMark): Promise<Found | undefined> {
   const item = await getItem(table, recordKey(channel, key));
-  const endpoint = item?.["body"] as EndpointRecord | undefined;
-  return item && endpoint && { ...endpoint, seq: Math.max(seq, item["seq"] as number) };
+  const body = item?.["body"];
+  return item && body ? { body, seq: Math.max(seq, item["seq"] as number) } : undefined;
 }
 
 /** What was deleted, and where it was, is in the resource's tombstone for as long as there is one. */
-async function readGone(table: Table, { channel, key, seq, version }: WrittenMark): Promise<Wanted | undefined> {
-  const id = key.slice("endpoint/".length);
-  const item = await getItem(table, { pk: `NET#${channelNetwork(channel)}`, sk: `EP#${id}` });
-  if (item?.["deleted"] !== true || item["version"] !== version) return undefined;
-  return { seq, host: item["host"] as string, mac: item["mac"] as string };
+async function readGone(table: Table, { channel, key, seq, version }: WrittenMark): Promise<Found | undefined> {
+  const [network, router] = [channelNetwork(channel), channelRouter(channel)];
+  const id = key.slice(key.indexOf("/") + 1);
+  const ref =
+    network !== undefined
+      ? ({ kind: "endpoint", network, id } as const)
+      : router !== undefined
+        ? ({ kind: "prefix", router, id } as const)
+        : undefined;
+  const item = ref && (await getItem(table, resourceKey(ref)));
+  return item?.["deleted"] === true && item["version"] === version ? { body: item, seq } : undefined;
 }
 
 /** The peers that are to have a host's EVPN routes, with the fabric peers' names where the API knows them. */

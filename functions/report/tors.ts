@@ -1,8 +1,9 @@
-// At which ToRs an endpoint's route is seen, or, of an endpoint that is deleted, is seen to be gone. Pure, and never says
-// seen when unsure. The ToRs are those that the endpoint's host has a session with. What is evidence, strongest first:
+// At which ToRs the route of an endpoint or of a router's static route is seen, or, of one that is deleted, is seen to be
+// gone. Pure, and never says seen when unsure. The ToRs are those that its host has a session with: that of the endpoint, or
+// of the machine that is the next hop. What is evidence, strongest first:
 //
-//   seen      another host of the site, on the same ToR, was passed the very route (MAC, addresses, VTEP) by it, as of this
-//             step or a later one
+//   seen      another host of the site, on the same ToR, was passed the very route (MAC, addresses, VTEP; or prefix, label,
+//             VTEP) by it, as of this step or a later one
 //             gone: it passed the route on to that host until the endpoint was deleted, and on the same session does so no
 //             more. A host that it never passed it on to, or that has another session by now, shows nothing
 //   told      the host's own session with the ToR is up and told everything, End-of-RIB included, this route among it. A ToR
@@ -12,7 +13,7 @@
 //   missing   another host on that ToR has all of this step, but not this route from there
 //   held      gone: another host still has it from there
 //   down      the session is not up
-//   unknown   the host does not report
+//   unknown   the host does not report, or does not tell of its routes (an older agent)
 
 import { parseIp } from "../../shared/address/ip.ts";
 import type { PeerReport } from "../../shared/message/report.ts";
@@ -31,17 +32,24 @@ export type TorCount = { total: number; seen: number; gone?: true; at: TorReceip
 export type Witness = { readonly host: string; readonly fabric: FabricRow };
 
 export type TorFacts = {
-  /** The step that the route is of, and the endpoint. */
+  /** The step that the route is of, and by what hosts name it: an endpoint's MAC, or a `staticName`. */
   readonly seq: number;
-  readonly mac: string;
+  readonly name: string;
   readonly host: string;
+  /**
+   * Of a static route that is there: its next hop, and the VTEP where that is. The log of a router does not tell, so that what
+   * a host shows counts only if it took it to be there.
+   */
+  readonly hop?: { readonly ip: string; readonly vtep: string } | undefined;
+  /** What other hosts there would share with it. */
+  readonly what: "network" | "router";
   /** The host's configured EVPN peers, by the key that it reports them under, and what to call each. */
   readonly peers: readonly { readonly key: string; readonly name?: string | undefined }[];
   readonly reported: HostRow | undefined;
   readonly own: ChannelRow | undefined;
   /**
-   * Of an endpoint that the step deleted; `left`: what its host reported last of the channel by which it is known to have left
-   * the network; absent while it has not.
+   * Of what the step deleted; `left`: what its host reported last of the channel by which it is known to have left the network
+   * or router; absent while it has not.
    */
   readonly gone?: { readonly left: ChannelRow | undefined } | undefined;
   readonly witnesses: readonly Witness[];
@@ -76,13 +84,13 @@ export function summarizeTors({ total, seen, gone, at }: TorCount): string {
 type Judged = Omit<TorReceipt, "tor">;
 
 function judge(facts: TorFacts, key: string, peer: PeerReport | undefined): Judged {
-  const { seq, mac, host } = facts;
+  const { name, host } = facts;
   const there = facts.witnesses.flatMap(({ host: other, fabric }) =>
     fabric.seen
       .filter((each) => isSameTor({ key, tor: torOf(peer) }, each))
-      .map(({ lacking }) => ({ other, lacking, isOfStep: fabric.seq >= seq })),
+      .map(({ lacking }) => ({ other, lacking, isOfStep: isOfStep(facts, fabric) })),
   );
-  const shows = there.find(({ isOfStep, lacking }) => isOfStep && lacking && !lacking.includes(mac));
+  const shows = there.find(({ isOfStep, lacking }) => isOfStep && lacking && !lacking.includes(name));
   if (shows) return { state: "seen", reason: `${shows.other} has it from there`, by: shows.other };
   const lacksHere = unheard(facts, peer) ?? untold(facts, peer);
   if (lacksHere) return lacksHere;
@@ -90,21 +98,21 @@ function judge(facts: TorFacts, key: string, peer: PeerReport | undefined): Judg
   if (lacks) return { state: "missing", reason: `told by ${host}, but ${lacks.other} does not have it from there` };
   const [next] = there;
   if (next) return { state: "pending", reason: `told by ${host}; ${next.other} has yet to report this step` };
-  return { state: "told", reason: `told by ${host}; no other host of the network is there to show it` };
+  return { state: "told", reason: `told by ${host}; no other host of the ${facts.what} is there to show it` };
 }
 
 /** Of several hosts that show something one that still has the route counts: a ToR is not seen to have let go by half. */
 function judgeGone(facts: TorFacts, key: string, peer: PeerReport | undefined): Judged {
-  const { seq, mac, host } = facts;
+  const { name, host } = facts;
   const there = facts.witnesses.flatMap(({ host: other, fabric }) =>
     fabric.seen
       .filter((each) => isSameTor({ key, tor: torOf(peer) }, each))
-      .map((each) => ({ ...each, other, isOfStep: fabric.seq >= seq })),
+      .map((each) => ({ ...each, other, isOfStep: isOfStep(facts, fabric) })),
   );
-  const holds = there.find(({ isOfStep, strays }) => isOfStep && strays?.includes(mac));
+  const holds = there.find(({ isOfStep, strays }) => isOfStep && strays?.includes(name));
   if (holds) return { state: "held", reason: `${holds.other} still has it from there`, by: holds.other };
   const able = there.filter(({ isOfStep, deleted, lacking }) =>
-    isOfStep ? deleted?.includes(mac) : lacking && !lacking.includes(mac),
+    isOfStep ? deleted?.includes(name) : lacking && !lacking.includes(name),
   );
   const clear = able.find(({ isOfStep, strays }) => isOfStep && strays);
   if (clear) return { state: "seen", reason: `${clear.other} has it from there no more`, by: clear.other };
@@ -116,11 +124,25 @@ function judgeGone(facts: TorFacts, key: string, peer: PeerReport | undefined): 
 }
 
 /** What keeps the ToR from having heard that the route is no more; undefined: it was told. */
-function notTakenBack({ seq, host, own, gone, reported }: TorFacts, peer: PeerReport | undefined): Judged | undefined {
+function notTakenBack(facts: TorFacts, peer: PeerReport | undefined): Judged | undefined {
+  const { host, own, gone, reported } = facts;
   const waits = { state: "pending", reason: `${host} has yet to take it back` } as const;
   if (peer?.told !== true) return waits;
-  const row = gone?.left ?? (own?.fabric && own.fabric.seq >= seq ? own : undefined);
+  const mute = muteness(facts);
+  if (mute) return mute;
+  const row = gone?.left ?? (own?.fabric && isOfStep(facts, own.fabric) ? own : undefined);
   return row && isNewer(reported, row) ? undefined : waits;
+}
+
+/** What a host shows is of the step, or a later one, and of a next hop that is where the host took it to be. */
+function isOfStep({ seq, hop }: TorFacts, fabric: FabricRow): boolean {
+  return fabric.seq >= seq && (hop === undefined || fabric.hops?.[hop.ip] === hop.vtep);
+}
+
+/** A host that carries the router and has the step, and never told anything of static routes: its agent is of before. */
+function muteness({ seq, host, what, own }: TorFacts): Judged | undefined {
+  if (what === "network" || !own || own.fabric || own.appliedSeq < seq) return undefined;
+  return { state: "unknown", reason: `${host} does not tell which routes it announces` };
 }
 
 /** Of this report of the host's channel or a later one: what was told before may be less. */
@@ -145,10 +167,13 @@ function unheard({ host, reported, nowMs }: TorFacts, peer: PeerReport | undefin
 }
 
 /** What keeps the ToR from having been told, as far as the host says; undefined: it was told. */
-function untold({ seq, mac, host, reported, own }: TorFacts, peer: PeerReport | undefined): Judged | undefined {
+function untold(facts: TorFacts, peer: PeerReport | undefined): Judged | undefined {
+  const { name, host, reported, own } = facts;
+  const mute = muteness(facts);
+  if (mute) return mute;
   const fabric = own?.fabric;
-  if (!fabric || fabric.seq < seq) return { state: "pending", reason: `${host} has yet to report this step` };
-  if (!fabric.unannounced || fabric.unannounced.includes(mac))
+  if (!fabric || !isOfStep(facts, fabric)) return { state: "pending", reason: `${host} has yet to report this step` };
+  if (!fabric.unannounced || fabric.unannounced.includes(name))
     return { state: "pending", reason: `${host} does not announce it` };
   if (!isNewer(reported, own) || peer?.told !== true) return { state: "pending", reason: `${host} has yet to tell it` };
   return undefined;

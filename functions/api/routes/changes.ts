@@ -39,7 +39,7 @@ export function addChanges(api: Api): void {
     path: "/v1/changes/{change}",
     summary: "Get the receipt of a change",
     description:
-      "Where the change is live, which hosts are waited for and why, how long it took, and which ToRs are seen to hold the route of an endpoint, or, if it was deleted, to hold it no more.",
+      "Where the change is live, which hosts are waited for and why, how long it took, and which ToRs are seen to hold the route of an endpoint or of a router's prefix, or, if it was deleted, to hold it no more.",
     tag,
     needs: "read",
     reach: "path",

@@ -1,15 +1,17 @@
 // Hosts with EVPN peers over a table in memory: what their agents would report of the fabric, written from the protocol's
 // text. Not a test by itself.
 
-import type { Mac } from "../../../shared/address/mac.ts";
+import type { IpAddress } from "../../../shared/address/ip.ts";
 import { EMPTY_DIGEST } from "../../../shared/message/digest.ts";
 import { endpointLines, forwardingDigest } from "../../../shared/message/forwarding.ts";
-import type { PeerReport, Report } from "../../../shared/message/report.ts";
-import { type Channel, networkChannel } from "../../../shared/model/record.ts";
+import type { RecordChange } from "../../../shared/message/inbox.ts";
+import type { PeerReport } from "../../../shared/message/report.ts";
+import { type Channel, networkChannel, type PrefixRecord } from "../../../shared/model/record.ts";
 import type { EndpointRecord, VtepRecord } from "../../../shared/model/record.ts";
-import { placeOf } from "../../../functions/domain/change.ts";
+import { type ChangeRecord, placeOf as changePlace } from "../../../functions/domain/change.ts";
 import { tableReceipts } from "../../../functions/report/receipts.ts";
 import { EngineWorld } from "../publish/engine-world.ts";
+import { type Replica, routedOf } from "../publish/replica.ts";
 
 export const N1: Channel = networkChannel("n1");
 export const [TOR1, TOR2] = ["192.0.2.1", "192.0.2.2"] as const;
@@ -19,13 +21,17 @@ export type Said = {
   bgp?: PeerReport[];
   /** By peer, the hosts whose endpoints it passed on; default: the first ToR, all of them. */
   passed?: Record<string, readonly string[] | "all">;
-  /** MACs that were not passed on although their host's others were. */
+  /** Names that were not passed on although their host's others were: MACs, or static routes. */
   withheld?: readonly string[];
   announces?: boolean;
-  /** By peer, MACs that it passes on of what is gone; default: none of all that sent their table. */
+  /** By peer, names that it passes on of what is gone; default: none of all that sent their table. */
   strays?: Record<string, readonly string[]>;
-  /** By peer, MACs that it had passed on until they were deleted; default: none. */
+  /** By peer, names that it had passed on until they were deleted; default: none. */
   deleted?: Record<string, readonly string[]>;
+  /** The agent is of before there were proofs of static routes. */
+  older?: boolean;
+  /** Where it takes next hops to be, instead of where they are; null: more than are told. */
+  hops?: Record<string, string> | null;
   /** The kernel holds what it should; default true. */
   applied?: boolean;
 };
@@ -53,44 +59,54 @@ export function fabricHosts(world: EngineWorld = EngineWorld.inMemory()) {
   async function report(host: string, said: Said = {}): Promise<void> {
     const { bgp = [session(TOR1)], passed = { [TOR1]: "all" }, withheld = [], announces = true, applied = true } = said;
     const { strays = Object.fromEntries(bgp.map(({ peer }) => [peer, []])), deleted = {} } = said;
-    const strayProof = {
-      peers: Object.entries(strays).map(([peer, macs]) => {
-        return { peer, macs: macs as Mac[], deleted: (deleted[peer] ?? []) as Mac[] };
-      }),
-    };
+    const strayOf = (isOf: (name: string) => boolean) =>
+      Object.entries(strays).map(([peer, names]) => {
+        return { peer, names: names?.filter(isOf), deleted: (deleted[peer] ?? []).filter(isOf) };
+      });
     const agent = world.agent(host);
+    const places = placesOf(agent);
     const channels = agent.have().map((held) => {
-      const records = agent.channels.get(held.channel)?.records ?? new Map<string, { body: unknown }>();
-      const vtep = (id: string) => records.get(`vtep/${id}`)?.body as VtepRecord;
-      const endpoints = [...records]
-        .filter(([key, { body }]) => key.startsWith("endpoint/") && body !== null)
-        .map(([, { body }]) => body as EndpointRecord)
-        .filter((endpoint) => vtep(endpoint.host).site === vtep(host)?.site);
-      const proof = (some: readonly EndpointRecord[]) => ({
-        digest: forwardingDigest(some.flatMap((each) => endpointLines(each, vtep(each.host).address))),
+      const records = agent.channels.get(held.channel)?.records ?? new Map<string, RecordChange>();
+      const [site] = Array.from(places.values()).flatMap((each) => (each.host === host ? [each.site] : []));
+      const all = held.channel.startsWith("rtr:") ? staticsOf(records, places) : endpointsOf(records, places);
+      const here = all.filter((each) => each.place?.site === site);
+      const proof = (some: readonly Named[]) => ({
+        digest: forwardingDigest(some.flatMap(({ lines }) => lines)),
         count: some.length,
       });
-      const own = endpoints.filter((each) => each.host === host);
-      const others = endpoints.filter((each) => each.host !== host);
+      const own = here.filter(({ place }) => place?.host === host);
+      const others = here.filter(({ place }) => place?.host !== host);
       const seen = Object.entries(passed).map(([peer, from]) => {
-        const has = (each: EndpointRecord) =>
-          (from === "all" || from.includes(each.host)) && !withheld.includes(each.mac);
-        const lacking = others.filter((each) => !has(each)).map(({ mac }) => mac);
+        const has = ({ name, place }: Named) =>
+          (from === "all" || (place && from.includes(place.host))) && !withheld.includes(name);
+        const lacking = others.filter((each) => !has(each)).map(({ name }) => name);
         return { peer, ...proof(others.filter(has)), lacking };
       });
       const announced = announces
         ? { ...proof(own), lacking: [] }
-        : { ...proof([]), lacking: own.map(({ mac }) => mac) };
-      const isNetwork = held.channel.startsWith("net:");
-      return {
-        ...held,
-        problems: [],
-        ...(isNetwork ? { kernel: applied ? agent.forwarding(held.channel) : EMPTY_DIGEST } : {}),
-        ...(isNetwork && bgp.length > 0 ? { announced, seen, strays: strayProof, site: proof(endpoints) } : {}),
+        : { ...proof([]), lacking: own.map(({ name }) => name) };
+      const base = { ...held, problems: [] };
+      if (held.channel.startsWith("host:")) return base;
+      const isRouted = held.channel.startsWith("net:") && !records.has(`vtep/${host}`);
+      const kernel = applied ? (isRouted ? routedOf(records) : agent.forwarding(held.channel)) : EMPTY_DIGEST;
+      const shared = { announced, seen, site: proof(here) };
+      if (bgp.length === 0 || isRouted) return { ...base, kernel };
+      if (held.channel.startsWith("net:")) {
+        const peers = strayOf((name) => !isStatic(name)).map(({ names, ...each }) => ({ ...each, macs: names }));
+        return { ...base, kernel, ...shared, strays: { peers } };
+      }
+      const hops = here.flatMap(({ nextHop: ip, place }) => (ip && place ? [{ ip, vtep: place.vtep }] : []));
+      const told = said.hops && Object.entries(said.hops).map(([ip, vtep]) => ({ ip, vtep }));
+      const statics = {
+        ...shared,
+        strays: strayOf(isStatic).map(({ names, ...each }) => ({ ...each, routes: names })),
+        whole: { digest: agent.forwarding(held.channel), count: all.length },
+        ...(said.hops === null ? {} : { hops: told ?? hops }),
       };
+      return { ...base, kernel, ...(said.older ? {} : { statics }) };
     });
     number += 1;
-    const message: Report = {
+    const message = {
       v: 2,
       atMs: world.nowMs,
       number,
@@ -104,12 +120,62 @@ export function fabricHosts(world: EngineWorld = EngineWorld.inMemory()) {
     await world.report(host, message);
   }
 
-  function receipt(id: string, endpoint = "e1", atMs = world.nowMs) {
-    const resource = { kind: "endpoint", network: "n1", id: endpoint } as const;
+  function receiptOf(id: string, resource: ChangeRecord["resource"], atMs = world.nowMs) {
     const at = new Date(atMs).toISOString();
-    const change = { id, resource, action: "create" as const, ...placeOf(resource), version: 1, at };
+    const change = { id, resource, action: "create" as const, ...changePlace(resource), version: 1, at };
     return tableReceipts(world.table, () => world.nowMs).receipt(change);
   }
 
-  return { world, report, receipt };
+  function receipt(id: string, endpoint = "e1", atMs = world.nowMs) {
+    return receiptOf(id, { kind: "endpoint", network: "n1", id: endpoint }, atMs);
+  }
+
+  return { world, report, receipt, receiptOf };
+}
+
+function isStatic(name: string): boolean {
+  return name.includes("/");
+}
+
+type Place = { readonly host: string; readonly site: string; readonly vtep: IpAddress };
+/** Something declared, by the name that reports have for it, with lines that differ wherever it is. */
+type Named = {
+  readonly name: string;
+  readonly place: Place | undefined;
+  readonly lines: readonly string[];
+  readonly nextHop?: IpAddress;
+};
+type Records = ReadonlyMap<string, RecordChange>;
+
+/** Where each address of an endpoint is, by all networks that the host holds. */
+function placesOf(agent: Replica): ReadonlyMap<IpAddress, Place> {
+  const places = new Map<IpAddress, Place>();
+  for (const { records } of agent.channels.values()) {
+    for (const [key, { body }] of records) {
+      if (!key.startsWith("endpoint/") || body === null) continue;
+      const { host, ips } = body as EndpointRecord;
+      const vtep = records.get(`vtep/${host}`)?.body as VtepRecord | undefined;
+      if (!vtep) throw new Error(`an endpoint on ${host}, which is no member`);
+      for (const ip of ips) places.set(ip, { host, site: vtep.site, vtep: vtep.address });
+    }
+  }
+  return places;
+}
+
+function endpointsOf(records: Records, places: ReadonlyMap<IpAddress, Place>): Named[] {
+  return live<EndpointRecord>(records, "endpoint/").map((endpoint) => {
+    const place = places.get(endpoint.ips[0] as IpAddress);
+    return { name: endpoint.mac, place, lines: place ? endpointLines(endpoint, place.vtep) : [] };
+  });
+}
+
+function staticsOf(records: Records, places: ReadonlyMap<IpAddress, Place>): Named[] {
+  return live<PrefixRecord>(records, "prefix/").map(({ prefix, nextHop }) => {
+    const place = places.get(nextHop);
+    return { name: `${prefix} ${nextHop}`, place, lines: [`${prefix} ${nextHop} ${place?.vtep}`], nextHop };
+  });
+}
+
+function live<T>(records: Records, kind: string): T[] {
+  return [...records].flatMap(([key, { body }]) => (key.startsWith(kind) && body !== null ? [body as T] : []));
 }

@@ -293,7 +293,16 @@ describe("tors of a deletion", () => {
     const stamp = { startedAtMs: 1, number: 3 };
     const told = (number: number) => {
       const reported = { lastSeenAt: new Date(0).toISOString(), bgp: [session(TOR1)], ...stamp, number } as HostRow;
-      const facts = { seq: 5, mac, host: "h1", peers: [{ key: TOR1 }], own: undefined, witnesses: [], nowMs: 0 };
+      const facts = {
+        seq: 5,
+        name: mac,
+        host: "h1",
+        what: "network" as const,
+        peers: [{ key: TOR1 }],
+        own: undefined,
+        witnesses: [],
+        nowMs: 0,
+      };
       return countTors({ ...facts, reported, gone: { left: stamp as ChannelRow } }).at[0]?.state;
     };
     expect([2, 3].map(told)).toEqual(["pending", "told"]);
