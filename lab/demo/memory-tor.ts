@@ -59,7 +59,8 @@ function best(routes: readonly ExportedRoute[]): IpAddress | undefined {
   return routes.toSorted((a, b) => sequence(b) - sequence(a))[0]?.nextHop;
 }
 
-function passedOn({ nlri, nextHop, routeTargets, mobility, pmsi, routerMac }: ReceivedRoute): ExportedRoute {
+/** A route as a reflector announces it: the next hop stays. */
+export function passedOn({ nlri, nextHop, routeTargets, mobility, pmsi, routerMac }: ReceivedRoute): ExportedRoute {
   return {
     nlri,
     nextHop,

@@ -1,5 +1,5 @@
 // A small world for tests that break agents: the local runtime, and agents of this process on in-memory kernels, all over
-// the real broker, functions and table. BGP has no peers here. The check is one: each kernel against the API's intent.
+// the real broker, functions and table. BGP has no peers here, unless a test puts a ToR on the wires. The check is one: each kernel against the API's intent.
 
 import { identityOf } from "../../lab/join.ts";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -15,7 +15,7 @@ import { httpSnapshots } from "../../edge-agent/intent/download.ts";
 import { type BrokerConnection, connectBroker, type TlsIdentity } from "../../edge-agent/intent/mqtt.ts";
 import { openReplicaFiles, type ReplicaStore } from "../../edge-agent/intent/replica-files.ts";
 import { createDiary } from "../../edge-agent/log.ts";
-import { createMemoryNetwork } from "../../lab/demo/memory-network.ts";
+import { createMemoryNetwork, type MemoryNetwork } from "../../lab/demo/memory-network.ts";
 import { type LocalRuntime, startLocal } from "../../local/runtime.ts";
 import { parseIp } from "../../shared/address/ip.ts";
 import type { Vni } from "../../shared/address/vni.ts";
@@ -46,6 +46,8 @@ export type AgentSettings = {
 
 export type AgentWorld = {
   readonly runtime: LocalRuntime;
+  /** Where the agents' BGP is. */
+  readonly wires: MemoryNetwork;
   readonly kernels: ReadonlyMap<string, MemoryKernel>;
   /** Of agents that were started with VRFs. */
   readonly routers: ReadonlyMap<string, MemoryRouters>;
@@ -106,6 +108,7 @@ export async function openAgentWorld(hosts: readonly string[]): Promise<AgentWor
 
   const world: AgentWorld = {
     runtime,
+    wires,
     kernels,
     routers,
     api,

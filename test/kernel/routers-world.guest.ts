@@ -188,9 +188,15 @@ describe("routers of two sites", () => {
     const line = prefixLine(prefix("10.9.0.0/16"), ip(ip4(blue)));
     for (const host of ["h1", "h2", "h3"] as const) await proves(host, "rtr:core", forwardingDigest([line]));
     await until("the ToR has it", () => inNamespace("tor", "ip route show vrf core").includes(`10.9.0.0/16`));
+    const shown = () => agent("h2").report?.channels.find(({ channel }) => channel === "rtr:core")?.statics;
+    const name = `10.9.0.0/16 ${ip4(blue)}`;
+    const seen = () => shown()?.seen.find(({ peer }) => peer === TOR);
+    await until("the other host is shown the route by the ToR", () => seen()?.count === 1 && !seen()?.lacking?.length);
     intent.statics = [];
     tellAll();
     await until("it is gone", () => !inNamespace("h2", "ip route show vrf ovr5000").includes("10.9.0.0/16"));
+    const gone = () => shown()?.strays.find(({ peer }) => peer === TOR);
+    await until("the ToR passes it on no more", () => gone()?.routes?.length === 0 && `${gone()?.deleted}` === name);
   });
 
   it("routes, rules and gateways taken away by another hand -> are back within seconds", async () => {
