@@ -7,7 +7,12 @@ import { build } from "esbuild";
 import type { Mutant } from "./mutants.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
-const ZLIB = join(import.meta.dirname, "zlib.ts");
+/** What the agent and the functions get in place of these modules; the stand-ins themselves may import the real ones. */
+const STAND_INS: Readonly<Record<string, string>> = {
+  "node:zlib": "zlib.ts",
+  "@aws-sdk/client-dynamodb": "dynamodb/sdk.ts",
+  "@aws-sdk/util-dynamodb": "dynamodb/attributes.ts",
+};
 
 /** Writes the bundle to `outfile`; with `mutant`, that bug is in it. */
 export async function bundleSimulation(outfile: string, mutant?: Mutant): Promise<void> {
@@ -21,15 +26,18 @@ export async function bundleSimulation(outfile: string, mutant?: Mutant): Promis
     target: "node20",
     mainFields: ["module", "main"],
     banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+    inject: [join(import.meta.dirname, "fetch.ts")],
     logLevel: "error",
     plugins: [
       {
         name: "simulation",
         setup(bundle) {
-          // Only what the agent and the functions import; the SDK keeps the real one.
-          bundle.onResolve({ filter: /^node:zlib$/ }, ({ importer }) =>
-            importer.endsWith(".ts") && !importer.startsWith(import.meta.dirname) ? { path: ZLIB } : undefined,
-          );
+          bundle.onResolve({ filter: /^(node:zlib|@aws-sdk\/.*)$/ }, ({ path, importer }) => {
+            const standIn = join(import.meta.dirname, STAND_INS[path] ?? path);
+            // Only for our own code; what comes with a library stays its own.
+            const isOurs = importer.endsWith(".ts") && importer !== standIn && !importer.includes("node_modules");
+            return path in STAND_INS && isOurs ? { path: standIn } : undefined;
+          });
           bundle.onLoad({ filter: /\.ts$/ }, async ({ path }) => {
             if (!mutant || path !== join(ROOT, mutant.file)) return undefined;
             const source = await readFile(path, "utf8");

@@ -12,7 +12,6 @@ import {
 } from "@aws-sdk/client-dynamodb";
 import type { DynamoDBRecord } from "aws-lambda";
 import { consume } from "../../functions/publish/consumer.ts";
-import { parseStreamRecord } from "../../functions/publish/resource-image.ts";
 import { handleReport } from "../../functions/report/handler.ts";
 import { tableHostStatuses } from "../../functions/report/host-status.ts";
 import { tableReceipts } from "../../functions/report/receipts.ts";
@@ -25,6 +24,7 @@ import { apiOn } from "./api.ts";
 import { type Clockwork, EPOCH_MS } from "./clockwork.ts";
 import { cancelled, type Change, createMemoryDynamo, type MemoryDynamo } from "./dynamodb/engine.ts";
 import { happening, type Weather } from "./faults.ts";
+import { laneOf, PUBLISHED_TYPES, streamRecord } from "./stream.ts";
 
 export type Answer = { readonly status: number; readonly body: Record<string, unknown> };
 
@@ -60,11 +60,9 @@ export function createCloud(options: {
 
   const engine = createMemoryDynamo((change) => {
     changed(change);
-    const record = streamRecord(change, sequence + 1);
-    // What the mapping's filter lets through and what the consumer looks at are the same types of items.
-    if (parseStreamRecord(record).kind === "ignored") return;
-    sequence++;
-    const lane = laneOf(change.after?.["pk"]?.S ?? "");
+    if (!PUBLISHED_TYPES.has(change.after?.["type"]?.S ?? "")) return;
+    const record = streamRecord(change, ++sequence);
+    const lane = laneOf(change.after?.["pk"]?.S ?? "", LANES);
     lanes[lane]?.push(record);
     pump(lane);
   });
@@ -173,8 +171,9 @@ export function createCloud(options: {
   return {
     table: engine,
     async request(method, path, body) {
-      const headers = { "content-type": "application/json" };
-      const init = body ? { method, headers, body: JSON.stringify(body) } : { method };
+      const text = JSON.stringify(body);
+      const headers = { "content-type": "application/json", "content-length": String(Buffer.byteLength(text ?? "")) };
+      const init = body ? { method, headers, body: text } : { method };
       const answered = (async () => {
         const response = await api.request(`/v1${path}`, init);
         return { status: response.status, body: (await response.json()) as Record<string, unknown> };
@@ -195,19 +194,4 @@ export function createCloud(options: {
     },
     backlog: () => lanes.reduce((sum, lane) => sum + lane.length, 0),
   };
-}
-
-function streamRecord({ before, after }: Change, sequence: number): DynamoDBRecord {
-  const NewImage = after as NonNullable<DynamoDBRecord["dynamodb"]>["NewImage"];
-  return {
-    eventID: `event-${sequence}`,
-    eventName: before ? "MODIFY" : "INSERT",
-    dynamodb: { SequenceNumber: String(sequence), ...(NewImage && { NewImage }) },
-  };
-}
-
-function laneOf(pk: string): number {
-  let sum = 0;
-  for (const character of pk) sum = (sum * 31 + character.charCodeAt(0)) % 65_521;
-  return sum % LANES;
 }

@@ -8,8 +8,8 @@ import { parseArgs } from "node:util";
 import { bundleSimulation } from "./bundle.ts";
 import { type Result, resultOf, runSeeds, talliesOf } from "./process.ts";
 
-/** Seeds that one process runs before the progress moves; it takes some twenty until the code is compiled. */
-const CHUNK = 500;
+/** The most seeds that one process runs before the progress moves; it takes some hundred until the code is compiled. */
+const CHUNK = 2_000;
 
 const { values } = parseArgs({
   options: {
@@ -35,10 +35,12 @@ async function runAll(bundle: string): Promise<number> {
   let failed: string | undefined;
   const startMs = performance.now();
   const heldSoFar = () => results.reduce((sum, { seeds }) => sum + seeds, 0);
+  const workers = availableParallelism();
+  const chunk = Math.min(CHUNK, Math.ceil(count / workers));
   const worker = async (): Promise<void> => {
     while (next < first + count && failed === undefined) {
       const from = next;
-      next = Math.min(from + CHUNK, first + count);
+      next = Math.min(from + chunk, first + count);
       const run = await runSeeds(bundle, from, next - from, ...(values.log ? ["--log"] : []));
       if (run.code !== 0) {
         failed ??= run.output;
@@ -49,7 +51,7 @@ async function runAll(bundle: string): Promise<number> {
       if (process.stderr.isTTY) process.stderr.write(`\r${heldSoFar()} of ${count} seeds`);
     }
   };
-  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+  await Promise.all(Array.from({ length: workers }, worker));
   if (process.stderr.isTTY) process.stderr.write("\r");
   if (failed !== undefined) {
     console.log(failed.trimEnd());

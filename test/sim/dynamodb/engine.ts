@@ -74,17 +74,20 @@ export function createMemoryDynamo(onChange: (change: Change) => void = () => {}
 
   function query({ input }: QueryCommand) {
     const given = placeholders(input);
-    const pk = partitionOf(input.KeyConditionExpression ?? "", given);
+    const { partition, range } = keyCondition(input.KeyConditionExpression ?? "");
+    const pk = given.values[partition]?.S;
+    if (pk === undefined) throw new Error(`ValidationException: ${partition} is no text`);
     const start = input.ExclusiveStartKey && textOf(input.ExclusiveStartKey, "sk");
     const forward = input.ScanIndexForward !== false;
     const found: WireItem[] = [];
     let seen = 0;
     let last: WireItem | undefined;
     const keys = sortKeys(pk);
+    const items = partitions.get(pk);
     for (const sk of forward ? keys : keys.slice().reverse()) {
       if (start !== undefined && (forward ? compareText(sk, start) <= 0 : compareText(sk, start) >= 0)) continue;
-      const item = partitions.get(pk)?.get(sk);
-      if (!item || !holds(input.KeyConditionExpression ?? "", item, given)) continue;
+      const item = items?.get(sk);
+      if (!item || (range !== undefined && !holds(range, item, given))) continue;
       seen++;
       last = item;
       if (input.FilterExpression === undefined || holds(input.FilterExpression, item, given)) found.push(item);
@@ -195,12 +198,18 @@ function placeholders(input: NamesAndValues): Placeholders {
   return { names: input.ExpressionAttributeNames ?? {}, values: input.ExpressionAttributeValues ?? {} };
 }
 
-/** The partition that a key condition names: `pk = :x`, first. */
-function partitionOf(expression: string, given: Placeholders): string {
-  const value = /^\s*(?:#\w+|pk)\s*=\s*(:\w+)/.exec(expression)?.[1];
-  const text = value === undefined ? undefined : given.values[value]?.S;
-  if (text === undefined) throw new Error(`not a key condition: ${expression}`);
-  return text;
+type KeyCondition = { readonly partition: string; readonly range: string | undefined };
+const keyConditions = new Map<string, KeyCondition>();
+
+/** The value that names the partition (`pk = :x`, which comes first), and what is asked of the sort key. */
+function keyCondition(expression: string): KeyCondition {
+  let known = keyConditions.get(expression);
+  if (!known) {
+    const [, partition, range] = /^\s*(?:#\w+|pk)\s*=\s*(:\w+)(?:\s+AND\s+(.+))?$/.exec(expression) ?? [];
+    if (partition === undefined) throw new Error(`not a key condition: ${expression}`);
+    keyConditions.set(expression, (known = { partition, range }));
+  }
+  return known;
 }
 
 function textOf(item: WireItem, name: "pk" | "sk"): string {
