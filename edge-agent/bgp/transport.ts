@@ -1,7 +1,7 @@
 // The adapter of the `Transport` port to node:net, with TCP MD5 (RFC 2385) and GTSM (RFC 5082) by transport-socket.ts.
 // Keys live here only: what decides, logs and reports about sessions never sees one.
 // Reading needs no queue: `data` works its octets off before it returns, and until then the kernel's window fills. So it does
-// while reading is held.
+// while reading is held, and while others have their turn: the system hands over up to 2 MB at once, half a second's work.
 
 import { createServer, type Server, Socket } from "node:net";
 import { type IpAddress, parseIp } from "../../shared/address/ip.ts";
@@ -16,6 +16,8 @@ export type TransportOptions = {
   readonly calls?: SocketCalls | undefined;
 };
 
+/** So long the event loop may be kept by what arrives; one piece more may come, at most 64 KB. */
+const WORK_MS = 5;
 /** How long a closed connection may take to hand over what was written, before it is cut. */
 const LINGER_MS = 2000;
 const NO_CALLS = "TCP MD5 and hop limits need koffi, which could not be loaded";
@@ -47,6 +49,28 @@ export function createTcpTransport(options: TransportOptions = {}): TcpTransport
     socket.once("close", () => open.delete(socket));
     if (held) socket.pause();
     return socket;
+  }
+
+  /** When what was read in this turn of the event loop began; undefined: nothing was. */
+  let begunMs: number | undefined;
+  const resting = new Set<Socket>();
+
+  /** Runs `work` on what a socket read, and lets the event loop turn if that has taken long. */
+  function paced(socket: Socket, work: () => void): void {
+    if (begunMs === undefined) {
+      begunMs = performance.now();
+      setImmediate(turned);
+    }
+    work();
+    if (performance.now() - begunMs < WORK_MS) return;
+    resting.add(socket.pause());
+  }
+
+  function turned(): void {
+    begunMs = undefined;
+    const rested = [...resting];
+    resting.clear();
+    if (!held) for (const socket of rested) socket.resume();
   }
 
   /** What silence may mean: a peer with another key answers nothing at all. */
@@ -122,7 +146,7 @@ export function createTcpTransport(options: TransportOptions = {}): TcpTransport
       } catch (cause) {
         return failedConnection(to.address, (cause as Error).message, handlers);
       }
-      const { connection, attach } = wrap(socket, to.address, { calls, hint });
+      const { connection, attach } = wrap(socket, to.address, { calls, hint, paced });
       attach(handlers);
       socket.once("connect", () => baselines.delete(to.address));
       // A descriptor of ours is bound already.
@@ -138,7 +162,7 @@ export function createTcpTransport(options: TransportOptions = {}): TcpTransport
           socket.destroy(); // it was gone before we saw it
           return;
         }
-        const { connection, attach } = wrap(track(socket), remoteAddress, { calls, hint: () => undefined });
+        const { connection, attach } = wrap(track(socket), remoteAddress, { calls, hint: () => undefined, paced });
         const handlers = accept(connection);
         if (handlers) attach(handlers);
         else connection.close();
@@ -172,7 +196,15 @@ type Wrapped = { readonly connection: Connection; readonly attach: (handlers: Co
 function wrap(
   socket: Socket,
   remoteAddress: IpAddress,
-  { calls, hint }: { readonly calls: SocketCalls | undefined; readonly hint: Hint },
+  {
+    calls,
+    hint,
+    paced,
+  }: {
+    readonly calls: SocketCalls | undefined;
+    readonly hint: Hint;
+    readonly paced: (socket: Socket, work: () => void) => void;
+  },
 ): Wrapped {
   let closed = false;
   let reason = "closed by the peer";
@@ -218,7 +250,7 @@ function wrap(
       };
       socket.once("connect", unlessClosed(handlers.connected));
       socket.on("data", (octets) => {
-        if (!closed) handlers.data(octets);
+        if (!closed) paced(socket, () => handlers.data(octets));
       });
       socket.on("drain", unlessClosed(handlers.drained));
       socket.once(
