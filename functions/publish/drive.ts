@@ -5,11 +5,13 @@ import type { LogEntry } from "../../shared/message/inbox.ts";
 import { type Channel, channelNetwork, hostChannel } from "../../shared/model/record.ts";
 import { advanceHost, isMarked, marksOf, reroutes, routerOf } from "./advance.ts";
 import {
+  headKey,
   rerouteItem,
   type LoggedEntry,
   logKey,
   type Mark,
   markItem,
+  parseHead,
   parseLog,
   vtepRecordKey,
 } from "./channel-items.ts";
@@ -70,14 +72,13 @@ export async function driveNetwork(
     const { marked, lost, fresh } = sift(facts, window);
     await keepReroute(deps, facts, fresh);
     if (routerOf(facts.records.get("network")?.body) !== undefined) routed = true;
-    const { taken, step, unfit } = stepOf(facts, fresh);
-    if (step) {
-      const outcome = await transact(deps.table, networkStepWrites(step, deps.now()));
-      if (outcome === "conflict") {
-        if (++conflicts > MAX_CONFLICTS) throw new Error(`${channel} was moved by others ${conflicts} times in a row`);
-        await deps.pause(conflicts);
-        continue;
-      }
+    const { taken, step, unfit, unmarked } = stepOf(facts, fresh);
+    // What is refused, is refused for good: so only by facts of one moment, and those were read while the log stood still.
+    const isMoved = unfit.length > 0 && (await readHeadSeq(deps.table, channel)) !== facts.head.seq;
+    if (isMoved || (step && (await transact(deps.table, networkStepWrites(step, deps.now()))) === "conflict")) {
+      if (++conflicts > MAX_CONFLICTS) throw new Error(`${channel} was moved by others ${conflicts} times in a row`);
+      await deps.pause(conflicts);
+      continue;
     }
     conflicts = 0;
     commits.push(...(await recall(deps, facts, marked)));
@@ -90,7 +91,8 @@ export async function driveNetwork(
     orphans.push(...lost);
     refused.push(...unfit);
     const done = new Set([...marked, ...lost, ...taken, ...unfit.map(({ change }) => change)]);
-    remaining = remaining.filter((change) => !done.has(change));
+    // Those come once more, are found in the log, and have their other marks made good.
+    remaining = remaining.filter((change) => !done.has(change) || unmarked.has(change));
   }
   return { commits: inOrder(commits), orphans, refused, routed, again };
 }
@@ -102,13 +104,42 @@ async function keepReroute(deps: DriveDeps, facts: NetworkFacts, fresh: readonly
   if (change) await putItem(deps.table, rerouteItem(facts.channel, change.version, routerOf(before?.body)));
 }
 
-type StepOf = ReturnType<typeof largestStep> & { readonly unfit: readonly Refused[] };
+type StepOf = ReturnType<typeof largestStep> & {
+  readonly unfit: readonly Refused[];
+  /** Those of `taken` that the step does not mark for all of their origins. */
+  readonly unmarked: ReadonlySet<NetworkChange>;
+};
 
 /**
- * The largest step of the first changes. What the pure core refuses it would refuse for ever: the changes that it refuses
- * by themselves are left out, and if it is none of them alone, all.
+ * A record may be written as often in a batch as a batch has records, and each write has marks of its own: up to so many
+ * leave room in a transaction for all else of one change.
  */
+const MOST_ORIGINS = 20;
+
+/** The largest step of the first changes, with no more marks for any of them than fit. */
 function stepOf(facts: NetworkFacts, fresh: readonly NetworkChange[]): StepOf {
+  const whole = new Map(fresh.map((change) => [withFewOrigins(change), change]));
+  const original = (change: NetworkChange) => whole.get(change) ?? change;
+  const { taken, step, unfit } = boundedStepOf(facts, [...whole.keys()]);
+  const logged = new Set(step?.entry.changes.map(({ key }) => key));
+  const unmarked = taken.filter((change) => original(change) !== change && logged.has(changedKey(change)));
+  return {
+    taken: taken.map(original),
+    step,
+    unfit: unfit.map(({ change, cause }) => ({ change: original(change as NetworkChange), cause })),
+    unmarked: new Set(unmarked.map(original)),
+  };
+}
+
+function withFewOrigins(change: NetworkChange): NetworkChange {
+  return change.origins.length > MOST_ORIGINS ? { ...change, origins: change.origins.slice(-MOST_ORIGINS) } : change;
+}
+
+/**
+ * What the pure core refuses it would refuse for ever: the changes that it refuses by themselves are left out, and if it is
+ * none of them alone, all.
+ */
+function boundedStepOf(facts: NetworkFacts, fresh: readonly NetworkChange[]): Omit<StepOf, "unmarked"> {
   if (fresh.length === 0) return { taken: fresh, step: undefined, unfit: [] };
   try {
     return { ...largestStep(facts, fresh), unfit: [] };
@@ -124,6 +155,10 @@ function stepOf(facts: NetworkFacts, fresh: readonly NetworkChange[]): StepOf {
     const unfit = alone.length > 0 ? alone : fresh.map((change) => ({ change, cause }));
     return { taken: [], step: undefined, unfit };
   }
+}
+
+async function readHeadSeq(table: Table, channel: Channel): Promise<number> {
+  return parseHead(await getItem(table, headKey(channel))).seq;
 }
 
 /** What a host's change did to its own log. */

@@ -95,8 +95,8 @@ export function largestStep(
     if (fits) return { taken, step };
     if (count === 1)
       throw new Error(`one change of ${facts.channel} ${headKey(facts.channel).sk} is too large for a step`);
-    // Of one change there are at least two items to save.
-    count = over > 0 ? count - Math.max(1, Math.floor(over / 6)) : Math.floor(count / 2);
+    // A change saves two items at least, and some save many more: one is left to try.
+    count = Math.max(1, over > 0 ? count - Math.max(1, Math.floor(over / 6)) : Math.floor(count / 2));
   }
 }
 
