@@ -55,6 +55,7 @@ export type GuardKeeper = {
    * Read back it is a little later, as a report tells.
    */
   settled(ports: readonly string[]): Promise<void>;
+  /** As of the last pass; not whole from the moment on in which something else is asked for. */
   latest(): GuardReport | undefined;
   /** What was counted and seen at the last reading. */
   reading(): GuardReading;
@@ -108,6 +109,7 @@ export function createGuardKeeper(options: GuardKeeperOptions): GuardKeeper {
     pass,
     onError: (cause) => {
       known = undefined;
+      wholeDue = true;
       log("warn", cause.message);
       publish(new Map(), cause.message);
     },
@@ -127,11 +129,13 @@ export function createGuardKeeper(options: GuardKeeperOptions): GuardKeeper {
   });
 
   async function pass(): Promise<PassOutcome> {
-    if (desired.ports.size === 0 && !mayDelete && known === undefined && clean.size === 0) return settle(new Map());
+    if (desired.ports.size === 0 && !mayDelete && known === undefined && clean.size === 0) {
+      publish(new Map(), undefined);
+      return "done";
+    }
     counters.passes++;
     if (guards.lacks.guards !== undefined) return settle(refusals(guards.lacks.guards));
-    let actual = known ?? (await guards.dump({ macLists: wholeDue }));
-    wholeDue = false;
+    let actual = known !== undefined && !wholeDue ? known : await readKernel();
     hold.see(actual, desired);
     const drifted = noteDrift(actual);
     const change = withPending(diffGuards(desired, actual, context()));
@@ -154,8 +158,16 @@ export function createGuardKeeper(options: GuardKeeperOptions): GuardKeeper {
     }
     const { mirrors } = left;
     const waits = hold.held.mirrors.size > 0 || heldPorts(desired, actual, context()).length > 0;
-    whole = !waits && mirrors.size === 0 && left.set.every(({ port }) => failures.has(port)) && pending.size === 0;
+    const isWritten = left.set.every(({ port }) => failures.has(port)) && pending.size === 0 && !wholeDue;
+    whole = !waits && mirrors.size === 0 && isWritten;
     return settle(failures);
+  }
+
+  /** What is told of while it is read has its turn in the next pass. */
+  async function readKernel(): Promise<ActualGuards> {
+    const macLists = wholeDue;
+    wholeDue = false;
+    return await guards.dump({ macLists });
   }
 
   function context(): GuardDiffContext {
@@ -178,23 +190,28 @@ export function createGuardKeeper(options: GuardKeeperOptions): GuardKeeper {
   /** All at once; if that is refused, each port by itself, so that one cannot keep the others from their guards. */
   async function write(change: GuardChange): Promise<Map<string, string>> {
     const failures = new Map<string, string>();
-    const attempt = async (part: GuardChange, ports: readonly string[]): Promise<boolean> => {
+    const attempt = async (part: GuardChange, ports: readonly string[]): Promise<string | undefined> => {
       try {
         await guards.apply(part);
         counters.applied += part.set.length + part.remove.length;
-        return true;
+        return undefined;
       } catch (cause) {
         counters.refused++;
-        for (const port of ports) failures.set(port, (cause as Error).message);
-        return false;
+        const reason = (cause as Error).message;
+        for (const port of ports) failures.set(port, reason);
+        return reason;
       }
     };
-    if (await attempt(change, [])) return failures;
-    wholeDue = true;
+    if ((await attempt(change, [])) === undefined) return failures;
     await guards.dump({ macLists: false });
     const none = { frame: false, set: [], remove: [], macLists: new Map(), mirrors: new Map() };
     const shared = { ...none, frame: change.frame, macLists: editsOnly(change) };
-    await attempt(shared, change.frame ? [...desired.ports.keys()] : []);
+    const refusal = await attempt(shared, change.frame ? [...desired.ports.keys()] : []);
+    if (refusal !== undefined) {
+      // Which edits of lists came to nothing is not known any more.
+      wholeDue = true;
+      log("warn", `what ports share: ${refusal}`);
+    }
     for (const guard of change.set) await attempt({ ...none, set: [guard] }, [guard.port]);
     for (const port of change.remove) await attempt({ ...none, remove: [port] }, []);
     for (const mirror of change.mirrors) await attempt({ ...none, mirrors: new Map([mirror]) }, [mirror[0]]);
@@ -222,7 +239,7 @@ export function createGuardKeeper(options: GuardKeeperOptions): GuardKeeper {
 
   function settle(failures: ReadonlyMap<string, string>): PassOutcome {
     publish(failures, undefined);
-    return failures.size > 0 && guards.lacks.guards === undefined ? "again" : "done";
+    return (failures.size > 0 || wholeDue) && guards.lacks.guards === undefined ? "again" : "done";
   }
 
   function publish(failures: ReadonlyMap<string, string>, error: string | undefined): void {
@@ -321,7 +338,8 @@ export function createGuardKeeper(options: GuardKeeperOptions): GuardKeeper {
         waiting.add({ ports: missing, done: resolve });
         loop.ask();
       }),
-    latest: () => latest,
+    // What is asked for since is not in it.
+    latest: () => (latest?.whole && !whole ? { ...latest, whole } : latest),
     reading: () => reading,
     onReport: (listener) => void reportListeners.add(listener),
     onReading: (listener) => void readingListeners.add(listener),

@@ -203,6 +203,64 @@ describe("guard keeper", () => {
     expect((await guards.dump({ macLists: true })).macLists.size).toBe(0);
   });
 
+  it("a guard changes -> what was read back before is not whole until the new one is", async () => {
+    const { clock, keeper, want } = start();
+    await want(guardOf("tap1"));
+    expect(keeper.latest()?.whole).toBe(true);
+    keeper.change({ ports: new Map([["tap1", guardOf("tap1", { mode: "observe" })]]) });
+    expect(keeper.latest()?.whole).toBe(false);
+    await clock.advance(0);
+    expect(keeper.latest()?.whole).toBe(true);
+  });
+
+  it("another hand is at it while a change is read back -> mended at once, not with the next comparison", async () => {
+    const guards = createMemoryGuards();
+    let meddle = (): void => {};
+    const watched: MemoryGuards = {
+      ...guards,
+      dump: async (options) => {
+        const found = await guards.dump(options);
+        if (guards.writes() > 1) meddle();
+        meddle = guards.writes() > 1 ? () => {} : meddle;
+        await Promise.resolve();
+        return found;
+      },
+    };
+    const { clock, keeper, want } = start(watched);
+    await want(guardOf("tap1"));
+    meddle = () => guards.tamper("tap1");
+    await want(guardOf("tap2"));
+    await clock.advance(1000);
+    expect((await guards.dump({ macLists: false })).ports.get("tap1")).toBe(guards.print(guardOf("tap1")));
+    expect(keeper.latest()?.counters).toMatchObject({ drift: 1, repairs: 1 });
+  });
+
+  it("the edit of a list is refused, alone as well -> not whole, and written when it can be", async () => {
+    const guards = createMemoryGuards();
+    let refuses = false;
+    const moody: MemoryGuards = {
+      ...guards,
+      apply: async (change) => {
+        if (refuses && change.macLists.size > 0) throw new Error("told to refuse lists");
+        await guards.apply(change);
+      },
+    };
+    const { clock, keeper, want } = start(moody);
+    const key = `known-${vni(100)}` as const;
+    const [one, two] = [mac("02:00:00:00:00:01"), mac("02:00:00:00:00:02")];
+    await want(guardOf("tap1"));
+    keeper.change({ macLists: new Map([[key, new Map([[one, true]])]]) });
+    await clock.advance(0);
+    refuses = true;
+    keeper.change({ macLists: new Map([[key, new Map([[two, true]])]]) });
+    await clock.advance(0);
+    expect(keeper.latest()?.whole).toBe(false);
+    refuses = false;
+    await clock.advance(1000);
+    expect((await guards.dump({ macLists: true })).macLists).toEqual(new Map([[key, new Set([one, two])]]));
+    expect(keeper.latest()?.whole).toBe(true);
+  });
+
   it("settled: asked before the pass -> waits for it; a port that nobody guards -> at once", async () => {
     const { clock, keeper, shown } = start();
     keeper.change({ ports: new Map([["tap1", guardOf("tap1")]]) });
