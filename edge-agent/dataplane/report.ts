@@ -18,6 +18,8 @@ export type NetworkReport = {
   readonly verified: NetworkState | undefined;
   /** Ops still to be written. None and no problems: the kernel is as desired. */
   readonly remaining: number;
+  /** Its devices and ports are not as desired, or may not be touched at all; entries apart. */
+  readonly unfinished: boolean;
   /** Deletions that wait until the desired state is known to be complete. */
   readonly withheld: number;
   readonly problems: readonly Problem[];
@@ -84,6 +86,7 @@ export function reportOf(network: Network, readable: boolean): NetworkReport {
       return readable ? viewVerified(network)?.state() : undefined;
     },
     remaining: remaining + openKeys(network),
+    unfinished: remaining > 0 || network.blocked,
     withheld: waiting.macs.size + waiting.ips.size + waiting.flood + waiting.devices,
     problems: readable ? [...problems, ...failed] : [],
   };

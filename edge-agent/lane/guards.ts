@@ -307,13 +307,16 @@ export function createGuardsLane(
     },
     verified: noteForwarding,
     channel(channel): ChannelPart | undefined {
-      const part = parts.get(channelNetwork(channel) ?? "");
+      const id = channelNetwork(channel) ?? "";
+      const part = parts.get(id);
+      // What follows from its records is not known yet.
+      if (changedKeys.has(id) || dirty.has(id)) return { kernel: undefined, problems: part ? problemsOf(part) : [] };
       if (!part || part.policies.size === 0) return undefined;
       const report = keeper.latest();
       const settled =
         keeper.lacks.guards !== undefined ||
         (report?.whole === true && [...part.policies.keys()].every((port) => isSettled(port, report)));
-      return { kernel: settled && !dirty.has(part.id) ? EMPTY_DIGEST : undefined, problems: problemsOf(part) };
+      return { kernel: settled ? EMPTY_DIGEST : undefined, problems: problemsOf(part) };
     },
     view: () => ({
       ports: Array.from(parts.values()).flatMap((part) =>

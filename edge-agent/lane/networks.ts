@@ -83,6 +83,12 @@ export function createNetworksLane(
   let trusted: IntentTrust = "recent";
   let report: DataplaneReport | undefined;
   let reports: ReadonlyMap<Vni, NetworkReport> = new Map();
+  /** The desired state that was told last. */
+  let toldLast = 0;
+  /** The one with which the kernel was told which networks there are. */
+  let ownTold = 0;
+  /** Networks of which intent changed and the kernel was not read back since: with which desired state it was told all. */
+  const unread = new Map<Network, number | undefined>();
 
   // What is to be done.
   let ownChanged = false;
@@ -142,7 +148,12 @@ export function createNetworksLane(
     for (const id of networks.keys()) if (!carried.has(id)) remove(id);
     for (const id of carried) if (now && !networks.has(id)) create(id, now);
     vnisChanged = true;
-    reconciler.change([], context.trust());
+    ownTold = change([]);
+  }
+
+  function change(changes: Parameters<typeof reconciler.change>[0]): number {
+    toldLast = reconciler.change(changes, context.trust());
+    return toldLast;
   }
 
   function create(id: string, record: HostRecord): void {
@@ -160,6 +171,7 @@ export function createNetworksLane(
     routes.forget(network);
     dirty.delete(network);
     proofs.close(network);
+    unread.delete(network);
     const vni = held.get(network);
     if (vni === undefined) return;
     held.delete(network);
@@ -167,7 +179,7 @@ export function createNetworksLane(
     vnisChanged = true;
     routes.importsChanged();
     speaker.changeExports(network.takeBack());
-    reconciler.change([{ vni, remove: true }], context.trust());
+    change([{ vni, remove: true }]);
     context.reportChanged();
   }
 
@@ -198,6 +210,7 @@ export function createNetworksLane(
     // Where RDs shift, one network's new one may be another's old one: nothing is announced before all is taken back.
     if (network.rd !== rd) speaker.changeExports(network.takeBack());
     network.configure({ id: host, record: own, rd, routing: routing?.(network.id) });
+    if (network.unsettled) noteIntent(network);
     if (network.unsettled) unsettled.add(network);
     if (network.dirty) dirty.add(network);
   }
@@ -208,9 +221,26 @@ export function createNetworksLane(
     const network = networks.get(id);
     if (!network) return;
     network.put(key, placed ? placed(id, key, body) : body);
+    noteIntent(network);
     if (key === "network") vnisChanged = true;
     if (network.unsettled) unsettled.add(network);
     dirty.add(network);
+  }
+
+  /** What the kernel was read back to hold is of before. */
+  function noteIntent(network: Network): void {
+    unread.set(network, undefined);
+  }
+
+  /** All that intent says of the network was told: it is proven by the next reading. */
+  function noteTold(network: Network): void {
+    if (!unread.has(network) || unread.get(network) !== undefined || network.dirty || network.unsettled) return;
+    unread.set(network, toldLast);
+    takeRead(network, toldLast);
+  }
+
+  function takeRead(network: Network, told: number | undefined): void {
+    if (told !== undefined && report && report.error === undefined && report.generation >= told) unread.delete(network);
   }
 
   function settleSome(): void {
@@ -251,6 +281,7 @@ export function createNetworksLane(
     // Before the ToRs hear of them: what they hear may outlive this process.
     if (mobility.takeRaisedChanged()) raised?.keep(mobility.raised().filter(isStillOurs));
     if (step) tell(network, step);
+    noteTold(network);
   }
 
   /** Until intent is whole nobody knows that an endpoint is gone. */
@@ -260,7 +291,7 @@ export function createNetworksLane(
 
   function tell(network: Network, { desired, exports, refused, delta, endpoints }: NetworkStep): void {
     if (exports.length > 0) speaker.changeExports(exports);
-    const generation = desired && reconciler.change([desired], context.trust());
+    const generation = desired && change([desired]);
     sayConflicts(diary, network.id, delta.conflicts);
     sayRefused(diary, network.id, refused);
     proofs.told(network, { delta, endpoints }, generation);
@@ -315,6 +346,15 @@ export function createNetworksLane(
     if (network) dirty.add(network);
   }
 
+  /** The host's own channel is live once the kernel has let go of what it names no more. */
+  function leftBehind(): string[] {
+    if (!begun) return [];
+    const isRead = !ownChanged && report?.error === undefined && (report?.generation ?? -1) >= ownTold;
+    const left = (report?.networks ?? []).filter(({ desired }) => !desired);
+    if (!isRead) return ["the kernel was not read since this host's networks changed"];
+    return left.map(({ vni }) => `VNI ${vni} is not this host's any more, and still in its kernel`);
+  }
+
   return {
     intent(change) {
       for (const [channel, keys] of change) {
@@ -349,12 +389,13 @@ export function createNetworksLane(
       reconsider();
     },
     complete() {
-      if (begun) reconciler.change([], context.trust());
+      if (begun) change([]);
     },
     verified(now) {
       report = now;
       reports = new Map(now.networks.map((each) => [each.vni, each]));
       proofs.read(now);
+      for (const [network, told] of unread) takeRead(network, told);
       for (const [vni, macs] of now.learned) {
         const network = holders.get(vni);
         const learned = reconciler.learned(vni);
@@ -363,6 +404,7 @@ export function createNetworksLane(
       turn.wake();
     },
     channel(channel) {
+      if (channel === hostChannel(host)) return { kernel: undefined, problems: leftBehind() };
       const network = networks.get(channelNetwork(channel) ?? "");
       if (!network) return undefined;
       const vni = held.get(network);
@@ -375,7 +417,10 @@ export function createNetworksLane(
       }
       const problems = (reports.get(vni)?.problems ?? []).map(describeProblem);
       if (report?.error) problems.push(report.error);
-      return { kernel: undefined, ...proofs.of(network), problems };
+      const { kernel, fabric } = proofs.of(network) ?? {};
+      // The lines that are proven say nothing of MTU, ports and much else of intent: that is there when all was told and read.
+      const isAsTold = !ownChanged && !vnisChanged && !records.holds(network.id) && !unread.has(network);
+      return { kernel: isAsTold && !reports.get(vni)?.unfinished ? kernel : undefined, fabric, problems };
     },
     overlay: () => overlayOf(holders.values()),
     moved: () => mobility.moved(clock.nowMs()),

@@ -11,6 +11,8 @@ export function advance(job: Iterator<void>, batch: number): boolean {
 
 export type RecordIntake = {
   readonly busy: boolean;
+  /** Some of this network are still to be put. */
+  holds(id: string): boolean;
   /** These records of a network changed. */
   note(id: string, keys: Iterable<string>): void;
   /** All of a network's may have. */
@@ -69,6 +71,7 @@ export function createRecordIntake(options: {
     get busy() {
       return changed.size > 0 || wholes.size > 0;
     },
+    holds: (id) => changed.has(id) || wholes.has(id),
     note(id, keys) {
       const before = changed.get(id) ?? new Set();
       changed.set(id, before);

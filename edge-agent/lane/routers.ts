@@ -8,6 +8,7 @@ import { EMPTY_DIGEST } from "../../shared/message/digest.ts";
 import { type Channel, channelNetwork, channelRouter, hostChannel } from "../../shared/model/record.ts";
 import { type ReceivedRoute, type RouteChange, routeKey } from "../bgp/route.ts";
 import { debounce } from "../clock.ts";
+import type { Vni } from "../../shared/address/vni.ts";
 import type { RouterKernel, RouterSupport } from "../dataplane/router-kernel.ts";
 import { describeRouterProblem } from "../dataplane/router-problem.ts";
 import { createRouterReconciler, type RouterReport, type RoutersReport } from "../dataplane/router-reconciler.ts";
@@ -74,6 +75,10 @@ export function createRoutersLane(
   let pictures: readonly RouterPicture[] = [];
   let report: RoutersReport | undefined;
   let reports: ReadonlyMap<number, RouterReport> = new Map();
+  /** L3 VNIs that the kernel was read to hold, the last time that it could be. */
+  let held: readonly Vni[] = [];
+  /** What this host carries has changed, and is still to be worked out. */
+  let ownChanged = false;
   let refused = new Set<string>();
   let begun = false;
   let restMs = 0;
@@ -92,6 +97,7 @@ export function createRoutersLane(
   reconciler?.onReport((now) => {
     report = now;
     reports = new Map(now.routers.map((each) => [each.vni, each]));
+    if (now.error === undefined) held = now.routers.map(({ vni }) => vni);
     context.reportChanged();
   });
   const turn = context.pace.add(() => {
@@ -131,6 +137,7 @@ export function createRoutersLane(
     // A host that knows nothing of itself yet touches nothing; one that was told to leave everything clears up.
     if (!host && !intent.inSync) return;
     begun = true;
+    ownChanged = false;
     const startMs = clock.nowMs();
     const all = host ? [...routers.values()] : [];
     const routerId = host && routerIdOf(host);
@@ -191,6 +198,14 @@ export function createRoutersLane(
     return [...problems, ...found, ...(report?.error === undefined ? [] : [report.error])];
   }
 
+  /** The host's own channel is live once the kernel has let go of what it names no more. */
+  function leftBehind(): string[] {
+    if (ownChanged) return ["the routers of this host are still to be worked out"];
+    const wanted = new Set(pictures.map(({ state }) => state.vni));
+    const left = held.filter((vni) => !wanted.has(vni));
+    return left.map((vni) => `the router of L3 VNI ${vni} is not this host's any more, and still in its kernel`);
+  }
+
   function digest(channel: Channel, lines: readonly string[]): ChannelPart["kernel"] {
     const of = digests.get(channel) ?? createLineDigest();
     digests.set(channel, of);
@@ -202,6 +217,7 @@ export function createRoutersLane(
       const own = hostChannel(intent.host);
       const touched = [...change.keys()].filter((channel) => channel === own || bearsOn(channel, routers));
       if (touched.length === 0 && begun) return;
+      if (change.has(own)) ownChanged = support.vrf;
       intents.forget(touched);
       for (const channel of digests.keys()) if (!intent.channels.has(channel)) digests.delete(channel);
       readIntent();
@@ -233,6 +249,7 @@ export function createRoutersLane(
       if (!begun && intent.inSync) settled.trigger();
     },
     channel(channel): ChannelPart | undefined {
+      if (channel === hostChannel(intent.host)) return { kernel: undefined, problems: leftBehind() };
       const routerId = channelRouter(channel);
       if (routerId !== undefined) {
         const picture = pictures.find((each) => each.intent.id === routerId);

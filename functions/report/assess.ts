@@ -127,7 +127,7 @@ function stateAt(seq: number, facts: ChannelFacts): Head | Applied | undefined {
 
 /**
  * A kernel is proven by its digest: of a network's members, of those that only route there, or of a router's static routes.
- * A host channel has none: that it is applied, without a problem, must do.
+ * A host channel has none: it is applied, without a problem. What the host should have let go of and has not is one.
  */
 function kernelHolds(
   report: ChannelReport,

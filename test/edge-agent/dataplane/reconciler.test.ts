@@ -67,7 +67,7 @@ describe("reconciler", () => {
     expect(reports).toHaveLength(1);
     expect(last()).toMatchObject({ generation, inSync: true, error: undefined });
     expect(last().networks).toEqual([
-      { vni: 100, desired: true, verified: { ...BLUE }, remaining: 0, withheld: 0, problems: [] },
+      { vni: 100, desired: true, verified: { ...BLUE }, remaining: 0, unfinished: false, withheld: 0, problems: [] },
     ]);
     expect(last().counters).toMatchObject({ passes: 1, refused: 0, drift: 0, repairs: 0, retries: 0 });
   });

@@ -127,8 +127,18 @@ export function networkWorld(
   };
   const lane = createNetworksLane(context, { fabricVteps, mobility, raised });
   const rest = () => clock.advance(0, () => undefined);
+  /** Networks of which the devices are not as they should be. */
+  const unfinished = new Set<Vni>();
+  /** Why the kernel cannot be read. */
+  let error: string | undefined;
   const report = (changed: DataplaneReport["changed"], news: DataplaneReport["learned"]) => {
-    const said = { generation, networks: [], changed, learned: news, error: undefined };
+    const networks = Array.from(kernel.keys(), (vni) => ({
+      vni,
+      desired: told.has(vni),
+      problems: [],
+      unfinished: unfinished.has(vni),
+    }));
+    const said = { generation, networks, changed, learned: news, error };
     lane.verified?.(said as unknown as DataplaneReport);
     rest();
   };
@@ -203,6 +213,15 @@ export function networkWorld(
       return lane.overlay();
     },
     kernel,
+    unfinished,
+    /** The kernel does not answer: a pass ends with nothing read. */
+    silent: () => {
+      error = "no answer";
+      report(new Map(), new Map());
+      error = undefined;
+    },
+    /** A pass ends, with what was to go still there. */
+    keeps: () => report(new Map(), new Map()),
     /** The kernel was read back for what it was told last. */
     proven: () => readGeneration === generation,
     /** The kernel takes over what it was told, less the MACs that `refuses` names, and is read back. */

@@ -261,6 +261,57 @@ describe("networks lane", () => {
     expect(proof()).toBe(before);
   });
 
+  it("networks lane: an MTU or a port changes, which no line says -> not proven until the kernel was read back for it", () => {
+    const world = host();
+    const proof = () => world.lane.channel?.("net:blue")?.kernel;
+    world.readBack();
+    const before = proof();
+    expect(before).toBeDefined();
+    const [endpoint] = blue.endpoints;
+    for (const change of [
+      () => world.put("net:blue", "network", { ...blue.definition, mtuBytes: 1400 }),
+      () => world.put("net:blue", "endpoint/e1", { ...endpoint?.record, port: "tap2" } as never),
+    ]) {
+      change();
+      expect(proof()).toBeUndefined();
+      world.rest();
+      expect(proof()).toBeUndefined();
+      world.silent();
+      expect(proof()).toBeUndefined();
+      world.readBack();
+      expect(proof()).toBe(before);
+    }
+    world.unfinished.add(vni);
+    world.readBack();
+    expect(proof()).toBeUndefined();
+    world.unfinished.clear();
+    world.readBack();
+    expect(proof()).toBe(before);
+  });
+
+  it("networks lane: a route comes or goes -> what intent asked for stays proven", () => {
+    const world = host();
+    world.readBack();
+    const before = world.lane.channel?.("net:blue")?.kernel;
+    world.sees(macRoute(7, LOW));
+    expect(world.lane.channel?.("net:blue")?.kernel).toBe(before);
+  });
+
+  it("networks lane: a network is left -> the host's channel says so until the kernel has let go of it", () => {
+    const world = host();
+    const problems = () => world.lane.channel?.("host:h1")?.problems;
+    world.readBack();
+    expect(problems()).toEqual([]);
+    world.put("host:h1", "network/blue", undefined);
+    expect(problems()).toEqual(["the kernel was not read since this host's networks changed"]);
+    world.rest();
+    expect(problems()).toEqual(["the kernel was not read since this host's networks changed"]);
+    world.keeps();
+    expect(problems()).toEqual(["VNI 100 is not this host's any more, and still in its kernel"]);
+    world.readBack();
+    expect(problems()).toEqual([]);
+  });
+
   it("networks lane: what only the fabric told is in the kernel -> the proof is as without it", () => {
     const world = host();
     world.readBack();

@@ -146,11 +146,25 @@ describe("routers' lane", () => {
     await lane.close?.();
   });
 
+  it("the router leaves the host, and nothing may be deleted yet -> the host's own channel says that it is still there", async () => {
+    const { start, lane, put, intent } = routersWorld({ complete: false });
+    await start();
+    const problems = () => lane.channel?.("host:h1")?.problems;
+    expect(problems()).toEqual([]);
+    intent.channels.get("host:h1")?.records.delete("router/core");
+    lane.intent?.(new Map([["host:h1", "whole"]]));
+    expect(problems()).toEqual(["the routers of this host are still to be worked out"]);
+    await put("host:h1", { host: channels["host:h1"]?.["host"], "network/blue": {} });
+    expect(problems()).toEqual(["the router of L3 VNI 5000 is not this host's any more, and still in its kernel"]);
+    await lane.close?.();
+  });
+
   it("the router leaves the host -> VRF, routes and announcements go", async () => {
     const { start, lane, put, kernel, exported, rerouted } = routersWorld();
     await start();
     await put("host:h1", { host: channels["host:h1"]?.["host"], "network/blue": {} });
     expect((await kernel.dump()).routers).toEqual([]);
+    expect(lane.channel?.("host:h1")?.problems).toEqual([]);
     expect(exported.size).toBe(0);
     expect(lane.routing("blue")).toBeUndefined();
     expect(rerouted.at(-1)).toBe("blue");
