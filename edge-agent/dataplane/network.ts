@@ -51,6 +51,8 @@ export type Network = {
   readonly vni: Vni;
   readonly vxlan: string;
   frame: NetworkFrame | undefined;
+  /** Whose its devices were, the last time that they were as desired. */
+  owner: string | undefined;
   readonly macs: Map<Mac, MacRow>;
   readonly ips: Map<IpAddress, IpRow>;
   readonly flood: Set<IpAddress>;
@@ -109,6 +111,7 @@ export function createNetwork(vni: Vni): Network {
     vni,
     vxlan: vxlanName(vni),
     frame: undefined,
+    owner: undefined,
     macs: new Map(),
     ips: new Map(),
     flood: new Set(),

@@ -8,6 +8,7 @@ import { diffDevices, diffPorts, foreignDevices, isUnusable, planMtu } from "./d
 import type { ActualDevices, ActualHost, Interface, Op } from "./kernel.ts";
 import { planPorts } from "./ports.ts";
 import type { Problem } from "./problem.ts";
+import { bridgeName, ownerNetwork } from "./state.ts";
 
 /** A network as far as its devices are concerned. */
 export type HostClaim = {
@@ -15,6 +16,8 @@ export type HostClaim = {
   readonly frame: NetworkFrame | undefined;
   /** The ports of the frame, and those that local endpoints name. */
   readonly ports: ReadonlySet<string>;
+  /** Its devices were seen to be of this network: whatever their aliases say now, another hand did. */
+  readonly isOwner: boolean;
 };
 
 export type HostPlan = {
@@ -38,6 +41,7 @@ export type HostContext = {
 
 /** The order in which kinds are applied, over all networks. */
 const PHASE: Readonly<Partial<Record<Op["kind"], number>>> = {
+  "delete-link": -1,
   "rebuild-vxlan": 0,
   "add-bridge": 0,
   "add-vxlan": 0,
@@ -60,15 +64,44 @@ export function planHost(claims: readonly HostClaim[], context: HostContext): re
     host,
     context.mayRetarget,
   );
-  return claims.map(({ vni, frame }) => {
+  return claims.map(({ vni, frame, isOwner }) => {
     const have = devices.get(vni);
     if (!frame) return { vni, blocked: false, writes: [], deletions: removal(have), usable: NONE, problems: [] };
     const usable = ports.usable.get(vni) ?? new Map<string, Interface>();
-    return planNetwork(frame, have, { ...context, usable, problems: ports.problems.get(vni) ?? [] });
+    const problems = ports.problems.get(vni) ?? [];
+    const others = isOwner ? undefined : othersDevice(frame, have);
+    if (!others) return planNetwork(frame, have, { ...context, usable, problems });
+    if (!context.mayDelete) return stop(vni, [{ kind: "device-unusable", vni, ...others }]);
+    // Nothing of another network's is taken over: its machines would be on one bridge with ours, if only for a moment.
+    const free = new Map(Array.from(usable, ([name, at]) => [name, without(at, bridgeName(vni))]));
+    const plan = planNetwork(frame, undefined, { ...context, usable: free, problems });
+    return { ...plan, writes: [...removal(have), ...plan.writes] };
   });
 }
 
 const NONE: ReadonlySet<string> = new Set();
+
+function stop(vni: Vni, problems: readonly Problem[]): HostPlan {
+  return { vni, blocked: true, writes: [], deletions: [], usable: NONE, problems };
+}
+
+/** A device that is of another network: a VNI that is free is given to the next who asks. */
+function othersDevice(
+  frame: NetworkFrame,
+  have: ActualDevices | undefined,
+): { readonly device: string; readonly owner: string } | undefined {
+  const network = ownerNetwork(frame.owner);
+  for (const device of [have?.bridge, have?.vxlan]) {
+    const other = device && ownerNetwork(device.owner);
+    if (device && other !== undefined && network !== undefined && other !== network)
+      return { device: device.name, owner: other };
+  }
+  return undefined;
+}
+
+function without(at: Interface, master: string): Interface {
+  return at.master === master ? { ...at, master: undefined } : at;
+}
 
 function planNetwork(
   frame: NetworkFrame,
@@ -77,18 +110,10 @@ function planNetwork(
 ): HostPlan {
   const { vni, vtep } = frame;
   const { host, mayDelete } = context;
-  const stop = (problems: readonly Problem[]): HostPlan => ({
-    vni,
-    blocked: true,
-    writes: [],
-    deletions: [],
-    usable: NONE,
-    problems,
-  });
   const foreign = foreignDevices(frame, have, host);
-  if (foreign.length > 0) return stop(foreign);
+  if (foreign.length > 0) return stop(vni, foreign);
   const rebuild = have?.vxlan !== undefined && isUnusable(have.vxlan, frame);
-  if (rebuild && !mayDelete) return stop([{ kind: "device-unusable", vni, device: have.vxlan.name }]);
+  if (rebuild && !mayDelete) return stop(vni, [{ kind: "device-unusable", vni, device: have.vxlan.name }]);
   const mtu = planMtu(frame, context.underlayBytes(frame));
   const missing: Problem[] = host.addresses.has(vtep) ? [] : [{ kind: "vtep-missing", vni, vtep }];
   const portOps = diffPorts(frame, have, context.usable);

@@ -27,8 +27,11 @@ export type Problem =
     }
   /** No interface of this host has the VTEP's address: nothing can be sent or received. */
   | { readonly kind: "vtep-missing"; readonly vni: Vni; readonly vtep: IpAddress }
-  /** Our vxlan device has UDP ports or an address family that cannot be changed, and may not be deleted yet. */
-  | { readonly kind: "device-unusable"; readonly vni: Vni; readonly device: string }
+  /**
+   * Our vxlan device has UDP ports or an address family that cannot be changed, or a device is of the network that had the VNI
+   * before (`owner`); and may not be deleted yet.
+   */
+  | { readonly kind: "device-unusable"; readonly vni: Vni; readonly device: string; readonly owner?: string }
   /** The kernel refused; `more` further ops of the network failed too. */
   | { readonly kind: "op-failed"; readonly vni: Vni; readonly failure: OpFailure; readonly more: number };
 
@@ -54,6 +57,8 @@ export function describeProblem(problem: Problem): string {
     case "vtep-missing":
       return `no interface has the VTEP address ${problem.vtep}`;
     case "device-unusable":
+      if (problem.owner !== undefined)
+        return `device ${problem.device} is of another network (${problem.owner}), which had this VNI before; it is made anew once in sync`;
       return `device ${problem.device} has other UDP ports or another address family; it is rebuilt once in sync`;
     case "op-failed": {
       const { op, code, message } = problem.failure;

@@ -205,14 +205,20 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     const now = reading.host;
     const after = writes.length > 0 && now ? planHost(all.map(claimOf), { ...context, host: now }) : plans;
     for (const plan of after) tables.network(plan.vni).remaining = plan.writes.length;
+    for (const network of all) {
+      const { frame, devices } = network;
+      if (frame && devices?.bridge?.owner === frame.owner && devices.vxlan?.owner === frame.owner)
+        network.owner = frame.owner;
+    }
     return plans;
   }
 
   function claimOf(network: Network) {
-    const { vni, frame, localPorts } = network;
+    const { vni, frame, localPorts, owner } = network;
     return {
       vni,
       frame,
+      isOwner: frame !== undefined && owner === frame.owner,
       ports: new Set([...(frame?.ports ?? []).map((port) => port.name), ...localPorts.keys()].sort()),
     };
   }

@@ -5,7 +5,7 @@ import type { RouterProblem } from "./router-problem.ts";
 import { type Gateway, GATEWAY_LINK_LOCAL, type RouterState, routerMac, routerTable, vrfName } from "./router-state.ts";
 import { isIpv4 } from "../../shared/address/ip.ts";
 import { sysctlsOf } from "./router-sysctl.ts";
-import { bridgeName, encapsulationBytes, VXLAN_PORT, vxlanName } from "./state.ts";
+import { bridgeName, encapsulationBytes, ownerRouter, VXLAN_PORT, vxlanName } from "./state.ts";
 
 type Found = { readonly ops: readonly RouterOp[]; readonly problems: readonly RouterProblem[] };
 
@@ -26,6 +26,15 @@ export function foreignL3Devices(
     // The kernel allows one vxlan device per VNI and UDP port, and VRFs with a common table share all of it.
     if (!have?.vxlan && device.vni === vni && device.udpPort === VXLAN_PORT) return clash("vni");
     return device.table === routerTable(vni) ? clash("table") : [];
+  });
+}
+
+/** Devices that are of another router: a VNI that is free is given to the next who asks. */
+export function othersL3Devices({ owner }: RouterState, have: ActualRouter | undefined): readonly string[] {
+  const router = ownerRouter(owner);
+  return [have?.vrf, have?.vxlan].flatMap((device) => {
+    const other = device && ownerRouter(device.owner);
+    return device && router !== undefined && other !== undefined && other !== router ? [device.name] : [];
   });
 }
 

@@ -3,7 +3,7 @@
 // what they need; deletions come last. Deletes nothing that is not ours, and nothing at all before `mayDelete`.
 
 import type { Vni } from "../../shared/address/vni.ts";
-import { diffBridges, diffL3Devices, foreignL3Devices, isUnusableL3 } from "./router-diff-devices.ts";
+import { diffBridges, diffL3Devices, foreignL3Devices, isUnusableL3, othersL3Devices } from "./router-diff-devices.ts";
 import { diffHost } from "./router-diff-host.ts";
 import { diffRoutes, removeRoutes } from "./router-diff-routes.ts";
 import type { ActualRouter, ActualRouters, RouterOp } from "./router-kernel.ts";
@@ -68,6 +68,8 @@ export type RouterDiffOptions = {
   readonly mayDelete: boolean;
   /** Routers of which what is there is not turned elsewhere yet: it may be newer than what is desired. */
   readonly held?: ReadonlySet<Vni>;
+  /** Routers whose devices were seen to be theirs: whatever their aliases say now, another hand did. */
+  readonly recognised?: ReadonlySet<Vni>;
 };
 
 /** Compares. */
@@ -103,9 +105,16 @@ function diffRouter(
   have: ActualRouter | undefined,
   context: RouterDiffOptions & { readonly actual: ActualRouters; readonly mayEnslave: boolean },
 ): RouterPlan {
-  const { actual, mayDelete, mayEnslave, held } = context;
+  const { actual, mayDelete, mayEnslave, held, recognised } = context;
   const foreign = foreignL3Devices(router, have, actual);
   if (foreign.length > 0) return { ops: [], withheld: [], problems: foreign };
+  const others = recognised?.has(router.vni) ? [] : othersL3Devices(router, have);
+  if (others.length > 0) {
+    // Nothing of another router's is taken over: its networks would be in one VRF with ours, if only for a moment.
+    const problems = others.map((device): RouterProblem => ({ kind: "device-unusable", device }));
+    const removal = removeRouter(router.vni, have, actual);
+    return { ...withhold(removal, mayDelete ? undefined : isRouterDeletion), problems: mayDelete ? [] : problems };
+  }
   const unusable = isUnusableL3(router, have);
   if (unusable.length > 0) {
     // What is in the way goes, and the next pass finds it missing.

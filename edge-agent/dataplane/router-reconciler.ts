@@ -74,6 +74,8 @@ export function createRouterReconciler(options: {
   let adopted: ReadonlySet<Vni> | undefined;
   /** Routers that were as desired after a pass: what was desired of them then. */
   const cleanAs = new Map<Vni, RouterState | undefined>();
+  /** Whose devices were seen to be whose, by L3 VNI. */
+  const owners = new Map<Vni, string>();
   /** The same of what all routers share. */
   let hostCleanAs: DesiredRouters | undefined;
   let latest: RoutersReport | undefined;
@@ -112,7 +114,8 @@ export function createRouterReconciler(options: {
     // What was right and is not was turned by another hand.
     const isHeld = (vni: Vni) => !cleanAs.has(vni) || cleanAs.get(vni) !== about.get(vni);
     const held = new Set(mayRetarget || mayDelete ? [] : [...adopted].filter(isHeld));
-    let found = diffRouters(wanted, actual, { mayDelete, held });
+    const recognised = new Set([...about.keys()].filter((vni) => owners.get(vni) === about.get(vni)?.owner));
+    let found = diffRouters(wanted, actual, { mayDelete, held, recognised });
     noteDrift(found, about);
     if (hostCleanAs === wanted) noteDriftOf("routing rules", found.host.ops);
     let failures: readonly RouterOpFailure[] = [];
@@ -120,8 +123,10 @@ export function createRouterReconciler(options: {
       failures = await kernel.apply(found.ops);
       noteApplied(found.ops.length, failures);
       actual = await kernel.dump();
-      found = diffRouters(wanted, actual, { mayDelete, held });
+      found = diffRouters(wanted, actual, { mayDelete, held, recognised });
     }
+    for (const { vni, vrf } of actual.routers)
+      if (vrf && vrf.owner === about.get(vni)?.owner) owners.set(vni, vrf.owner);
     publish({ routers: reportRouters(wanted, actual, { found, failures }), host: found.host.ops, error: undefined });
     hostCleanAs = found.host.ops.length === 0 ? wanted : undefined;
     cleanAs.clear();

@@ -164,6 +164,37 @@ describe("reconciler: properties", () => {
     );
   });
 
+  it("a VNI is another network's from now on -> its devices are made anew before a port comes on; not before it may delete", async () => {
+    const kernel = createMemoryKernel({ vtep: HOST });
+    for (const port of ["tap1", "tap2"]) kernel.addInterface(port, { up: true });
+    const network = (name: string, port: string): NetworkState => ({
+      vni: vni(100),
+      owner: `overspan net=${name} tenant=${name}`,
+      vtep: HOST,
+      ports: [{ name: port }],
+      local: [{ mac: mac("02:00:00:00:00:01"), port }],
+      remote: [],
+      flood: [],
+      neighbours: [],
+    });
+    const [blue, red] = [network("blue", "tap1"), network("red", "tap2")];
+    await openRig(kernel).want([blue]);
+    // Another process, so that nothing is known but what the kernel has.
+    const rig = openRig(kernel);
+    expect(await rig.want([red], before)).toEqual([]);
+    expect(rig.report(100)).toMatchObject({ unfinished: true, problems: [{ device: "ovbr100", owner: "net=blue" }] });
+    expect((await kernel.dump()).networks[0]?.ports.map(({ name }) => name)).toEqual(["tap1"]);
+    const ops = await rig.want([red]);
+    expect(ops.slice(0, 2).map(({ kind }) => kind)).toEqual(["delete-link", "delete-link"]);
+    expect(ops.filter((op) => op.kind === "release-port")).toEqual([]);
+    expectForwarding(red, rig);
+    expect(rig.report(100)).toMatchObject({ unfinished: false, remaining: 0, problems: [] });
+    // That another hand writes another's name on it is mended in place.
+    kernel.tamper({ kind: "set-link", vni: vni(100), name: "ovbr100", owner: blue.owner });
+    const mended = await rig.want([red]);
+    expect(mended.map(({ kind }) => kind)).toEqual(["set-link"]);
+  });
+
   it("nothing desired -> every device of ours is gone, and every group of nexthops", async () => {
     await fc.assert(
       fc.asyncProperty(disorders, desiredStates, async (disorder, desired) => {

@@ -57,6 +57,30 @@ describe("router reconciler", () => {
     await again.close();
   });
 
+  it("an L3 VNI is another router's from now on -> its VRF goes with all that was in it, then comes anew; not before it may", async () => {
+    const { clock, kernel, reconciler } = rig();
+    reconciler.setDesired({ routers: [core] }, { inSync: true });
+    await clock.advance(0);
+    await reconciler.close();
+    const edge: RouterState = { ...core, owner: routerMark("edge", "other"), networks: [], peers: [], routes: [] };
+    const again = createRouterReconciler({ kernel, clock, log: () => undefined });
+    const writes = kernel.writes();
+    again.setDesired({ routers: [edge] }, { inSync: false });
+    await clock.advance(0);
+    expect(kernel.writes()).toBe(writes);
+    expect(only(again)?.problems).toEqual(
+      ["ovr5000", "ovx5000"].map((device) => ({ kind: "device-unusable", device })),
+    );
+    again.setDesired({ routers: [edge] }, { inSync: true });
+    await clock.advance(0);
+    const actual = await kernel.dump();
+    expect(actual.routers).toMatchObject([{ vrf: { owner: edge.owner }, vxlan: { owner: edge.owner } }]);
+    expect(actual.routers[0]?.routes.some(({ prefix: to }) => to === TO)).toBe(false);
+    expect(actual.bridges).toMatchObject([{ master: undefined, addresses: [] }]);
+    expect(only(again)).toMatchObject({ remaining: [], problems: [] });
+    await again.close();
+  });
+
   it("a copy of intent older than the tables -> routes and entries are turned once it may, missing ones added", async () => {
     const { clock, kernel, reconciler } = rig();
     reconciler.setDesired({ routers: [core] }, { inSync: true });
