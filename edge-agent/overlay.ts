@@ -106,7 +106,7 @@ export function buildOverlay(
 
 /** Everything of a network that its definition, its members and this host's own record decide. */
 export type NetworkSettings = {
-  readonly frame: Pick<NetworkState, "vni" | "owner" | "vtep" | "mtuBytes" | "sourcePorts">;
+  readonly frame: Pick<NetworkState, "vni" | "owner" | "vtep" | "mtuBytes" | "sourcePorts" | "uplinks">;
   /** Undefined without a BGP identifier to make it of. */
   readonly rd: RouteDistinguisher | undefined;
   readonly imports: ReadonlySet<ImportTarget>;
@@ -123,6 +123,7 @@ export function settingsOf(
   const { vtep, bgp } = host;
   const asns = Array.from(vteps.values()).flatMap((each) => each.asns);
   const membership = { vni, routeTargets, importAnyAs, asns };
+  const uplinks = [...new Set(bgp?.peers.flatMap((peer) => peer.interface ?? []))].sort();
   return {
     frame: {
       vni,
@@ -130,6 +131,7 @@ export function settingsOf(
       vtep,
       mtuBytes,
       ...(sourcePorts && { sourcePorts: { low: sourcePorts.from, high: sourcePorts.to } }),
+      ...(uplinks.length > 0 && { uplinks }),
     },
     rd,
     imports: bgp ? importTargets(membership, bgp) : new Set(),

@@ -11,8 +11,15 @@ export type PortPlan = {
   readonly problems: ReadonlyMap<Vni, readonly Problem[]>;
 };
 
-/** A network and the ports that it wants: those of its frame and those that local endpoints name. */
-export type PortClaim = { readonly vni: Vni; readonly ports: ReadonlySet<string> };
+/**
+ * A network and the ports that it wants: those of its frame and those that local endpoints name. `frame`: which links are the
+ * host's own.
+ */
+export type PortClaim = {
+  readonly vni: Vni;
+  readonly ports: ReadonlySet<string>;
+  readonly frame?: { readonly uplinks?: readonly string[] | undefined } | undefined;
+};
 
 /**
  * Gives each interface to the first network, by VNI, that wants it; `claims` are in that order. Unless `mayRetarget`, one that
@@ -24,6 +31,7 @@ export function planPorts(claims: readonly PortClaim[], actual: ActualHost, mayR
   const holders = new Map<string, Vni>();
   const usable = new Map<Vni, ReadonlyMap<string, Interface>>();
   const problems = new Map<Vni, readonly Problem[]>();
+  const uplinks = new Set(claims.flatMap(({ frame }) => frame?.uplinks ?? []));
   for (const { vni, ports } of claims) {
     const mine = new Map<string, Interface>();
     const found: Problem[] = [];
@@ -32,6 +40,7 @@ export function planPorts(claims: readonly PortClaim[], actual: ActualHost, mayR
       const at = interfaces.get(port);
       if (holder !== undefined) found.push({ kind: "port-claimed-twice", vni, port, holder });
       else if (!at) found.push({ kind: "port-missing", vni, port });
+      else if (uplinks.has(port)) found.push({ kind: "port-uplink", vni, port });
       else if (at.master !== undefined && at.master !== bridgeName(vni) && !(mayRetarget && ours.has(at.master))) {
         found.push({ kind: "port-taken", vni, port, master: at.master });
       } else if (at.addressed && at.master === undefined) {

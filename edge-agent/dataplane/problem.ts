@@ -16,6 +16,8 @@ export type Problem =
   | { readonly kind: "port-taken"; readonly vni: Vni; readonly port: string; readonly master: string }
   /** The interface has IP addresses: it is the host's own, and on a bridge the host would be cut off. */
   | { readonly kind: "port-addressed"; readonly vni: Vni; readonly port: string }
+  /** The host's own BGP session runs over the interface, which need not have an address for it (RFC 8950). */
+  | { readonly kind: "port-uplink"; readonly vni: Vni; readonly port: string }
   /** Two networks want the interface; the one with the lower VNI has it. */
   | { readonly kind: "port-claimed-twice"; readonly vni: Vni; readonly port: string; readonly holder: Vni }
   /** The underlay cannot carry it; the network runs with `possibleBytes`. */
@@ -50,6 +52,8 @@ export function describeProblem(problem: Problem): string {
       return `port ${problem.port} belongs to bridge ${problem.master}, which is not ours`;
     case "port-addressed":
       return `port ${problem.port} has IP addresses, so it is this host's own and is not attached`;
+    case "port-uplink":
+      return `port ${problem.port} is this host's own link to a BGP peer, and is not attached`;
     case "port-claimed-twice":
       return `port ${problem.port} is already used by VNI ${problem.holder}`;
     case "mtu-too-large":

@@ -13,7 +13,7 @@ export type RouterProblem =
   | { readonly kind: "foreign-device"; readonly device: string; readonly clash: "name" | "vni" | "table" }
   /** Two routers want the L3 VNI; the first counts. */
   | { readonly kind: "vni-claimed-twice" }
-  /** Our device has what cannot be changed in place, and may not be deleted yet. */
+  /** Our device has what cannot be changed in place, or is of the router that had the L3 VNI before, and may not be deleted yet. */
   | { readonly kind: "device-unusable"; readonly device: string }
   /** No interface of this host has the VTEP's address. */
   | { readonly kind: "vtep-missing"; readonly vtep: IpAddress }
@@ -50,7 +50,7 @@ export function describeRouterProblem(problem: RouterProblem): string {
     case "vni-claimed-twice":
       return "two routers want this L3 VNI on this host";
     case "device-unusable":
-      return `device ${problem.device} has another table, UDP port or address family; it is rebuilt once in sync`;
+      return `device ${problem.device} has another table, UDP port or address family, or was another router's; it is made anew once in sync`;
     case "vtep-missing":
       return `no interface has the VTEP address ${problem.vtep}`;
     case "bridge-missing":

@@ -47,6 +47,8 @@ export type NetworkState = {
   readonly bridgeMac?: Mac | undefined;
   /** UDP source ports of the outer header, from `low` up to `high`; absent: the kernel's choice. Only at creation. */
   readonly sourcePorts?: { readonly low: number; readonly high: number } | undefined;
+  /** The host's own links to its BGP peers, which are nobody's port; absent: none is named. */
+  readonly uplinks?: readonly string[] | undefined;
   /** Interfaces to be enslaved to the bridge; one that does not exist yet is attached when it appears. */
   readonly ports: readonly { readonly name: string }[];
   readonly local: readonly LocalEntry[];

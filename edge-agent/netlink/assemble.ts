@@ -13,7 +13,7 @@ import type {
   ForeignDevice,
   Tunnel,
 } from "../dataplane/kernel.ts";
-import { bridgeName, isOwnerMark, NEIGHBOUR_PROTOCOL, vxlanName } from "../dataplane/state.ts";
+import { bridgeName, isOwnerMark, NEIGHBOUR_PROTOCOL, ownerOf, vxlanName } from "../dataplane/state.ts";
 import type { Address } from "./address-message.ts";
 import * as k from "./constants.ts";
 import type { Link } from "./link-message.ts";
@@ -56,7 +56,7 @@ export function assembleHost(byIndex: ReadonlyMap<number, Link>, addresses: read
     networks: Array.from(owned, ([vni, devices]) => devicesOf(vni, devices, byIndex)),
     foreign: others.flatMap(foreignDevice),
     interfaces: others
-      .filter((link) => !link.loopback)
+      .filter((link) => !link.loopback && mayBePort(link))
       .map(({ index, name, mtuBytes, up, master }) => ({
         name,
         mtuBytes,
@@ -109,6 +109,11 @@ function underlay(
     if (link) mtus.set(ip, link.loopback || link.kind === "dummy" ? undefined : link.mtuBytes);
   }
   return mtus;
+}
+
+/** False for routers' devices: what a bridge sends to a VRF is routed in it, whoever's it is. */
+function mayBePort({ kind, alias }: Link): boolean {
+  return kind !== "vrf" && ownerOf(alias) === undefined;
 }
 
 /** RFC 3927, RFC 4291 2.5.6: every interface may have one by itself. */

@@ -164,6 +164,33 @@ describe("reconciler: properties", () => {
     );
   });
 
+  it("a port that is the host's own link to a BGP peer -> stays off the bridge, and it is said; on it already -> it is taken off", async () => {
+    const kernel = createMemoryKernel({ vtep: HOST });
+    for (const port of ["eth0", "tap2"]) kernel.addInterface(port, { up: true });
+    const [own, other] = [mac("02:00:00:00:00:01"), mac("02:00:00:00:00:02")];
+    const network: NetworkState = {
+      vni: vni(100),
+      owner: "overspan net=blue tenant=acme",
+      vtep: HOST,
+      ports: [{ name: "eth0" }, { name: "tap2" }],
+      local: [
+        { mac: own, port: "eth0" },
+        { mac: other, port: "tap2" },
+      ],
+      remote: [],
+      flood: [],
+      neighbours: [],
+    };
+    const rig = openRig(kernel);
+    await rig.want([{ ...network, uplinks: ["eth0"] }]);
+    expect(rig.report(100)?.problems).toEqual([{ kind: "port-uplink", vni: 100, port: "eth0" }]);
+    expect(rig.report(100)?.verified?.ports).toEqual([{ name: "tap2" }]);
+    await rig.want([network]);
+    expect(rig.report(100)?.verified?.ports).toEqual([{ name: "eth0" }, { name: "tap2" }]);
+    const ops = await rig.want([{ ...network, uplinks: ["eth0"] }]);
+    expect(ops).toEqual([{ kind: "release-port", vni: 100, name: "eth0", bridge: "ovbr100" }]);
+  });
+
   it("a VNI is another network's from now on -> its devices are made anew before a port comes on; not before it may delete", async () => {
     const kernel = createMemoryKernel({ vtep: HOST });
     for (const port of ["tap1", "tap2"]) kernel.addInterface(port, { up: true });

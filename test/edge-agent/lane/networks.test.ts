@@ -289,6 +289,15 @@ describe("networks lane", () => {
     expect(proof()).toBe(before);
   });
 
+  it("networks lane: a BGP peer is found on an interface -> no network takes that as a port", () => {
+    const world = host();
+    expect(world.state()?.uplinks).toBeUndefined();
+    const peers = [{ interface: "eth0", asn: "external" as const }];
+    world.put("host:h1", "host", { ...intent.host, bgp: { asn, peers } });
+    world.rest();
+    expect(world.state()?.uplinks).toEqual(["eth0"]);
+  });
+
   it("networks lane: a route comes or goes -> what intent asked for stays proven", () => {
     const world = host();
     world.readBack();
