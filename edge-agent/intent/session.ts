@@ -48,9 +48,13 @@ export type IntentSession = {
 const ASK_AGAIN_MS = { first: 5_000, most: 60_000 };
 /** The same after a snapshot could not be fetched. */
 const FETCH_AGAIN_MS = { first: 1_000, most: 60_000 };
-/** Several doubts within this time become one sync, and two syncs are at least so far apart. */
+/** Several doubts within this time become one sync. */
 const SYNC_AFTER_MS = 20;
-const SYNC_APART_MS = 500;
+/**
+ * Two syncs are at least so far apart, and further with each that brought no whole answer: where it is the answer itself that
+ * cannot be used, to ask at once would only bring it again.
+ */
+const SYNC_APART_MS = { first: 500, most: 60_000 };
 /** Messages may overtake each other by so much: a gap in a log is waited for before the cloud is asked. */
 const GAP_CLOSES_WITHIN_MS = 100;
 /** A channel that is to follow the host's is waited for so long before the cloud is asked for it. */
@@ -86,7 +90,8 @@ export async function openIntent(options: {
   const jitter = () => 0.75 + random() / 2;
 
   function ask(): void {
-    cancelAsk ??= clock.setTimer(Math.max(SYNC_AFTER_MS, askedAtMs + SYNC_APART_MS - clock.nowMs()), () => {
+    const apartMs = backoffMs(SYNC_APART_MS, Math.max(0, askedTimes - 1));
+    cancelAsk ??= clock.setTimer(Math.max(SYNC_AFTER_MS, askedAtMs + apartMs - clock.nowMs()), () => {
       cancelAsk = undefined;
       if (!connection.connected) return;
       request++;

@@ -133,6 +133,26 @@ describe("intent session", () => {
     expect(sent.length).toBeLessThanOrEqual(5);
   });
 
+  it("intent session: every answer is one that it cannot use -> asked ever less often; a good one -> as ever", async () => {
+    const { session, sent, cloud, deliver, pass } = await open();
+    session.onConnected();
+    const unusable = new TextEncoder().encode('{"v":9}');
+    let answered = 0;
+    for (let ms = 0; ms < 120_000; ms += 20) {
+      pass(20);
+      for (; answered < sent.length; answered++) session.onInbox(unusable);
+    }
+    expect(answered).toBeGreaterThan(5);
+    expect(answered).toBeLessThan(12);
+    deliver(...cloud.answer({ v: 1, have: [] }));
+    sent.length = 0;
+    session.onInbox(unusable);
+    pass(60_000);
+    session.onInbox(unusable);
+    pass(20);
+    expect(sent.length).toBeGreaterThan(1);
+  });
+
   it("intent session: no answer -> asked again, ever less often, and no more once answered", async () => {
     const { session, sent, cloud, deliver, pass } = await open();
     session.onConnected();
