@@ -26,6 +26,8 @@ export type Places = {
   drop(place: Place): void;
   /** True if some MAC of any network is wanted there. */
   isWanted(tunnel: Tunnel): boolean;
+  /** The same of any tunnel with this VTEP as its plain destination, whatever its VNI. */
+  isDestination(vtep: IpAddress): boolean;
 };
 
 export function createPlaces(form: Tunnel["form"]): Places {
@@ -56,6 +58,10 @@ export function createPlaces(form: Tunnel["form"]): Places {
       else tunnelUses.delete(tunnel);
     },
     isWanted: (tunnel) => tunnelUses.has(tunnelKey(tunnel)),
+    isDestination: (vtep) => {
+      for (const key of tunnelUses.keys()) if (key.startsWith(`dst ${vtep} `)) return true;
+      return false;
+    },
   };
 }
 

@@ -1,6 +1,7 @@
 // Writes what the tables' dirty rows need, in chunks, so that nothing of the size of a table is ever made at once: first
 // everything that adds or replaces, then what goes. What was written is right when the kernel says so, not before.
 
+import type { IpAddress } from "../../shared/address/ip.ts";
 import type { Clock } from "../clock.ts";
 import { createBreath } from "./breath.ts";
 import { diffFlood, diffIp, diffMac, type OpLists } from "./diff-entries.ts";
@@ -138,20 +139,27 @@ export function createEntryWriter(options: {
       if (op.kind === "delete-vxlan-entry") groups.set(op.tunnel, (groups.get(op.tunnel) ?? 0) + 1);
     }
     const bulk: Op[] = [];
-    const vteps = new Map<string, { count: number; op: Op }>();
+    const vteps = new Map<IpAddress, { count: number; op: Op }>();
     for (const [tunnel, count] of groups) {
       if (tables.places.isWanted(tunnel)) continue;
       const [vtep] = tunnel.vteps;
       if (tunnel.form === "nexthop") bulk.push({ kind: "delete-tunnel", vni: undefined, tunnel });
-      else if (kernel.bulkDelete && vtep !== undefined) {
+      // It takes along what leads to the VTEP by another VNI.
+      else if (kernel.bulkDelete && vtep !== undefined && !tables.places.isDestination(vtep)) {
         const { vni, vxlan } = network;
         const sum = (vteps.get(vtep)?.count ?? 0) + count;
         vteps.set(vtep, { count: sum, op: { kind: "flush-vtep", vni, vxlan, vtep } });
       }
     }
-    for (const { count, op } of vteps.values()) if (count >= BULK_FROM) bulk.push(op);
-    // Entries of the flood list go with it; those that are wanted are added again.
-    if (vteps.size > 0) network.dirty.flood = true;
+    const wanted = wantedFlood(network);
+    for (const [vtep, { count, op }] of vteps) {
+      if (count < BULK_FROM) continue;
+      bulk.push(op);
+      // Its entry of the flood list goes with it, by our own doing: one that is wanted is added again at once.
+      network.dirty.flood = true;
+      const { vni, vxlan } = network;
+      if (wanted.has(vtep)) bulk.push({ kind: "add-flood", vni, vxlan, vtep });
+    }
     return bulk;
   }
 
