@@ -22,7 +22,7 @@ function lineOf({ prefix, nextHop, vtep }: PlacedStatic): string {
   return `${prefixLine(prefix, nextHop)} ${vtep}`;
 }
 
-function isOf({ nlri, nextHop }: LineRoute, { prefix, vtep, vni }: PlacedStatic): boolean {
-  if (nlri.type !== "ip-prefix" || nlri.prefix !== prefix || nextHop !== vtep) return false;
+function isOf({ nlri }: LineRoute, { prefix, vni }: PlacedStatic): boolean {
+  if (nlri.type !== "ip-prefix" || nlri.prefix !== prefix) return false;
   return nlri.vni === vni && nlri.esi === ZERO_ESI && (nlri.gateway === "0.0.0.0" || nlri.gateway === "::");
 }

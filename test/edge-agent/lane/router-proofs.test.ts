@@ -252,9 +252,19 @@ describe("static routes' proofs", () => {
     });
 
     it("deleted: the router imports other routes -> what went by that is not shown to be gone", async () => {
-      const { sees, put, router, shows } = await host();
-      await sees(route);
+      const { sees, put, router, shows, holds, deletes } = await host();
       const routeTargets = { import: ["65001:9"], export: ["65001:9"] };
+      await sees(route);
+      await deletes("others");
+      expect(holds()).toEqual([name(others)]);
+      await put("rtr:core", {
+        ...router,
+        "prefix/own": own,
+        router: { ...(router?.["router"] as object), routeTargets },
+      });
+      expect([shows(), holds()]).toEqual([[], []]);
+      await put("rtr:core", { ...router, "prefix/others": others });
+      await sees(route);
       await put("rtr:core", { ...router, router: { ...(router?.["router"] as object), routeTargets } });
       expect(shows()).toEqual([]);
     });

@@ -115,7 +115,10 @@ describe("tors of static routes", () => {
   test("tors: a ToR that does not pass on the one route -> missing there, while another of that host is seen", async () => {
     await declare("p2", "172.32.0.0/12", at(1));
     for (const host of ["h1", "h2", "h3"]) await says(host, host === "h2" ? { withheld: [P1] } : {});
-    expect((await tors())?.at).toMatchObject([{ state: "missing", reason: /h2 does not have it/ }, { state: "seen" }]);
+    expect((await tors())?.at).toMatchObject([
+      { state: "missing", reason: expect.stringMatching(/h2 does not have it/) },
+      { state: "seen" },
+    ]);
     expect((await tors("c-p2-1", "p2"))?.seen).toBe(2);
   });
 
@@ -153,7 +156,10 @@ describe("tors of static routes", () => {
     hosts.world.agents.delete("h2");
     await declare("p2", "172.32.0.0/12", at(1));
     await says("h1");
-    expect((await tors("c-p2-1", "p2"))?.at[0]).toMatchObject({ state: "pending", reason: /h2 has yet to report/ });
+    expect((await tors("c-p2-1", "p2"))?.at[0]).toMatchObject({
+      state: "pending",
+      reason: expect.stringMatching(/h2 has yet to report/),
+    });
     expect((await tors())?.seen).toBe(2);
   });
 
@@ -242,7 +248,10 @@ describe("tors of deleted static routes", () => {
   ])("gone: the ToR of the only other host %s -> what it shows, once it is taken back", async (_, said, state) => {
     await says("h2", said);
     if (state !== "held")
-      expect((await gone())?.at[0]).toMatchObject({ state: "pending", reason: /yet to take it back/ });
+      expect((await gone())?.at[0]).toMatchObject({
+        state: "pending",
+        reason: expect.stringMatching(/yet to take it back/),
+      });
     await says("h1");
     expect((await gone())?.at[0]?.state).toBe(state);
   });
@@ -250,7 +259,10 @@ describe("tors of deleted static routes", () => {
   test("gone: its host has it live, and its proof is of an earlier step -> not known to be taken back", async () => {
     await says("h1", { older: true });
     expect((await receipt("c-p1-2")).hosts).toMatchObject({ live: 1 });
-    expect((await gone())?.at[0]).toMatchObject({ state: "pending", reason: /yet to take it back/ });
+    expect((await gone())?.at[0]).toMatchObject({
+      state: "pending",
+      reason: expect.stringMatching(/yet to take it back/),
+    });
   });
 
   test("gone: its host has an agent of before -> unknown, unless another host shows it", async () => {
@@ -279,6 +291,9 @@ describe("tors of deleted static routes", () => {
     expect(await tors("c-p2-2", "p2")).toBeUndefined();
     await declare("p1", "172.16.0.0/12", at(1), 3);
     expect(await gone()).toBeUndefined();
+    await remove("p1", 4);
+    expect(await gone()).toBeUndefined();
+    expect(await tors("c-p1-4")).toBeDefined();
   });
 
   test("gone: the next hop's machine is deleted too, even between two reads -> nothing to be seen", async () => {

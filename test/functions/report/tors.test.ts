@@ -82,7 +82,10 @@ describe("tors", () => {
   test("tors: a ToR that does not pass on the one route -> missing there, while the others of that host are seen", async () => {
     await hosts.world.publish(endpoint(4, "h1"));
     for (const host of ["h1", "h2", "h3"]) await says(host, host === "h2" ? { withheld: [mac] } : {});
-    expect((await tors())?.at).toMatchObject([{ state: "missing", reason: /h2 does not have it/ }, { state: "seen" }]);
+    expect((await tors())?.at).toMatchObject([
+      { state: "missing", reason: expect.stringMatching(/h2 does not have it/) },
+      { state: "seen" },
+    ]);
     expect((await tors("c4-1", "e4"))?.seen).toBe(2);
   });
 
@@ -249,7 +252,10 @@ describe("tors of a deletion", () => {
   test("gone: the other host has yet to report the step -> pending; the own one has yet to -> pending", async () => {
     expect((await tors("c1-2"))?.at[0]).toMatchObject({ state: "pending", reason: "h1 has yet to take it back" });
     await says("h1");
-    expect((await tors("c1-2"))?.at[0]).toMatchObject({ state: "pending", reason: /h2 has yet to show/ });
+    expect((await tors("c1-2"))?.at[0]).toMatchObject({
+      state: "pending",
+      reason: expect.stringMatching(/h2 has yet to show/),
+    });
   });
 
   test("gone: the own session is down, or its host silent -> said so, unless another host shows it", async () => {
