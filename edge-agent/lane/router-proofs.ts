@@ -47,10 +47,12 @@ type Proof = {
   readonly digest: (lines: readonly string[]) => Digest;
   /** What is declared, and what was and is followed still. */
   readonly known: Map<StaticName, Known>;
-  intent: RouterIntent | undefined;
-  imports: string;
+  /** What the next three are made of. */
+  of: { readonly intent: RouterIntent; readonly host: HostRecord } | undefined;
+  places: Places;
   whole: LineProof;
   hops: readonly Hop[] | undefined;
+  imports: string;
 };
 
 /** `vteps`: where the next hop is and was. `text`: what was put last. */
@@ -70,29 +72,27 @@ export function createRouterProofs(clock: Pick<Clock, "nowMs">): RoutersProofs {
     // What other imports brought and took says nothing of what is passed on.
     if (!steady) confirmations.forget(undefined);
     proof.imports = imports;
-    const places = placesOf(intent, host);
-    if (intent !== proof.intent) {
-      const lines = intent.statics.map(({ prefix, nextHop }) => prefixLine(prefix, nextHop));
-      proof.whole = { digest: proof.digest(lines), count: lines.length };
-      proof.intent = intent;
-    }
-    proof.hops = hopsOf(places);
+    if (intent !== proof.of?.intent || host !== proof.of.host) takeIntent(proof, intent, host);
+    const { places } = proof;
+    if (known.size + places.size === 0) return;
     for (const [name, { declared }] of places) {
       const entry = known.get(name) ?? { prefix: declared.prefix, vteps: new Set(), text: "" };
       entry.vteps.add(declared.vtep);
       known.set(name, entry);
     }
     const routesOf = sortRoutes(known, places, imported);
-    const own = speaks ? picture.announced.flatMap(({ route, reason }) => (reason ? [] : [route])) : [];
+    const own = new Map(
+      picture.announced.flatMap(({ route, reason }) =>
+        speaks && !reason && route.nlri.type === "ip-prefix" ? [[route.nlri.prefix, [route]] as const] : [],
+      ),
+    );
     const context = {
       nowMs: clock.nowMs(),
       isSteady: (peer: PeerKey) => steady && steadiness.isSteady(peer),
     };
     for (const [name, entry] of known) {
       const place = places.get(name);
-      const announced = place?.own
-        ? own.filter(({ nlri }) => nlri.type === "ip-prefix" && nlri.prefix === entry.prefix)
-        : [];
+      const announced = (place?.own && own.get(entry.prefix)) || [];
       const received = routesOf(name, place?.declared.vtep);
       const text = textOf(place, { announced, received });
       if (text !== entry.text) confirmations.put(name, place, { announced, received }, context);
@@ -131,24 +131,32 @@ function newProof(): Proof {
     confirmations: new Confirmations(STATIC_LINES),
     digest,
     known: new Map(),
-    intent: undefined,
-    imports: "",
+    of: undefined,
+    places: new Map(),
     whole: { digest: digest([]), count: 0 },
     hops: [],
+    imports: "",
   };
+}
+
+function takeIntent(proof: Proof, intent: RouterIntent, host: HostRecord): void {
+  const lines = intent.statics.map(({ prefix, nextHop }) => prefixLine(prefix, nextHop));
+  proof.of = { intent, host };
+  proof.places = placesOf(intent, host);
+  proof.whole = { digest: proof.digest(lines), count: lines.length };
+  proof.hops = hopsOf(proof.places);
 }
 
 /** The static routes by declared machines at this site. */
 function placesOf({ definition, statics, networks }: RouterIntent, { vtep: ownVtep, site }: HostRecord): Places {
-  const machines = new Map(networks.flatMap((network) => [...network.machines]));
-  const sites = new Map(networks.flatMap(({ vteps }) => [...vteps]));
   const places = new Map<StaticName, OfSite<PlacedStatic>>();
   for (const { prefix, nextHop } of statics) {
-    const machine = machines.get(nextHop);
+    const network = networks.find(({ machines }) => machines.has(nextHop));
+    const machine = network?.machines.get(nextHop);
     if (!machine) continue;
     const own = machine.kind === "local";
     const vtep = own ? ownVtep : machine.vtep;
-    if (!own && (vtep === ownVtep || sites.get(vtep) !== site)) continue;
+    if (!own && (vtep === ownVtep || network?.vteps.get(vtep) !== site)) continue;
     places.set(staticName(prefix, nextHop), { declared: { prefix, nextHop, vtep, vni: definition.vni }, own });
   }
   return places;
