@@ -173,6 +173,24 @@ export function kernelContract(form: Tunnel["form"], open: () => Promise<KernelR
       expect([after?.flood, after?.vxlanEntries, after?.bridgeEntries]).toEqual([[], [], []]);
     });
 
+    it("delete-link, then the same devices for another network, all at once -> new, empty, with its mark and its port", async () => {
+      for (const name of ["tap1", "tap2"]) await rig.addInterface(name);
+      await apply(bridge, vxlan, enslaved, attach, here, flood, neighbour);
+      const owner = ownerMark("green", "other");
+      const ops: Op[] = [
+        { kind: "delete-link", vni: VNI, name: "ovx100" },
+        { kind: "delete-link", vni: VNI, name: "ovbr100" },
+        { ...bridge, owner } as Op,
+        { ...vxlan, owner },
+        enslaved,
+        { ...attach, name: "tap2" },
+      ];
+      expect(await apply(...ops)).toEqual([]);
+      const after = await network();
+      expect(after).toMatchObject({ bridge: { owner }, vxlan: { owner }, ports: [{ name: "tap2" }] });
+      expect([after?.bridgeEntries, after?.vxlanEntries, after?.flood, after?.neighbours]).toEqual([[], [], [], []]);
+    });
+
     it("delete-link: devices with ports and entries -> gone, the port is free; again -> success", async () => {
       await rig.addInterface("tap1");
       await apply(bridge, vxlan, enslaved, attach, here, flood, neighbour);
