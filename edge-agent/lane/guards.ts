@@ -132,6 +132,7 @@ export function createGuardsLane(
 
   function takeRecords(id: string, keys: ReadonlySet<string> | "whole"): void {
     const records = intent.channels.get(networkChannel(id))?.records;
+    if (!records) finder.forget(id);
     const part = parts.get(id) ?? emptyPart(id);
     parts.set(id, part);
     dirty.add(id);

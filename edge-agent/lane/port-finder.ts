@@ -16,6 +16,8 @@ export type PortFinder = {
   readonly ports: ReadonlyMap<string, HostPort>;
   /** Why an endpoint has no port, by network. */
   problems(network: string): readonly string[];
+  /** The network is held no more, and none of its records is seen again. */
+  forget(network: string): void;
   /** Called when interfaces changed, with the records that this changed. */
   onChange(listener: (changed: ReadonlyMap<Channel, ReadonlySet<string>>) => void): void;
   close(): Promise<void>;
@@ -108,6 +110,7 @@ export function createPortFinder(options: {
       return ports;
     },
     problems: (network) => Array.from(wanted.get(network)?.values() ?? []).flatMap(({ problem }) => problem ?? []),
+    forget: (network) => void wanted.delete(network),
     onChange: (listener) => void listeners.add(listener),
     close: async () => {
       watch.close();

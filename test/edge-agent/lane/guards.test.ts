@@ -54,8 +54,13 @@ function world() {
     replica.records.set(key, { version: 1, raw: body, body, hash: EMPTY_DIGEST });
     lane.intent?.(new Map([[BLUE, new Set([key])]]));
   };
+  /** The host lets go of the network. */
+  const drop = (): void => {
+    intent.channels.delete(BLUE);
+    lane.intent?.(new Map([[BLUE, "whole"]]));
+  };
   const isProven = () => lane.channel?.(BLUE)?.kernel !== undefined;
-  return { clock, guards, lane, put, settle, isProven };
+  return { clock, guards, hostPorts, finder, lane, put, drop, settle, isProven };
 }
 
 it("guards lane: what may be sent from a port changes -> not proven before the new guard is read back", async () => {
@@ -84,5 +89,22 @@ it("guards lane: the first endpoint comes to a network -> not proven while nobod
   expect(lane.channel?.(BLUE)).toEqual({ kernel: undefined, problems: [] });
   await settle();
   expect(isProven()).toBe(true);
+  await lane.close?.();
+});
+
+it("guards lane: the network is let go of with an endpoint that found no port -> nothing is said of that any more", async () => {
+  const { hostPorts, finder, lane, put, drop, settle } = world();
+  const { port: _, ...nameless } = MACHINE;
+  for (const name of ["tap1", "tap2"]) hostPorts.put({ name, mac: MACHINE.mac as never });
+  put("network", { tenant: "acme", name: "blue", vni: 100, subnets: [] });
+  put("endpoint/e1", nameless);
+  await settle();
+  expect(finder.problems("blue")).toEqual([expect.stringContaining("tap1, tap2 all could be the one")]);
+  drop();
+  await settle();
+  expect(finder.problems("blue")).toEqual([]);
+  put("network", { tenant: "acme", name: "blue", vni: 100, subnets: [] });
+  await settle();
+  expect(finder.problems("blue")).toEqual([]);
   await lane.close?.();
 });
