@@ -66,14 +66,14 @@ export function ownerOf(alias: string | undefined): "network" | "router" | undef
   return alias.startsWith(`${OWNER_PREFIX}router=`) ? "router" : "network";
 }
 
-/** Which network a device with this alias is of, as "net=blue"; undefined where it does not say. */
+/** Which network a device with this alias is of, as "net=blue tenant=acme"; undefined where it does not say. */
 export function ownerNetwork(alias: string): string | undefined {
-  return /^overspan (net=\S+)/.exec(alias)?.[1];
+  return /^overspan (net=\S+ tenant=\S+)/.exec(alias)?.[1];
 }
 
 /** The same of a router's. */
 export function ownerRouter(alias: string): string | undefined {
-  return /^overspan (router=\S+)/.exec(alias)?.[1];
+  return /^overspan (router=\S+ tenant=\S+)/.exec(alias)?.[1];
 }
 
 /** True if a device with this alias is a network's. */

@@ -209,7 +209,10 @@ describe("reconciler: properties", () => {
     // Another process, so that nothing is known but what the kernel has.
     const rig = openRig(kernel);
     expect(await rig.want([red], before)).toEqual([]);
-    expect(rig.report(100)).toMatchObject({ unfinished: true, problems: [{ device: "ovbr100", owner: "net=blue" }] });
+    expect(rig.report(100)).toMatchObject({
+      unfinished: true,
+      problems: [{ device: "ovbr100", owner: "net=blue tenant=blue" }],
+    });
     expect((await kernel.dump()).networks[0]?.ports.map(({ name }) => name)).toEqual(["tap1"]);
     const ops = await rig.want([red]);
     expect(ops.slice(0, 2).map(({ kind }) => kind)).toEqual(["delete-link", "delete-link"]);
