@@ -1,11 +1,12 @@
 // The adapter of the `Transport` port to node:net, with TCP MD5 (RFC 2385) and GTSM (RFC 5082) by transport-socket.ts.
 // Keys live here only: what decides, logs and reports about sessions never sees one.
 // Reading needs no queue: `data` works its octets off before it returns, and until then the kernel's window fills. So it does
-// while reading is held, and while others have their turn: the system hands over up to 2 MB at once, half a second's work.
+// while reading is held, and while others have their turn (read-pace.ts).
 
 import { createServer, type Server, Socket } from "node:net";
 import { type IpAddress, parseIp } from "../../shared/address/ip.ts";
 import type { Connection, ConnectionHandlers, Destination, HopLimit, Transport } from "./ports.ts";
+import { createReadPace, type ReadPace } from "./read-pace.ts";
 import { describeDrops, type DropCounters, readDropCounters } from "./transport-counters.ts";
 import type { SocketCalls } from "./transport-socket.ts";
 
@@ -16,8 +17,6 @@ export type TransportOptions = {
   readonly calls?: SocketCalls | undefined;
 };
 
-/** So long the event loop may be kept by what arrives; one piece more may come, at most 64 KB. */
-const WORK_MS = 5;
 /** How long a closed connection may take to hand over what was written, before it is cut. */
 const LINGER_MS = 2000;
 const NO_CALLS = "TCP MD5 and hop limits need koffi, which could not be loaded";
@@ -41,36 +40,12 @@ export function createTcpTransport(options: TransportOptions = {}): TcpTransport
   const listening = new Map<number, IpAddress>();
   /** The kernel's counters when the attempts to reach a peer began, so that what is said of it does not flicker. */
   const baselines = new Map<IpAddress, DropCounters>();
-  const open = new Set<Socket>();
-  let held = false;
+  const reads = createReadPace<Socket>({ nowMs: () => performance.now(), nextTurn: setImmediate });
 
   function track(socket: Socket): Socket {
-    open.add(socket);
-    socket.once("close", () => open.delete(socket));
-    if (held) socket.pause();
+    reads.add(socket);
+    socket.once("close", () => reads.delete(socket));
     return socket;
-  }
-
-  /** When what was read in this turn of the event loop began; undefined: nothing was. */
-  let begunMs: number | undefined;
-  const resting = new Set<Socket>();
-
-  /** Runs `work` on what a socket read, and lets the event loop turn if that has taken long. */
-  function paced(socket: Socket, work: () => void): void {
-    if (begunMs === undefined) {
-      begunMs = performance.now();
-      setImmediate(turned);
-    }
-    work();
-    if (performance.now() - begunMs < WORK_MS) return;
-    resting.add(socket.pause());
-  }
-
-  function turned(): void {
-    begunMs = undefined;
-    const rested = [...resting];
-    resting.clear();
-    if (!held) for (const socket of rested) socket.resume();
   }
 
   /** What silence may mean: a peer with another key answers nothing at all. */
@@ -146,7 +121,7 @@ export function createTcpTransport(options: TransportOptions = {}): TcpTransport
       } catch (cause) {
         return failedConnection(to.address, (cause as Error).message, handlers);
       }
-      const { connection, attach } = wrap(socket, to.address, { calls, hint, paced });
+      const { connection, attach } = wrap(socket, to.address, { calls, hint, reads });
       attach(handlers);
       socket.once("connect", () => baselines.delete(to.address));
       // A descriptor of ours is bound already.
@@ -162,7 +137,7 @@ export function createTcpTransport(options: TransportOptions = {}): TcpTransport
           socket.destroy(); // it was gone before we saw it
           return;
         }
-        const { connection, attach } = wrap(track(socket), remoteAddress, { calls, hint: () => undefined, paced });
+        const { connection, attach } = wrap(track(socket), remoteAddress, { calls, hint: () => undefined, reads });
         const handlers = accept(connection);
         if (handlers) attach(handlers);
         else connection.close();
@@ -180,13 +155,7 @@ export function createTcpTransport(options: TransportOptions = {}): TcpTransport
       const before = readDropCounters();
       return () => describeDrops(before, readDropCounters());
     },
-    hold(on) {
-      held = on;
-      for (const socket of open) {
-        if (on) socket.pause();
-        else socket.resume();
-      }
-    },
+    hold: (on) => reads.hold(on),
   };
 }
 
@@ -199,11 +168,11 @@ function wrap(
   {
     calls,
     hint,
-    paced,
+    reads,
   }: {
     readonly calls: SocketCalls | undefined;
     readonly hint: Hint;
-    readonly paced: (socket: Socket, work: () => void) => void;
+    readonly reads: Pick<ReadPace<Socket>, "run">;
   },
 ): Wrapped {
   let closed = false;
@@ -250,7 +219,7 @@ function wrap(
       };
       socket.once("connect", unlessClosed(handlers.connected));
       socket.on("data", (octets) => {
-        if (!closed) paced(socket, () => handlers.data(octets));
+        if (!closed) reads.run(socket, () => handlers.data(octets));
       });
       socket.on("drain", unlessClosed(handlers.drained));
       socket.once(
