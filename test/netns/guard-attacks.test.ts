@@ -10,6 +10,7 @@ import { createGuardKeeper, type GuardKeeper } from "../../edge-agent/dataplane/
 import { hostPrefix, linkLocalOf, portGuard, type PortGuard } from "../../edge-agent/dataplane/guard-state.ts";
 import type { GuardReason } from "../../edge-agent/dataplane/guards.ts";
 import { createNftGuards } from "../../edge-agent/nftables/guards.ts";
+import { waitFor } from "../../lab/wait.ts";
 import type { Prefix } from "../../shared/address/prefix.ts";
 import { ip, mac, vni } from "../contract/kernel.ts";
 import { arp, BROADCAST, ethernet, icmpv6, ipv4, ipv6, ndBody, udp } from "./frames.ts";
@@ -88,7 +89,13 @@ describe.runIf(requireKernel("root", "bridge"))("guards against a hostile machin
   const put = async (next: PortGuard): Promise<void> => {
     keeper.change({ ports: new Map([["tap1", next]]) });
     await keeper.settled(["tap1"]);
-    expect(keeper.latest()?.failures).toEqual(new Map());
+    // The kernel has it by now; the proof comes a little later.
+    const proof = async () => {
+      const latest = keeper.latest();
+      return latest?.whole || latest?.held.has("tap1") ? latest : undefined;
+    };
+    const { failures } = await waitFor(proof, { what: "the proof of the guard", deadlineMs: 10_000, everyMs: 5 });
+    expect(failures).toEqual(new Map());
   };
   const passes = async (frame: Buffer): Promise<boolean> => {
     const { frame: sent, is } = marked(frame);
