@@ -16,12 +16,14 @@ import {
   parseRecord,
 } from "../publish/channel-items.ts";
 import { packTexts } from "../publish/outbox.ts";
-import { getItem, queryAll, queryPages, type Table } from "../publish/table.ts";
+import { getItem, queryAll, queryPage, queryPages, type Table } from "../publish/table.ts";
 
 export type Snapshot = { readonly channel: Channel; readonly head: Head; readonly records: readonly RecordChange[] };
 
 /** The most octets of records that go in messages: AWS IoT passes 512 KiB a second to a connection. */
 export const INLINE_BYTES = 200_000;
+/** More records have more octets than that, whatever is in them: the shortest is of 100. */
+const INLINE_RECORDS = INLINE_BYTES / 100;
 
 const ATTEMPTS = 3;
 /** Room for the envelope, the longest ids and numbers included. */
@@ -37,9 +39,9 @@ export async function readSnapshot(table: Table, channel: Channel, nowSec: numbe
   return snapshot;
 }
 
-/** As `readSnapshot`; undefined for a channel that is too large for messages, of which at most one page is read. */
+/** As `readSnapshot`; undefined for a channel that is too large for messages, of which at most 2,001 records are read. */
 export async function readSmallSnapshot(table: Table, channel: Channel, nowSec: number): Promise<Snapshot | undefined> {
-  const snapshot = await readProven(table, channel, nowSec, 1);
+  const snapshot = await readProven(table, channel, nowSec, INLINE_RECORDS);
   return snapshot === "larger" || snapshotBytes(snapshot) > INLINE_BYTES ? undefined : snapshot;
 }
 
@@ -82,32 +84,32 @@ export function overlay(records: readonly RecordChange[], entries: readonly Logg
   return [...byKey.values()];
 }
 
-async function readProven(
-  table: Table,
-  channel: Channel,
-  nowSec: number,
-  maxPages: number,
-): Promise<Snapshot | "larger"> {
+async function readProven(table: Table, channel: Channel, nowSec: number, most: number): Promise<Snapshot | "larger"> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const snapshot = await readOnce(table, channel, nowSec, maxPages);
+    const snapshot = await readOnce(table, channel, nowSec, most);
     if (snapshot === "larger") return snapshot;
     if (snapshot && digestOf(snapshot.records) === snapshot.head.digest) return snapshot;
   }
   throw new Error(`the records of ${channel} do not sum to the digest of its log`);
 }
 
-/** One try; undefined if the log moved on further than it can be followed. */
+/** One try; undefined if the log moved on further than it can be followed. Tombstones count as records too. */
 async function readOnce(
   table: Table,
   channel: Channel,
   nowSec: number,
-  maxPages: number,
+  most: number,
 ): Promise<Snapshot | "larger" | undefined> {
   const before = parseHead(await getItem(table, headKey(channel)));
   const records: RecordChange[] = [];
-  let pages = 0;
-  for await (const page of queryPages(table, channelPk(channel), { prefix: "REC#" })) {
-    if (++pages > maxPages) return "larger";
+  const range = { prefix: "REC#" };
+  const pk = channelPk(channel);
+  // A page of a large channel takes a store long.
+  const pages = Number.isFinite(most)
+    ? [await queryPage(table, pk, { ...range, limit: most + 1 })]
+    : queryPages(table, pk, range);
+  for await (const page of pages) {
+    if (page.length > most) return "larger";
     for (const item of page) {
       const record = parseRecord(item, nowSec);
       if (record && record.body !== null) records.push({ key: record.key, version: record.version, body: record.body });
@@ -115,8 +117,8 @@ async function readOnce(
   }
   const head = parseHead(await getItem(table, headKey(channel)));
   if (head.seq === before.seq) return { channel, head, records };
-  const range = { from: logSk(before.seq + 1), to: logSk(head.seq) };
-  const entries = (await queryAll(table, channelPk(channel), range)).map(parseLog);
+  const since = { from: logSk(before.seq + 1), to: logSk(head.seq) };
+  const entries = (await queryAll(table, pk, since)).map(parseLog);
   const whole = entries.length === head.seq - before.seq;
   return whole ? { channel, head, records: overlay(records, entries) } : undefined;
 }

@@ -147,6 +147,21 @@ describe("snapshot files", () => {
     expect(state.channels.get("net:big")?.records.get("endpoint/vm-1")?.version).toBe(4);
   });
 
+  test("sync: a large network whose file is there -> one query tells that it is large, of 2,001 records of 5,000", async () => {
+    await putLargeNetwork(world.table, "larger", "h2", 5_000);
+    await putHost(world.table, "h2", ["larger"]);
+    await ask(createIntent("h2", []));
+    const reads = countQueries(world.table, channelPk("net:larger"));
+    const [part] = syncRequests(createIntent("h2", []), 1);
+    const payload = Buffer.from(JSON.stringify(part)).toString("base64");
+    await handleSync({ ...world.deps, table: reads.table, files: process() }, { host: "h2", payload });
+    expect(objects.puts).toBe(1);
+    expect(world.counters.get("SyncedByFile")).toBe(2);
+    // The log is asked for too, of what came after the file: nothing.
+    expect(reads).toMatchObject({ records: 2_001 });
+    expect(reads.queries()).toBeLessThanOrEqual(2);
+  });
+
   test("sync: the store of files lost one, or it is old -> made again", async () => {
     await ask(createIntent("h1", []));
     objects.lost = true;
@@ -236,13 +251,24 @@ describe("reconnect storm", () => {
   });
 });
 
-/** The table, and how often a partition was queried. */
+/** The table, how often a partition was queried, and how many items that brought. */
 function countQueries(table: Table, pk: string) {
   let queries = 0;
+  let records = 0;
   const client = Object.create(table.client) as Table["client"];
-  client.send = ((command: { input: object; constructor: { name: string } }) => {
-    if (command.constructor.name === "QueryCommand" && JSON.stringify(command.input).includes(`"${pk}"`)) queries++;
-    return table.client.send(command as Parameters<Table["client"]["send"]>[0]);
+  client.send = (async (command: { input: object; constructor: { name: string } }) => {
+    const answer: object = await table.client.send(command as Parameters<Table["client"]["send"]>[0]);
+    if (command.constructor.name === "QueryCommand" && JSON.stringify(command.input).includes(`"${pk}"`)) {
+      queries++;
+      records += (answer as { Items?: readonly unknown[] }).Items?.length ?? 0;
+    }
+    return answer;
   }) as Table["client"]["send"];
-  return { table: { ...table, client }, queries: () => queries };
+  return {
+    table: { ...table, client },
+    queries: () => queries,
+    get records() {
+      return records;
+    },
+  };
 }
