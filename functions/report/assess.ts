@@ -7,7 +7,7 @@ import type { ChannelReport, PeerReport } from "../../shared/message/report.ts";
 import { channelNetwork, channelRouter } from "../../shared/model/record.ts";
 import { EMPTY_HEAD, type Head, type SiteSums } from "../publish/channel-items.ts";
 import { fabricProof } from "./fabric-proof.ts";
-import type { ChannelRow } from "./report-items.ts";
+import type { ChannelRow, Stamp } from "./report-items.ts";
 
 /** A row that says the same is written again after this, to show that it still holds. */
 export const REWRITE_AFTER_MS = 5 * 60_000;
@@ -36,9 +36,7 @@ export type ChannelFacts = {
 };
 
 /** Where a report comes from and when it came. */
-export type Received = {
-  readonly startedAtMs: number;
-  readonly number: number;
+export type Received = Stamp & {
   readonly nowMs: number;
   readonly bgp: readonly PeerReport[];
 };
@@ -75,6 +73,7 @@ export function assessChannel(
     atMs: received.nowMs,
     startedAtMs: received.startedAtMs,
     number: received.number,
+    ...(received.sentMs === undefined ? {} : { sentMs: received.sentMs }),
   };
 }
 

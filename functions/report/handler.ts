@@ -22,8 +22,10 @@ import {
   type HostRow,
   hostRowItem,
   hostRowKey,
+  isLaterThan,
   parseChannelRow,
   parseHostRow,
+  type Stamp,
 } from "./report-items.ts";
 
 /** Events kept of a host, over its reports. */
@@ -50,8 +52,8 @@ export async function handleReport(deps: SyncDeps, event: unknown): Promise<void
 async function takeReport(deps: SyncDeps, host: string, report: Report): Promise<void> {
   const before = parseHostRow(await getItem(deps.table, hostRowKey(host)));
   // Parts of one report overtake each other; what is stale in them, each row refuses by itself.
-  const isLate = before?.startedAtMs === report.agent.startedAtMs && report.number < before.number;
-  if (isLate && !report.partial) {
+  const stamp = { startedAtMs: report.agent.startedAtMs, number: report.number, sentMs: report.atMs };
+  if (isLaterThan(before, stamp) && !report.partial) {
     deps.telemetry.count("StaleReports");
     return;
   }
@@ -67,7 +69,7 @@ async function takeReport(deps: SyncDeps, host: string, report: Report): Promise
   if (foreign.length > 0) deps.telemetry.count("ForeignChannelsReported", foreign.length);
 
   const nowMs = deps.now();
-  const received: Received = { startedAtMs: report.agent.startedAtMs, number: report.number, nowMs, bgp: report.bgp };
+  const received: Received = { ...stamp, nowMs, bgp: report.bgp };
   const facts = await readFacts(deps, host, own);
   const ownSeq = byChannel.get(hostChannel(host))?.seq ?? ownSeqOf(facts.rows.get(hostChannel(host)), received);
   let lagging = false;
@@ -177,11 +179,11 @@ async function readFacts(deps: SyncDeps, host: string, reports: readonly Channel
 }
 
 /** The named condition of every write here: the item there is of no later report of this agent process. */
-function notLaterThan({ startedAtMs, number }: { startedAtMs: number; number: number }): Condition {
+function notLaterThan({ startedAtMs, number, sentMs }: Stamp): Condition {
   return {
-    expression: "(attribute_not_exists(pk) OR startedAtMs <> :started OR #number <= :number)",
+    expression: "(attribute_not_exists(pk) OR startedAtMs <> :started OR #number <= :number OR sentMs < :sent)",
     names: { "#number": "number" },
-    values: { ":started": startedAtMs, ":number": number },
+    values: { ":started": startedAtMs, ":number": number, ":sent": sentMs ?? 0 },
   };
 }
 
@@ -214,5 +216,6 @@ function hostRow(report: Report, before: HostRow | undefined, nowMs: number): Om
     events,
     startedAtMs,
     number,
+    sentMs: report.atMs,
   };
 }

@@ -10,8 +10,18 @@ import type { Channel } from "../../shared/model/record.ts";
 import { channelPk } from "../publish/channel-items.ts";
 import type { Item, Key } from "../publish/table.ts";
 
-/** Which report of which agent process a row is of: reports may arrive out of order. */
-const Stamp = { startedAtMs: z.number(), number: z.number() };
+/**
+ * Which report of which agent process a row is of: reports may arrive out of order. `sentMs`, by the host's clock, is the
+ * second witness: an octet damaged in a number alone would make all that follow late. Absent in rows of before.
+ */
+const Stamp = { startedAtMs: z.number(), number: z.number(), sentMs: z.number().optional() };
+export type Stamp = { readonly startedAtMs: number; readonly number: number; readonly sentMs?: number | undefined };
+
+/** Of the same agent process as `row`, and sent before it: by its number, and by the host's clock too where both tell it. */
+export function isLaterThan(row: Stamp | undefined, report: Stamp): boolean {
+  if (row?.startedAtMs !== report.startedAtMs || row.number <= report.number) return false;
+  return row.sentMs === undefined || report.sentMs === undefined || row.sentMs >= report.sentMs;
+}
 
 /**
  * What a host's sessions prove of the routes of a network's endpoints, by MAC, or of a router's static routes, by `staticName`

@@ -19,7 +19,7 @@ import { parseIp } from "../../shared/address/ip.ts";
 import type { PeerReport } from "../../shared/message/report.ts";
 import { torOf } from "./fabric-proof.ts";
 import { formatDuration, silenceOf } from "./liveness.ts";
-import type { ChannelRow, FabricRow, HostRow } from "./report-items.ts";
+import { type ChannelRow, type FabricRow, type HostRow, isLaterThan } from "./report-items.ts";
 
 export type TorState = "seen" | "told" | "pending" | "missing" | "held" | "down" | "unknown";
 
@@ -147,8 +147,7 @@ function muteness({ seq, host, what, own }: TorFacts): Judged | undefined {
 
 /** Of this report of the host's channel or a later one: what was told before may be less. */
 function isNewer(reported: HostRow | undefined, own: ChannelRow): boolean {
-  if (!reported) return false;
-  return reported.startedAtMs !== own.startedAtMs || reported.number >= own.number;
+  return reported !== undefined && !isLaterThan(own, reported);
 }
 
 /** What keeps the ToR from hearing anything of the host; undefined: nothing. */
