@@ -12,6 +12,7 @@ import { type Channel, hostChannel, networkChannel } from "../../shared/model/re
 import { mapBounded } from "./bounded.ts";
 import { type DriveDeps, driveHost, driveNetwork, markHost, type NetworkCommit } from "./drive.ts";
 import { readCarried, readReaders } from "./facts.ts";
+import { madeAgain } from "./made-again.ts";
 import { Outbox } from "./outbox.ts";
 import { keepPoison, keepRefused } from "./poison.ts";
 import { driveRouter, followRouters } from "./routers.ts";
@@ -129,7 +130,8 @@ async function advanceNetworkLane(
   channel: Channel,
   sourced: Sourced<NetworkChange>[],
 ): Promise<void> {
-  const changes = collapse(sourced.map((each) => each.change));
+  const told = collapse(sourced.map((each) => each.change));
+  const changes = collapse([...told, ...(await madeAgain(deps.table, channel, told))]);
   const outcome = await driveNetwork(deps, channel, changes);
   for (const orphan of outcome.orphans) {
     deps.telemetry.count("WaitingEndpoints");
