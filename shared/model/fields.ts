@@ -91,9 +91,11 @@ export const InterfaceName = z
   .string()
   .regex(/^(?!\.{1,2}$)[!-.0-~]{1,15}$/, "must be an interface name of 1 to 15 visible characters without /");
 
-/** The interface of an endpoint: any but the host's own loopback device. */
+/** The interface of an endpoint: any but the host's own loopback device, and of a name that nftables takes as it is. */
 export const PortName = InterfaceName.refine((name) => name !== "lo", {
   message: "must not be lo: the loopback device belongs to the host itself",
+}).refine((name) => !/^@|[*"\\]/.test(name), {
+  message: 'must not begin with @ or have *, " or \\: to the guards of ports these mean other things than a name',
 });
 
 /** Hold time in seconds (RFC 4271 4.2): 0 for none, else at least 3. */

@@ -123,6 +123,13 @@ const CASES: Case[] = [
     reason: /15/,
   },
   {
+    fault: "port name that nftables takes for a pattern",
+    send: postEndpoint({ port: "tap*" }),
+    ...invalid,
+    field: "port",
+    reason: /must not begin with @ or have \*/,
+  },
+  {
     fault: "prefix with host bits",
     send: postNetwork({ subnets: ["10.0.0.1/24"] }),
     ...invalid,
