@@ -42,8 +42,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "publish before the commit",
     file: "functions/publish/drive.ts",
-    find: 'if (outcome === "conflict") {',
-    put: 'if (false && outcome === "conflict") {',
+    find: 'networkStepWrites(step, deps.now()))) === "conflict"',
+    put: 'networkStepWrites(step, deps.now()))) === ("committed anyway" as never)',
   },
   {
     name: "move a log that others moved",
