@@ -37,7 +37,7 @@ describe("agent package", () => {
 
   it("agent package: its command -> starts Node with the memory that a hypervisor can spare", async () => {
     const [first] = (await readFile(command, "utf8")).split("\n");
-    expect(first).toBe("#!/usr/bin/env -S MALLOC_ARENA_MAX=1 node --max-semi-space-size=2");
+    expect(first).toBe("#!/usr/bin/env -S MALLOC_ARENA_MAX=1 node --max-semi-space-size=4");
   });
 
   it.each([
