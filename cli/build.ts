@@ -1,19 +1,20 @@
 // Builds the command line: one file with everything in it, which needs Node.js and nothing else.
 
 import { chmod, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
-const OUTPUT = `${HERE}dist/overspan.js`;
 
-/** Writes `cli/dist/overspan.js`, executable, and returns its path. */
-export async function buildCli(): Promise<string> {
+/** Writes `overspan.js`, executable, and returns its path; `folder` is made anew. Default: `cli/dist`. */
+export async function buildCli(folder = `${HERE}dist`): Promise<string> {
+  const output = join(folder, "overspan.js");
   const { version } = JSON.parse(await readFile(`${HERE}package.json`, "utf8")) as { version: string };
-  await rm(`${HERE}dist`, { recursive: true, force: true });
+  await rm(folder, { recursive: true, force: true });
   await build({
     entryPoints: [`${HERE}main.ts`],
-    outfile: OUTPUT,
+    outfile: output,
     bundle: true,
     platform: "node",
     format: "esm",
@@ -26,8 +27,8 @@ export async function buildCli(): Promise<string> {
     },
     logLevel: "warning",
   });
-  await chmod(OUTPUT, 0o755);
-  return OUTPUT;
+  await chmod(output, 0o755);
+  return output;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) console.log(await buildCli());

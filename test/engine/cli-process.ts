@@ -20,9 +20,10 @@ export type CliProcess = {
   close(): Promise<void>;
 };
 
-/** Builds the command line, for an API that takes the token. */
+/** Builds the command line, for an API that takes the token; each for itself, since test files run beside each other. */
 export async function openCli(apiUrl: string, token: string): Promise<CliProcess> {
-  const [dir, overspan] = await Promise.all([mkdtemp(join(tmpdir(), "overspan-cli-test-")), buildCli()]);
+  const dir = await mkdtemp(join(tmpdir(), "overspan-cli-test-"));
+  const overspan = await buildCli(join(dir, "built"));
   const file = async (name: string, text: string, mode = 0o600) => {
     await writeFile(join(dir, name), text, { mode });
     return join(dir, name);
