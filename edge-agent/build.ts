@@ -9,8 +9,8 @@ import { build } from "esbuild";
 /** All that `npm install` brings but zod: of that the agent needs a part, and the whole is 7 MiB of every host's memory. */
 const EXTERNAL = ["@peculiar/x509", "koffi", "mqtt", "netlink", "netlink/*", "reflect-metadata"];
 /**
- * How the agent is started: one arena of malloc for all threads, and a small young generation. An idle agent has 6 MiB less
- * by it, and one with 100,000 endpoints 25 (bench/RESULTS.md); half the young generation costs a fifth more CPU time.
+ * How the agent is started: one arena of malloc for all threads, and a small young generation. An idle agent has some MiB less
+ * by it (bench/RESULTS.md); half the young generation costs a fifth more CPU time while 100,000 endpoints come.
  */
 const START = "#!/usr/bin/env -S MALLOC_ARENA_MAX=1 node --max-semi-space-size=4";
 const HERE = fileURLToPath(new URL(".", import.meta.url));
