@@ -91,6 +91,9 @@ export async function queryAll(table: Table, pk: string, range: SortRange): Prom
   return items;
 }
 
+/** Items of a page at most: about the 1 MB that the service gives. The local engine takes in all that is left otherwise. */
+const PAGE_ITEMS = 4_000;
+
 /** The same page by page, of at most 1 MB each (a service limit). */
 export async function* queryPages(table: Table, pk: string, range: SortRange): AsyncGenerator<Item[]> {
   const byPrefix = "prefix" in range;
@@ -105,6 +108,7 @@ export async function* queryPages(table: Table, pk: string, range: SortRange): A
           byPrefix ? { ":pk": pk, ":a": range.prefix } : { ":pk": pk, ":a": range.from, ":b": range.to },
         ),
         ExclusiveStartKey: start,
+        Limit: PAGE_ITEMS,
       }),
     );
     yield (answer.Items ?? []).map((raw) => unmarshall(raw) as Item);
