@@ -14,6 +14,7 @@ import {
   type StoredRecord,
 } from "../../functions/publish/channel-items.ts";
 import { getItem, type Item, type Table } from "../../functions/publish/table.ts";
+import { unlogged } from "../../functions/store/unlogged.ts";
 import { LOCAL_REGION } from "../../local/cloudformation.ts";
 import { digestAdd, digestSum, hashRecord } from "../../shared/message/digest.ts";
 import { endpointLines, floodLine, forwardingDigest } from "../../shared/message/forwarding.ts";
@@ -35,7 +36,7 @@ const CHANNEL = networkChannel(NETWORK);
 /** The table of the local runtime, at its engine. */
 export async function tableAt(engineUrl: string): Promise<Table> {
   const credentials = { accessKeyId: "local", secretAccessKey: "local" };
-  const client = new DynamoDBClient({ endpoint: engineUrl, region: LOCAL_REGION, credentials });
+  const client = unlogged(new DynamoDBClient({ endpoint: engineUrl, region: LOCAL_REGION, credentials }));
   const { TableNames: [name] = [] } = await client.send(new ListTablesCommand({}));
   if (name === undefined) throw new Error("the runtime has no table");
   return { client, name };

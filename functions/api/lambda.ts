@@ -14,13 +14,14 @@ import { tableHostStatuses } from "../report/host-status.ts";
 import { tableReceipts } from "../report/receipts.ts";
 import type { SecretBox } from "../secrets/secret-box.ts";
 import { createDynamoDbStore } from "../store/dynamodb.ts";
+import { unlogged } from "../store/unlogged.ts";
 import { createApi } from "./app.ts";
 import { once } from "./once.ts";
 import { remoteKeys, tokenIdentify } from "./tokens.ts";
 
 const table = required("OVERSPAN_TABLE", "it names the DynamoDB table");
 
-const client = new DynamoDBClient({});
+const client = unlogged(new DynamoDBClient({}));
 const clock = { now: () => Date.now(), sleep: (ms: number) => sleep(ms) };
 
 const pacing = { sleep: clock.sleep, random: () => Math.random() };

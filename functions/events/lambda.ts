@@ -7,12 +7,13 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type { DynamoDBStreamEvent } from "aws-lambda";
 import { readEnvironment } from "../publish/environment.ts";
 import { lineTelemetry } from "../publish/telemetry.ts";
+import { unlogged } from "../store/unlogged.ts";
 import { handleEvents } from "./handler.ts";
 
 const { table } = readEnvironment(process.env);
 
 const deps = {
-  table: { client: new DynamoDBClient({}), name: table },
+  table: { client: unlogged(new DynamoDBClient({})), name: table },
   telemetry: lineTelemetry(console.log, Date.now),
   now: Date.now,
   pause: (attempt: number) => sleep(Math.random() * Math.min(500, 5 * 2 ** attempt)),

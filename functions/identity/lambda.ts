@@ -3,10 +3,10 @@
 
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { IoTClient } from "@aws-sdk/client-iot";
-import { IoTDataPlaneClient } from "@aws-sdk/client-iot-data-plane";
 import { readEnvironment } from "../publish/environment.ts";
-import { iotPublisher } from "../publish/iot-publisher.ts";
+import { environmentIotPublisher } from "../publish/iot-publisher.ts";
 import { lineTelemetry } from "../publish/telemetry.ts";
+import { unlogged } from "../store/unlogged.ts";
 import { handleCertificate } from "./handler.ts";
 import { isThere } from "./host-identities.ts";
 import { iotIssuer } from "./iot-issuer.ts";
@@ -15,10 +15,10 @@ const { table: name, iotEndpoint } = readEnvironment(process.env);
 const policy = process.env["OVERSPAN_HOST_POLICY"];
 if (!policy) throw new Error("OVERSPAN_HOST_POLICY is not set: it names the IoT policy of hosts' certificates");
 
-const table = { client: new DynamoDBClient({}), name };
+const table = { client: unlogged(new DynamoDBClient({})), name };
 const deps = {
   issuer: iotIssuer(new IoTClient({}), policy),
-  publisher: iotPublisher(new IoTDataPlaneClient(iotEndpoint ? { endpoint: iotEndpoint } : {})),
+  publisher: environmentIotPublisher(iotEndpoint),
   telemetry: lineTelemetry(console.log, Date.now),
   knows: (host: string) => isThere(table, host),
 };

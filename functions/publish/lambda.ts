@@ -6,10 +6,10 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { IoTDataPlaneClient } from "@aws-sdk/client-iot-data-plane";
 import type { DynamoDBBatchResponse, DynamoDBStreamEvent } from "aws-lambda";
+import { unlogged } from "../store/unlogged.ts";
 import { consume } from "./consumer.ts";
-import { iotPublisher } from "./iot-publisher.ts";
+import { environmentIotPublisher } from "./iot-publisher.ts";
 import { readEnvironment } from "./environment.ts";
 import { pacedPublisher } from "./pace.ts";
 import { lineTelemetry } from "./telemetry.ts";
@@ -17,8 +17,8 @@ import { lineTelemetry } from "./telemetry.ts";
 const { table, iotEndpoint } = readEnvironment(process.env);
 
 const deps = {
-  table: { client: new DynamoDBClient({}), name: table },
-  publisher: pacedPublisher(iotPublisher(new IoTDataPlaneClient(iotEndpoint ? { endpoint: iotEndpoint } : {})), {
+  table: { client: unlogged(new DynamoDBClient({})), name: table },
+  publisher: pacedPublisher(environmentIotPublisher(iotEndpoint), {
     nowMs: () => performance.now(),
     wait: (ms) => sleep(ms),
   }),

@@ -9,11 +9,12 @@ import { readEnvironment } from "../publish/environment.ts";
 import { tableHostStatuses } from "../report/host-status.ts";
 import { tableReceipts } from "../report/receipts.ts";
 import { createDynamoDbStore } from "../store/dynamodb.ts";
+import { unlogged } from "../store/unlogged.ts";
 import { driveRollouts } from "./handler.ts";
 
 const { table: name } = readEnvironment(process.env);
 
-const client = new DynamoDBClient({});
+const client = unlogged(new DynamoDBClient({}));
 const clock = { now: () => Date.now(), sleep: (ms: number) => sleep(ms) };
 const pacing = { sleep: clock.sleep, random: () => Math.random() };
 const notHere = () => Promise.reject(new Error("hosts do not join by way of a rollout, and it keeps no secret"));

@@ -3,11 +3,11 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { IoTDataPlaneClient } from "@aws-sdk/client-iot-data-plane";
 import { readEnvironment } from "../publish/environment.ts";
-import { iotPublisher } from "../publish/iot-publisher.ts";
+import { environmentIotPublisher } from "../publish/iot-publisher.ts";
 import { pacedPublisher } from "../publish/pace.ts";
 import { lineTelemetry } from "../publish/telemetry.ts";
+import { unlogged } from "../store/unlogged.ts";
 import { handleSync } from "./handler.ts";
 import { snapshotFiles } from "./snapshot-files.ts";
 
@@ -15,8 +15,8 @@ const { table, iotEndpoint, snapshots } = readEnvironment(process.env);
 const files = snapshotFiles(snapshots);
 
 const deps = {
-  table: { client: new DynamoDBClient({}), name: table },
-  publisher: pacedPublisher(iotPublisher(new IoTDataPlaneClient(iotEndpoint ? { endpoint: iotEndpoint } : {})), {
+  table: { client: unlogged(new DynamoDBClient({})), name: table },
+  publisher: pacedPublisher(environmentIotPublisher(iotEndpoint), {
     nowMs: () => performance.now(),
     wait: (ms) => sleep(ms),
   }),

@@ -14,6 +14,7 @@ import {
   UpdateTimeToLiveCommand,
   waitUntilTableExists,
 } from "@aws-sdk/client-dynamodb";
+import { unlogged } from "../../functions/store/unlogged.ts";
 
 const START_DEADLINE_MS = 60_000;
 
@@ -50,7 +51,7 @@ export async function startEngine(): Promise<Engine> {
 /** A client of an engine: any region and any credentials do, since the engine checks neither (`-sharedDb`). */
 export function engineClient(endpoint: string): DynamoDBClient {
   const credentials = { accessKeyId: "local", secretAccessKey: "local" };
-  return new DynamoDBClient({ endpoint, region: "eu-central-1", credentials });
+  return unlogged(new DynamoDBClient({ endpoint, region: "eu-central-1", credentials }));
 }
 
 async function createOverspanTable(client: DynamoDBClient, TableName: string): Promise<void> {
