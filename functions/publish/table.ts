@@ -8,6 +8,7 @@ import {
   GetItemCommand,
   PutItemCommand,
   QueryCommand,
+  type QueryCommandOutput,
   TransactionCanceledException,
   TransactionConflictException,
   type TransactWriteItem,
@@ -94,26 +95,30 @@ export async function queryAll(table: Table, pk: string, range: SortRange): Prom
 /** Items of a page at most: about the 1 MB that the service gives. The local engine takes in all that is left otherwise. */
 const PAGE_ITEMS = 4_000;
 
-/** The same page by page, of at most 1 MB each (a service limit). */
+/** The same page by page, of at most 1 MB each (a service limit); the next one is on its way while a page is worked on. */
 export async function* queryPages(table: Table, pk: string, range: SortRange): AsyncGenerator<Item[]> {
   const byPrefix = "prefix" in range;
-  let start: QueryCommand["input"]["ExclusiveStartKey"];
-  do {
-    const answer = await table.client.send(
-      new QueryCommand({
-        TableName: table.name,
-        ConsistentRead: true,
-        KeyConditionExpression: byPrefix ? "pk = :pk AND begins_with(sk, :a)" : "pk = :pk AND sk BETWEEN :a AND :b",
-        ExpressionAttributeValues: marshall(
-          byPrefix ? { ":pk": pk, ":a": range.prefix } : { ":pk": pk, ":a": range.from, ":b": range.to },
-        ),
-        ExclusiveStartKey: start,
-        Limit: PAGE_ITEMS,
-      }),
-    );
-    yield (answer.Items ?? []).map((raw) => unmarshall(raw) as Item);
-    start = answer.LastEvaluatedKey;
-  } while (start);
+  const input = {
+    TableName: table.name,
+    ConsistentRead: true,
+    KeyConditionExpression: byPrefix ? "pk = :pk AND begins_with(sk, :a)" : "pk = :pk AND sk BETWEEN :a AND :b",
+    ExpressionAttributeValues: marshall(
+      byPrefix ? { ":pk": pk, ":a": range.prefix } : { ":pk": pk, ":a": range.from, ":b": range.to },
+    ),
+    Limit: PAGE_ITEMS,
+  };
+  const ask = (start: QueryCommandOutput["LastEvaluatedKey"]) => {
+    const page = table.client.send(new QueryCommand({ ...input, ExclusiveStartKey: start }));
+    // A failure is the reader's when it comes to this page; one that reads no further need not know.
+    page.catch(() => {});
+    return page;
+  };
+  let next: Promise<QueryCommandOutput> | undefined = ask(undefined);
+  while (next) {
+    const { Items = [], LastEvaluatedKey }: QueryCommandOutput = await next;
+    next = LastEvaluatedKey && ask(LastEvaluatedKey);
+    yield Items.map((raw) => unmarshall(raw) as Item);
+  }
 }
 
 /** At most `limit` items of a partition whose sort keys have a prefix and come after `after`, in their order, consistently. */

@@ -15,7 +15,7 @@ import type { Channel } from "../../shared/model/record.ts";
 import { channelPk, type Head } from "../publish/channel-items.ts";
 import { type Condition, getItem, type Item, type Key, putItem, type Table } from "../publish/table.ts";
 import type { Telemetry } from "../publish/telemetry.ts";
-import { readSnapshot, type Snapshot } from "./snapshot.ts";
+import { INLINE_RECORDS, readSnapshot, type Snapshot } from "./snapshot.ts";
 import type { SnapshotObjects } from "./snapshot-objects.ts";
 
 /** A file in the object store. */
@@ -80,6 +80,12 @@ export async function sharedSnapshot(
     if (nowMs >= untilMs) return undefined;
     await deps.wait(LOOK_EVERY_MS);
   }
+}
+
+/** Whether a file that was made of the channel lately has more records than messages carry: one read, where a look takes 2,001. */
+export async function isKnownLarge(table: Table, channel: Channel): Promise<boolean> {
+  const { file } = await readState(table, channel);
+  return file !== undefined && file.records > INLINE_RECORDS;
 }
 
 /** The file that the item names, if it is new enough and still there. */

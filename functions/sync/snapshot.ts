@@ -23,7 +23,7 @@ export type Snapshot = { readonly channel: Channel; readonly head: Head; readonl
 /** The most octets of records that go in messages: AWS IoT passes 512 KiB a second to a connection. */
 export const INLINE_BYTES = 200_000;
 /** More records have more octets than that, whatever is in them: the shortest is of 100. */
-const INLINE_RECORDS = INLINE_BYTES / 100;
+export const INLINE_RECORDS = INLINE_BYTES / 100;
 
 const ATTEMPTS = 3;
 /** Room for the envelope, the longest ids and numbers included. */

@@ -1,7 +1,8 @@
 import { TransactionConflictException } from "@aws-sdk/client-dynamodb";
+import { marshall } from "@aws-sdk/util-dynamodb";
 import { describe, expect, test } from "vitest";
 import { mapBounded } from "../../../functions/publish/bounded.ts";
-import { batchGet, getItem, putItem, type Table } from "../../../functions/publish/table.ts";
+import { batchGet, getItem, putItem, queryPages, type Table } from "../../../functions/publish/table.ts";
 import { createMemoryDynamo } from "../../sim/dynamodb/engine.ts";
 
 /** A table whose first `conflicts` puts meet a transaction. */
@@ -37,6 +38,54 @@ describe("table", () => {
     expect([...found.values()].map(({ at }) => at).toSorted((a, b) => Number(a) - Number(b))).toEqual(
       Array.from({ length: 500 }, (_, at) => at),
     );
+  });
+});
+
+describe("pages", () => {
+  /** A table that answers a query with one page after the other; what is not answered yet waits in `asked`. */
+  function paged(pages: readonly (readonly string[] | Error)[]) {
+    const asked: { limit: number; start: unknown }[] = [];
+    const send = async ({ input }: { input: { Limit: number; ExclusiveStartKey?: unknown } }) => {
+      const page = pages[asked.push({ limit: input.Limit, start: input.ExclusiveStartKey }) - 1] ?? [];
+      if (page instanceof Error) throw page;
+      const more = asked.length < pages.length && { LastEvaluatedKey: { sk: { S: page.at(-1) } } };
+      return { Items: page.map((sk) => marshall({ pk: "p", sk })), ...more };
+    };
+    return { table: { client: { send } as unknown as Table["client"], name: "t" }, asked };
+  }
+
+  test("pages: while one is worked on -> the next is asked for already, of as many items, after the last", async () => {
+    const { table, asked } = paged([["a", "b"], ["c"], ["d"]]);
+    const seen: (readonly [string[], number])[] = [];
+    for await (const page of queryPages(table, "p", { prefix: "" }))
+      seen.push([page.map(({ sk }) => sk), asked.length]);
+    expect(seen).toEqual([
+      [["a", "b"], 2],
+      [["c"], 3],
+      [["d"], 3],
+    ]);
+    expect(asked).toEqual([
+      { limit: 4_000, start: undefined },
+      { limit: 4_000, start: { sk: { S: "b" } } },
+      { limit: 4_000, start: { sk: { S: "c" } } },
+    ]);
+  });
+
+  test("pages: the next one fails -> the reader has the one before it, and then the failure", async () => {
+    const reading = queryPages(paged([["a"], new Error("throttled")]).table, "p", { prefix: "" });
+    expect((await reading.next()).value).toMatchObject([{ sk: "a" }]);
+    await new Promise((resolve) => setImmediate(resolve));
+    await expect(reading.next()).rejects.toThrow("throttled");
+  });
+
+  test("pages: the reader has enough and the next one fails -> nobody is told, nothing ends with it", async () => {
+    const unhandled: unknown[] = [];
+    const hear = (reason: unknown) => void unhandled.push(reason);
+    process.on("unhandledRejection", hear);
+    for await (const _ of queryPages(paged([["a"], new Error("throttled")]).table, "p", { prefix: "" })) break;
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off("unhandledRejection", hear);
+    expect(unhandled).toEqual([]);
   });
 });
 

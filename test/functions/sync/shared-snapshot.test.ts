@@ -10,13 +10,17 @@ import { fetchSnapshot } from "../../../edge-agent/intent/fetch-snapshot.ts";
 import { createIntent, type IntentState, receive, receiveFetched } from "../../../edge-agent/intent/intent.ts";
 import { mapBounded } from "../../../functions/publish/bounded.ts";
 import { channelPk } from "../../../functions/publish/channel-items.ts";
+import { Outbox } from "../../../functions/publish/outbox.ts";
+import { sendOutbox } from "../../../functions/publish/send.ts";
 import { getItem, putItem, type Table } from "../../../functions/publish/table.ts";
 import { createSnapshotCache, type SnapshotFiles } from "../../../functions/sync/answer.ts";
 import { handleSync } from "../../../functions/sync/handler.ts";
 import { s3Snapshots } from "../../../functions/sync/s3-snapshots.ts";
 import type { SnapshotObjects } from "../../../functions/sync/snapshot-objects.ts";
 import { startObjectStore } from "../../../local/object-store.ts";
+import { EMPTY_DIGEST } from "../../../shared/message/digest.ts";
 import { decodeInbox, MAX_PAYLOAD_BYTES, type OfferMessage } from "../../../shared/message/inbox.ts";
+import { hostChannel, networkChannel } from "../../../shared/model/record.ts";
 import { EngineWorld } from "../publish/engine-world.ts";
 import { endpointItem, hostItem, NOW_MS } from "../publish/fixtures.ts";
 import { endpointBody, putHost, putLargeNetwork } from "./large-channels.ts";
@@ -147,19 +151,52 @@ describe("snapshot files", () => {
     expect(state.channels.get("net:big")?.records.get("endpoint/vm-1")?.version).toBe(4);
   });
 
-  test("sync: a large network whose file is there -> one query tells that it is large, of 2,001 records of 5,000", async () => {
+  test("sync: a large network whose file is there -> none of its 5,000 records is read to see that it is large", async () => {
     await putLargeNetwork(world.table, "larger", "h2", 5_000);
+    await putHost(world.table, "h2", ["larger"]);
+    const reads = countQueries(world.table, channelPk("net:larger"));
+    const deps = { ...world.deps, table: reads.table };
+    const [part] = syncRequests(createIntent("h2", []), 1);
+    const asking = { host: "h2", payload: Buffer.from(JSON.stringify(part)).toString("base64") };
+    await handleSync({ ...deps, files: process() }, asking);
+    expect(reads.records, "2,001 to see that it is, and then all of it with its VTEP and definition").toBe(
+      2_001 + 5_002,
+    );
+    await handleSync({ ...deps, files: process() }, asking);
+    expect(objects.puts).toBe(1);
+    expect(world.counters.get("SyncedByFile")).toBe(2);
+    expect(reads.records, "nothing more").toBe(2_001 + 5_002);
+  });
+
+  test("publish: a host joins a large network whose file is there -> none of its records is read, and the host is to ask", async () => {
+    await putLargeNetwork(world.table, "larger", "h2", 2_500);
     await putHost(world.table, "h2", ["larger"]);
     await ask(createIntent("h2", []));
     const reads = countQueries(world.table, channelPk("net:larger"));
-    const [part] = syncRequests(createIntent("h2", []), 1);
-    const payload = Buffer.from(JSON.stringify(part)).toString("base64");
-    await handleSync({ ...world.deps, table: reads.table, files: process() }, { host: "h2", payload });
+    const outbox = new Outbox();
+    const step = { seq: 1, prev: 0, digest: EMPTY_DIGEST, forwarding: EMPTY_DIGEST, changes: [] };
+    outbox.add("h3", { channel: hostChannel("h3"), ...step });
+    outbox.join("h3", networkChannel("larger"));
+    world.messages.length = 0;
+    await sendOutbox({ ...world.deps, table: reads.table }, outbox);
+    expect(world.messages.map(({ host, payload }) => [host, decodeInbox(Buffer.from(payload))])).toMatchObject([
+      ["h3", { kind: "delta", entries: [{ channel: "host:h3" }] }],
+    ]);
+    expect(reads.records).toBe(0);
+  });
+
+  test("sync: a network was large and is small -> its next file shows it, and from then on it goes in messages", async () => {
+    const key = { pk: channelPk(networkChannel("shrunk")), sk: "SNAPSHOT" };
+    await putLargeNetwork(world.table, "shrunk", "h2", 3);
+    await putHost(world.table, "h2", ["shrunk"]);
+    await putItem(world.table, { ...key, file: { records: 5_000, seq: 1, object: "of before" }, atMs: 0 });
+    const first = await ask(createIntent("h2", []));
+    expect(first.map(({ records }) => records)).toEqual([5]);
+    world.files = process();
+    const second = createIntent("h2", []);
+    expect(await ask(second)).toEqual([]);
+    expect(second.channels.get(networkChannel("shrunk"))?.records.size).toBe(5);
     expect(objects.puts).toBe(1);
-    expect(world.counters.get("SyncedByFile")).toBe(2);
-    // The log is asked for too, of what came after the file: nothing.
-    expect(reads).toMatchObject({ records: 2_001 });
-    expect(reads.queries()).toBeLessThanOrEqual(2);
   });
 
   test("sync: the store of files lost one, or it is old -> made again", async () => {
