@@ -1,9 +1,10 @@
 // Reads what is known of an endpoint, or of a router's static route, at the ToRs of its host: the host's peers, its last
 // report, and what the other hosts of its site were passed. Four reads more than the receipt has made, whatever the size of
-// the network; three more of a static route, to find its host.
+// the network; three more of a deletion, and three more of a static route, to find its host.
 
 import { staticName } from "../../shared/message/forwarding.ts";
 import {
+  type Channel,
   channelNetwork,
   channelRouter,
   type EndpointRecord,
@@ -12,11 +13,11 @@ import {
   type PrefixRecord,
 } from "../../shared/model/record.ts";
 import { guardKey, resourceKey } from "../store/key.ts";
-import { recordKey, type WrittenMark } from "../publish/channel-items.ts";
+import { type Head, headKey, parseHead, recordKey, type WrittenMark } from "../publish/channel-items.ts";
 import type { ReaderOf } from "../publish/facts.ts";
-import { batchGet, getItem, keyText, type Table } from "../publish/table.ts";
+import { batchGet, getItem, type Item, keyText, type Table } from "../publish/table.ts";
 import { type Rows, rowOf } from "./due.ts";
-import { hostRowKey, parseHostRow } from "./report-items.ts";
+import { type ChannelRow, channelRowKey, hostRowKey, parseChannelRow, parseHostRow } from "./report-items.ts";
 import { hostOfDeleted, hostOfStatic } from "./static-place.ts";
 import { countTors, EVPN, type TorCount, type Witness } from "./tors.ts";
 
@@ -54,7 +55,10 @@ export async function readTors(
   if (!wanted) return undefined;
   const { seq, host, name, nextHop } = wanted;
   const ownKey = recordKey(hostChannel(host), "host");
-  const items = await batchGet(table, [ownKey, hostRowKey(host)]);
+  const carriedKey = recordKey(hostChannel(host), carriedBy(channel));
+  const ownRowKey = channelRowKey(hostChannel(host), host);
+  const more = mark.deleted ? [carriedKey, headKey(hostChannel(host)), ownRowKey] : [];
+  const items = await batchGet(table, [ownKey, hostRowKey(host), ...more]);
   const record = items.get(keyText(ownKey))?.["body"] as HostRecord | undefined;
   const peers = record && (await namedPeers(table, record));
   if (!record || !peers || peers.length === 0) return undefined;
@@ -69,12 +73,37 @@ export async function readTors(
   if (isOfRouter && own?.fabric && !own.fabric.hops) return undefined;
   // One that keeps a network for its router's sake is a reader without a site: it has no endpoint there either.
   const reader = readers.get(host);
-  const isLeft = (isOfRouter ? reader : reader?.site) === undefined && has(host);
-  const left = isLeft ? (own ?? rowOf(rows, { host, channel: hostChannel(host) })) : undefined;
-  const gone = mark.deleted ? { left } : undefined;
+  const isReader = (isOfRouter ? reader : reader?.site) !== undefined;
+  const left = has(host)
+    ? (own ?? rowOf(rows, { host, channel: hostChannel(host) }))
+    : leftSince({
+        carried: items.get(keyText(carriedKey)),
+        head: parseHead(items.get(keyText(headKey(hostChannel(host))))),
+        row: parseChannelRow(items.get(keyText(ownRowKey))),
+      });
+  const gone = mark.deleted ? { left: isReader ? undefined : left } : undefined;
   const hop = nextHop === undefined || gone ? undefined : { ip: nextHop, vtep: record.vtep };
   const what = isOfRouter ? "router" : "network";
   return countTors({ seq, name, host, hop, what, gone, peers, reported, own, witnesses, nowMs });
+}
+
+/** The record of a host's own channel that says that it carries this one. */
+function carriedBy(channel: Channel): string {
+  const router = channelRouter(channel);
+  return router === undefined ? `network/${channelNetwork(channel)}` : `router/${router}`;
+}
+
+/**
+ * Of a host that left by a later change than the one that is looked at: what it reported of its own channel, once it has all
+ * that this one says.
+ */
+function leftSince(own: {
+  carried: Item | undefined;
+  head: Head;
+  row: ChannelRow | undefined;
+}): ChannelRow | undefined {
+  const isCarried = own.carried !== undefined && own.carried["deleted"] !== true;
+  return !isCarried && own.row && own.row.liveSeq >= own.head.seq ? own.row : undefined;
 }
 
 /** What is looked for, by what hosts name it, and on which host it is. */

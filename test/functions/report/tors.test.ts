@@ -281,6 +281,18 @@ describe("tors of a deletion", () => {
     expect(await at()).toMatchObject([{ state: "seen", by: "h2" }, { state: "told" }]);
   });
 
+  test("gone: a later change made the host leave before it reported -> told once it has left, not by a report of before", async () => {
+    await says("h2", shows(TOR1));
+    await hosts.world.publish(
+      endpointItem("e4", { network: "n1", host: "h1", index: 4, version: 2, change: "c4-2", deleted: true }),
+    );
+    await says("h3", { ...shows(TOR2), strays: {} });
+    const second = async () => (await tors("c1-2"))?.at[1];
+    expect(await second()).toMatchObject({ state: "pending", reason: "h1 has yet to take it back" });
+    await says("h1");
+    expect(await second()).toMatchObject({ state: "told" });
+  });
+
   test("gone: the host keeps the network for its router's sake alone -> told, as by one that has left", async () => {
     const { table, nowMs } = hosts.world;
     const [mark] = (await queryAll(table, "CHANGE#c1-2", { prefix: "PUB#" })).map(parseMark);
