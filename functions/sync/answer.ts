@@ -58,9 +58,8 @@ type Asked = Pick<SyncRequest, "v" | "have" | "request" | keyof ChannelRange>;
 /** The messages for a host, in the order to send them. @throws if the store fails. */
 export async function answerHost(deps: AnswerDeps, host: string, asked: Asked): Promise<Answer> {
   const channel = hostChannel(host);
-  const ownHead = parseHead(await getItem(deps.table, headKey(channel)));
-  if (ownHead.seq === 0) return { kind: "silence", reason: "no log speaks of this host" };
   const own = await readSnapshot(deps.table, channel, nowSec(deps));
+  if (own.head.seq === 0) return { kind: "silence", reason: "no log speaks of this host" };
   const have = asked.have.filter((held) => inRange(asked, held.channel));
   if (own.records.length === 0) return farewell(deps, host, { asked, have, own });
 

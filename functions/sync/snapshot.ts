@@ -87,13 +87,15 @@ export function overlay(records: readonly RecordChange[], entries: readonly Logg
 async function readProven(table: Table, channel: Channel, nowSec: number, most: number): Promise<Snapshot | "larger"> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const snapshot = await readOnce(table, channel, nowSec, most);
-    if (snapshot === "larger") return snapshot;
-    if (snapshot && digestOf(snapshot.records) === snapshot.head.digest) return snapshot;
+    if (snapshot) return snapshot;
   }
   throw new Error(`the records of ${channel} do not sum to the digest of its log`);
 }
 
-/** One try; undefined if the log moved on further than it can be followed. Tombstones count as records too. */
+/**
+ * One try; undefined if the log moved on further than it can be followed. Records that sum to the digest of the head before
+ * them are of that step, whatever was written meanwhile. Tombstones count as records too.
+ */
 async function readOnce(
   table: Table,
   channel: Channel,
@@ -115,12 +117,14 @@ async function readOnce(
       if (record && record.body !== null) records.push({ key: record.key, version: record.version, body: record.body });
     }
   }
+  if (digestOf(records) === before.digest) return { channel, head: before, records };
   const head = parseHead(await getItem(table, headKey(channel)));
-  if (head.seq === before.seq) return { channel, head, records };
+  if (head.seq === before.seq) return undefined;
   const since = { from: logSk(before.seq + 1), to: logSk(head.seq) };
   const entries = (await queryAll(table, pk, since)).map(parseLog);
-  const whole = entries.length === head.seq - before.seq;
-  return whole ? { channel, head, records: overlay(records, entries) } : undefined;
+  if (entries.length !== head.seq - before.seq) return undefined;
+  const followed = overlay(records, entries);
+  return digestOf(followed) === head.digest ? { channel, head, records: followed } : undefined;
 }
 
 function digestOf(records: readonly RecordChange[]): Digest {
