@@ -1,6 +1,7 @@
 // The template's functions, by name: each has at most one environment at a time, made when it is first needed and made
 // anew after it ended. Asynchronous invocations (of IoT rules) are repeated as often as the template says.
 
+import { setMaxListeners } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { type FunctionEnvironment, FunctionFailure, startEnvironment } from "./function-environment.ts";
 import type { Credentials } from "./object-store.ts";
@@ -47,6 +48,8 @@ export function localFunctions(options: FunctionsOptions): LocalFunctions {
   const environments = new Map<string, FunctionEnvironment>();
   const underWay = new Set<Promise<void>>();
   const closing = new AbortController();
+  // Each event that waits to be tried again listens: of a fleet that lost its broker hundreds do.
+  setMaxListeners(Number.POSITIVE_INFINITY, closing.signal);
   const rooms = new Map(options.functions.map(({ name, atOnce }) => [name, waitingRoom(atOnce)]));
 
   const environmentOf = (plan: FunctionPlan): FunctionEnvironment => {
