@@ -2,8 +2,8 @@
 // gets them whole, unasked, and is told so first; one that joined a large one asks for it.
 
 import type { Channel } from "../../shared/model/record.ts";
-import { isKnownLarge } from "../sync/shared-snapshot.ts";
-import { readSmallSnapshot, type Snapshot, snapshotMessages } from "../sync/snapshot.ts";
+import { smallSnapshot } from "../sync/shared-snapshot.ts";
+import { type Snapshot, snapshotMessages } from "../sync/snapshot.ts";
 import { mapBounded } from "./bounded.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Publisher } from "./publisher.ts";
@@ -42,8 +42,7 @@ export async function sendOutbox(deps: SendDeps, outbox: Outbox): Promise<void> 
 /** The network that hosts joined; undefined if it is too large, or cannot be read now: then they ask for it. */
 async function readJoined(deps: SendDeps, channel: Channel): Promise<Snapshot | undefined> {
   try {
-    if (await isKnownLarge(deps.table, channel)) return undefined;
-    return await readSmallSnapshot(deps.table, channel, Math.floor(deps.now() / 1000));
+    return await smallSnapshot(deps.table, channel, Math.floor(deps.now() / 1000));
   } catch (error) {
     deps.telemetry.count("JoinSnapshotFailures");
     deps.telemetry.error("no snapshot for hosts that joined", error, { channel });

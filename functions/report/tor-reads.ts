@@ -1,10 +1,9 @@
 // Reads what is known of an endpoint, or of a router's static route, at the ToRs of its host: the host's peers, its last
 // report, and what the other hosts of its site were passed. Four reads more than the receipt has made, whatever the size of
-// the network; three more of a deletion, and three more of a static route, to find its host.
+// the network; three more of an endpoint's deletion, and three more of a static route, to find its host.
 
 import { staticName } from "../../shared/message/forwarding.ts";
 import {
-  type Channel,
   channelNetwork,
   channelRouter,
   type EndpointRecord,
@@ -13,7 +12,7 @@ import {
   type PrefixRecord,
 } from "../../shared/model/record.ts";
 import { guardKey, resourceKey } from "../store/key.ts";
-import { type Head, headKey, parseHead, recordKey, type WrittenMark } from "../publish/channel-items.ts";
+import { headKey, parseHead, recordKey, type WrittenMark } from "../publish/channel-items.ts";
 import type { ReaderOf } from "../publish/facts.ts";
 import { batchGet, getItem, type Item, keyText, type Table } from "../publish/table.ts";
 import { type Rows, rowOf } from "./due.ts";
@@ -55,10 +54,10 @@ export async function readTors(
   if (!wanted) return undefined;
   const { seq, host, name, nextHop } = wanted;
   const ownKey = recordKey(hostChannel(host), "host");
-  const carriedKey = recordKey(hostChannel(host), carriedBy(channel));
-  const ownRowKey = channelRowKey(hostChannel(host), host);
-  const more = mark.deleted ? [carriedKey, headKey(hostChannel(host)), ownRowKey] : [];
-  const items = await batchGet(table, [ownKey, hostRowKey(host), ...more]);
+  const network = channelNetwork(channel);
+  // Of a router a host has left, nothing is wanted here: a next hop's host carries it.
+  const leaving = mark.deleted && network !== undefined ? keysOfLeaving(host, network) : undefined;
+  const items = await batchGet(table, [ownKey, hostRowKey(host), ...Object.values(leaving ?? {})]);
   const record = items.get(keyText(ownKey))?.["body"] as HostRecord | undefined;
   const peers = record && (await namedPeers(table, record));
   if (!record || !peers || peers.length === 0) return undefined;
@@ -76,34 +75,25 @@ export async function readTors(
   const isReader = (isOfRouter ? reader : reader?.site) !== undefined;
   const left = has(host)
     ? (own ?? rowOf(rows, { host, channel: hostChannel(host) }))
-    : leftSince({
-        carried: items.get(keyText(carriedKey)),
-        head: parseHead(items.get(keyText(headKey(hostChannel(host))))),
-        row: parseChannelRow(items.get(keyText(ownRowKey))),
-      });
+    : leaving && leftLater(items, leaving);
   const gone = mark.deleted ? { left: isReader ? undefined : left } : undefined;
   const hop = nextHop === undefined || gone ? undefined : { ip: nextHop, vtep: record.vtep };
   const what = isOfRouter ? "router" : "network";
   return countTors({ seq, name, host, hop, what, gone, peers, reported, own, witnesses, nowMs });
 }
 
-/** The record of a host's own channel that says that it carries this one. */
-function carriedBy(channel: Channel): string {
-  const router = channelRouter(channel);
-  return router === undefined ? `network/${channelNetwork(channel)}` : `router/${router}`;
+/** What tells whether a host left a network by a later change than the one that is looked at. */
+function keysOfLeaving(host: string, network: string) {
+  const own = hostChannel(host);
+  return { head: headKey(own), carried: recordKey(own, `network/${network}`), row: channelRowKey(own, host) };
 }
 
-/**
- * Of a host that left by a later change than the one that is looked at: what it reported of its own channel, once it has all
- * that this one says.
- */
-function leftSince(own: {
-  carried: Item | undefined;
-  head: Head;
-  row: ChannelRow | undefined;
-}): ChannelRow | undefined {
-  const isCarried = own.carried !== undefined && own.carried["deleted"] !== true;
-  return !isCarried && own.row && own.row.liveSeq >= own.head.seq ? own.row : undefined;
+/** What such a host reported of its own channel, once it has all that this one says, and that is not to carry the network. */
+function leftLater(items: ReadonlyMap<string, Item>, keys: ReturnType<typeof keysOfLeaving>): ChannelRow | undefined {
+  const carried = items.get(keyText(keys.carried));
+  if (carried && carried["deleted"] !== true) return undefined;
+  const row = parseChannelRow(items.get(keyText(keys.row)));
+  return row && row.liveSeq >= parseHead(items.get(keyText(keys.head))).seq ? row : undefined;
 }
 
 /** What is looked for, by what hosts name it, and on which host it is. */

@@ -15,8 +15,8 @@ import { batchGet, getItem, keyText, queryAll, type Table } from "../publish/tab
 import type { Telemetry } from "../publish/telemetry.ts";
 import { bundle, inSyncMessages, leaveMessages, offerMessage, retryMessage } from "./messages.ts";
 import { channelsToLeave, entriesAfter, type Held, MAX_ENTRIES, planChannel, usableEntries } from "./plan.ts";
-import { isKnownLarge, type SharedSnapshotDeps, sharedSnapshot } from "./shared-snapshot.ts";
-import { readSmallSnapshot, readSnapshot, type Snapshot, snapshotBytes, snapshotMessages } from "./snapshot.ts";
+import { type SharedSnapshotDeps, sharedSnapshot, smallSnapshot } from "./shared-snapshot.ts";
+import { readSnapshot, type Snapshot, snapshotBytes, snapshotMessages } from "./snapshot.ts";
 import { SnapshotCache } from "./snapshot-cache.ts";
 
 /** What makes large channels files; without it they go in messages, however many. */
@@ -116,8 +116,8 @@ async function catchUp(deps: AnswerDeps, host: string, lagging: Lagging): Promis
   const { files } = deps;
   if (!files || lagging.v !== PROTOCOL_VERSION)
     return inMessages(deps, host, await readSnapshot(deps.table, channel, nowSec(deps)));
-  const small = await files.cache.get(`${channel} ${head.seq} ${head.digest}`, async () =>
-    (await isKnownLarge(deps.table, channel)) ? undefined : readSmallSnapshot(deps.table, channel, nowSec(deps)),
+  const small = await files.cache.get(`${channel} ${head.seq} ${head.digest}`, () =>
+    smallSnapshot(deps.table, channel, nowSec(deps)),
   );
   if (small) return inMessages(deps, host, small);
   try {

@@ -15,7 +15,7 @@ import type { Channel } from "../../shared/model/record.ts";
 import { channelPk, type Head } from "../publish/channel-items.ts";
 import { type Condition, getItem, type Item, type Key, putItem, type Table } from "../publish/table.ts";
 import type { Telemetry } from "../publish/telemetry.ts";
-import { INLINE_RECORDS, readSnapshot, type Snapshot } from "./snapshot.ts";
+import { INLINE_RECORDS, readSmallSnapshot, readSnapshot, type Snapshot } from "./snapshot.ts";
 import type { SnapshotObjects } from "./snapshot-objects.ts";
 
 /** A file in the object store. */
@@ -82,10 +82,10 @@ export async function sharedSnapshot(
   }
 }
 
-/** Whether a file that was made of the channel lately has more records than messages carry: one read, where a look takes 2,001. */
-export async function isKnownLarge(table: Table, channel: Channel): Promise<boolean> {
+/** A channel that goes in messages; undefined for a large one. Where a file of it is known, that tells, and no record is read. */
+export async function smallSnapshot(table: Table, channel: Channel, nowSec: number): Promise<Snapshot | undefined> {
   const { file } = await readState(table, channel);
-  return file !== undefined && file.records > INLINE_RECORDS;
+  return file !== undefined && file.records > INLINE_RECORDS ? undefined : readSmallSnapshot(table, channel, nowSec);
 }
 
 /** The file that the item names, if it is new enough and still there. */

@@ -48,7 +48,7 @@ export async function startEngine(): Promise<Engine> {
   };
 }
 
-/** A client of an engine: any region and any credentials do, since the engine checks neither (`-sharedDb`). */
+/** A client of an engine, which with `-sharedDb` checks neither the region nor the credentials. */
 export function engineClient(endpoint: string): DynamoDBClient {
   const credentials = { accessKeyId: "local", secretAccessKey: "local" };
   return unlogged(new DynamoDBClient({ endpoint, region: "eu-central-1", credentials }));

@@ -119,4 +119,14 @@ describe("functions", { timeout: 30_000 }, () => {
     expect(log.filter((line) => line === "async: Error: not yet, trying again")).toHaveLength(2);
     await expect.poll(() => log).toContain("async: call 3");
   });
+
+  it("functions: more events than ten wait to be tried again -> no warning of a leak", async () => {
+    const warnings: Error[] = [];
+    const hear = (warning: Error) => void warnings.push(warning);
+    process.on("warning", hear);
+    for (let event = 0; event < 12; event++) functions.invokeAsync("F", { do: "throw" });
+    await functions.idle();
+    process.off("warning", hear);
+    expect(warnings.filter(({ name }) => name === "MaxListenersExceededWarning")).toEqual([]);
+  });
 });

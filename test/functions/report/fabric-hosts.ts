@@ -52,6 +52,12 @@ export function session(peer: string, fields: Partial<PeerReport> = {}): PeerRep
   return { peer, ...up, ...fields };
 }
 
+/** What h1 says by default, which has sessions with both, and h3, with the second; all others are at the first. */
+export const AT_TWO_TORS: Readonly<Record<string, Said>> = {
+  h1: { bgp: [session(TOR1), session(TOR2)], passed: { [TOR1]: "all", [TOR2]: "all" } },
+  h3: { bgp: [session(TOR2)], passed: { [TOR2]: "all" } },
+};
+
 export function fabricHosts(world: EngineWorld = EngineWorld.inMemory()) {
   let number = 0;
 

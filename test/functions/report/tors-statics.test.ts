@@ -8,7 +8,7 @@ import { channelRowKey, parseChannelRow } from "../../../functions/report/report
 import type { TorState } from "../../../functions/report/tors.ts";
 import { bookKey, guardKey } from "../../../functions/store/key.ts";
 import { endpointItem, hostItem, networkItem, prefixItem, routerItem } from "../publish/fixtures.ts";
-import { fabricHosts, type Said, session, TOR1, TOR2 } from "./fabric-hosts.ts";
+import { AT_TWO_TORS, fabricHosts, type Said, session, TOR1, TOR2 } from "./fabric-hosts.ts";
 
 let hosts: ReturnType<typeof fabricHosts>;
 
@@ -77,11 +77,7 @@ async function storeRoute(id: string, route: { prefix: string; nextHop: string }
   await hosts.world.publish(prefixItem(id, { router: "r1", ...route, version, deleted, change }));
 }
 
-const usual: Record<string, Said> = {
-  h1: { bgp: [session(TOR1), session(TOR2)], passed: { [TOR1]: "all", [TOR2]: "all" } },
-  h3: { bgp: [session(TOR2)], passed: { [TOR2]: "all" } },
-};
-const says = (host: string, more: Said = {}) => hosts.report(host, { ...usual[host], ...more });
+const says = (host: string, more: Said = {}) => hosts.report(host, { ...AT_TWO_TORS[host], ...more });
 const allSay = async () => {
   for (const host of ["h1", "h2", "h3"]) await says(host);
 };

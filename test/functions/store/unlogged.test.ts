@@ -1,4 +1,5 @@
 import { DynamoDBClient, GetItemCommand } from "@aws-sdk/client-dynamodb";
+import { DynamoDBStreamsClient } from "@aws-sdk/client-dynamodb-streams";
 import { IoTDataPlaneClient } from "@aws-sdk/client-iot-data-plane";
 import { describe, expect, test } from "vitest";
 import { unlogged } from "../../../functions/store/unlogged.ts";
@@ -11,6 +12,8 @@ describe("clients without the SDK's log", () => {
   test.each([
     ["DynamoDB", () => new DynamoDBClient({})],
     ["AWS IoT's data plane", () => new IoTDataPlaneClient({})],
+    // local/pumps.ts, which imports no function, takes it out by its name.
+    ["DynamoDB's streams", () => new DynamoDBStreamsClient({})],
   ])("unlogged: a client of %s -> the middleware that works out what to log is gone, and was there", (_, make) => {
     expect(make().middlewareStack.identify()).toContainEqual(expect.stringMatching(/^loggerMiddleware - /));
     expect(unlogged(make()).middlewareStack.identify()).not.toContainEqual(expect.stringMatching(/logger/i));

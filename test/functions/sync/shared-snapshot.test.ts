@@ -4,25 +4,24 @@
 import { randomUUID } from "node:crypto";
 import { S3Client } from "@aws-sdk/client-s3";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { syncRequests } from "../../../edge-agent/intent/answer.ts";
 import { httpSnapshots } from "../../../edge-agent/intent/download.ts";
 import { fetchSnapshot } from "../../../edge-agent/intent/fetch-snapshot.ts";
-import { createIntent, type IntentState, receive, receiveFetched } from "../../../edge-agent/intent/intent.ts";
-import { mapBounded } from "../../../functions/publish/bounded.ts";
+import { createIntent, type IntentState, receiveFetched } from "../../../edge-agent/intent/intent.ts";
 import { channelPk } from "../../../functions/publish/channel-items.ts";
 import { Outbox } from "../../../functions/publish/outbox.ts";
 import { sendOutbox } from "../../../functions/publish/send.ts";
-import { getItem, putItem, type Table } from "../../../functions/publish/table.ts";
+import { getItem, putItem } from "../../../functions/publish/table.ts";
 import { createSnapshotCache, type SnapshotFiles } from "../../../functions/sync/answer.ts";
 import { handleSync } from "../../../functions/sync/handler.ts";
 import { s3Snapshots } from "../../../functions/sync/s3-snapshots.ts";
 import type { SnapshotObjects } from "../../../functions/sync/snapshot-objects.ts";
 import { startObjectStore } from "../../../local/object-store.ts";
 import { EMPTY_DIGEST } from "../../../shared/message/digest.ts";
-import { decodeInbox, MAX_PAYLOAD_BYTES, type OfferMessage } from "../../../shared/message/inbox.ts";
+import { decodeInbox, type OfferMessage } from "../../../shared/message/inbox.ts";
 import { hostChannel, networkChannel } from "../../../shared/model/record.ts";
 import { EngineWorld } from "../publish/engine-world.ts";
 import { endpointItem, hostItem, NOW_MS } from "../publish/fixtures.ts";
+import { askAll, countQueries, requestOf } from "./asking.ts";
 import { endpointBody, putHost, putLargeNetwork } from "./large-channels.ts";
 
 /** Beyond what goes in messages. */
@@ -80,18 +79,7 @@ function process(waited: (ms: number) => void = (ms) => void (world.nowMs += ms)
   };
 }
 
-/** A real agent's intent that asks with what it holds, and gets the answer's messages; what is on offer is not fetched. */
-async function ask(state: IntentState, request = 1): Promise<OfferMessage[]> {
-  world.messages.length = 0;
-  for (const part of syncRequests(state, request)) await world.sync(state.host, part);
-  for (const { payload } of world.messages) {
-    expect(Buffer.byteLength(payload)).toBeLessThanOrEqual(MAX_PAYLOAD_BYTES);
-    const message = decodeInbox(Buffer.from(payload));
-    if (message.kind === "malformed") throw new Error(message.reason);
-    receive(state, message);
-  }
-  return [...state.offers.values()];
-}
+const ask = (state: IntentState, request = 1) => askAll(world, state, request);
 
 async function fetchAll(state: IntentState, offers: readonly OfferMessage[]): Promise<void> {
   const source = httpSnapshots({ allowPlain: true, setTimer: () => () => undefined });
@@ -123,8 +111,7 @@ describe("snapshot files", () => {
         let nowMs = NOW_MS;
         const files = process((ms) => void (nowMs += ms / 10));
         const deps = { ...world.deps, now: () => nowMs, files };
-        const [part] = syncRequests(createIntent(host, []), 1);
-        await handleSync(deps, { host, payload: Buffer.from(JSON.stringify(part)).toString("base64") });
+        await handleSync(deps, requestOf(host));
       }),
     );
     const kinds = world.messages.map(({ payload }) => decodeInbox(Buffer.from(payload)).kind);
@@ -156,8 +143,7 @@ describe("snapshot files", () => {
     await putHost(world.table, "h2", ["larger"]);
     const reads = countQueries(world.table, channelPk("net:larger"));
     const deps = { ...world.deps, table: reads.table };
-    const [part] = syncRequests(createIntent("h2", []), 1);
-    const asking = { host: "h2", payload: Buffer.from(JSON.stringify(part)).toString("base64") };
+    const asking = requestOf("h2");
     await handleSync({ ...deps, files: process() }, asking);
     expect(reads.records, "2,001 to see that it is, and then all of it with its VTEP and definition").toBe(
       2_001 + 5_002,
@@ -246,66 +232,3 @@ describe("snapshot files", () => {
     expect(messages.length).toBeGreaterThan(4);
   });
 });
-
-describe("hosts of many networks", () => {
-  test("sync: 3,000 networks, from nothing and again -> few messages that fit, in sync by parts", {
-    timeout: 60_000,
-  }, async () => {
-    const networks = Array.from({ length: 3_000 }, (_, at) => `network-${String(at).padStart(4, "0")}`);
-    await putHost(world.table, "h7", networks, true);
-    const state = createIntent("h7", []);
-    expect(await ask(state)).toEqual([]);
-    expect(state.inSync).toBe(true);
-    expect(state.channels.size).toBe(3_001);
-    expect(world.messages.length).toBeLessThan(40);
-    state.inSync = false;
-    expect(syncRequests(state, 2).length).toBeGreaterThan(1);
-    await ask(state, 2);
-    expect(state.inSync).toBe(true);
-    expect(world.messages.every(({ payload }) => decodeInbox(Buffer.from(payload)).kind === "in-sync")).toBe(true);
-  });
-});
-
-describe("reconnect storm", () => {
-  test("storm: 1,000 hosts of one network ask at once, holding nothing -> it is read once a process, all are answered", {
-    timeout: 60_000,
-  }, async () => {
-    const hosts = Array.from({ length: 1_000 }, (_, at) => `host-${at}`);
-    await putHost(world.table, "template", ["small"], true);
-    for (let at = 0; at < hosts.length; at += 50)
-      await Promise.all(hosts.slice(at, at + 50).map((host) => putHost(world.table, host, ["small"])));
-    const reads = countQueries(world.table, channelPk("net:small"));
-    const deps = { ...world.deps, table: reads.table };
-    // As many at once as the template admits.
-    await mapBounded(hosts, 40, async (host) => {
-      const [part] = syncRequests(createIntent(host, []), 1);
-      await handleSync(deps, { host, payload: Buffer.from(JSON.stringify(part)).toString("base64") });
-    });
-    const whole = world.messages.filter(({ payload }) => decodeInbox(Buffer.from(payload)).kind === "in-sync");
-    expect(new Set(whole.map(({ host }) => host)).size).toBe(1_000);
-    expect(reads.queries()).toBe(1);
-    expect(world.counters.get("SyncAnswers")).toBe(1_000);
-  });
-});
-
-/** The table, how often a partition was queried, and how many items that brought. */
-function countQueries(table: Table, pk: string) {
-  let queries = 0;
-  let records = 0;
-  const client = Object.create(table.client) as Table["client"];
-  client.send = (async (command: { input: object; constructor: { name: string } }) => {
-    const answer: object = await table.client.send(command as Parameters<Table["client"]["send"]>[0]);
-    if (command.constructor.name === "QueryCommand" && JSON.stringify(command.input).includes(`"${pk}"`)) {
-      queries++;
-      records += (answer as { Items?: readonly unknown[] }).Items?.length ?? 0;
-    }
-    return answer;
-  }) as Table["client"]["send"];
-  return {
-    table: { ...table, client },
-    queries: () => queries,
-    get records() {
-      return records;
-    },
-  };
-}
