@@ -76,6 +76,7 @@ describe("digests", () => {
     expect(hash({ a: 1 })).not.toBe(hash({ a: 2 }));
     expect(hashRecord({ key: "k", version: 2, body: {} })).not.toBe(hash({}));
     expect(canonicalJson({ b: null, a: "x" })).toBe('{"a":"x","b":null}');
+    expect(canonicalJson({ c: [["x", "y"], {}, [], 1] })).toBe('{"c":[["x","y"],{},[],1]}');
   });
 
   it("digests: a fixed record -> a fixed hash, since both sides must agree for ever", () => {

@@ -146,11 +146,13 @@ describe("tors of a deletion", () => {
     const item = await getItem(table, channelRowKey(N1, "h1"));
     const { fabric: _, ...row } = parseChannelRow(item) ?? {};
     const rows = new Map([[keyText(channelRowKey(N1, "h1")), row as ChannelRow]]);
-    const read = async (site: { site?: string }) =>
-      (await readTors(table, nowMs, { mark, readers: new Map([["h1", { since: 1, ...site }]]), rows, has: () => true }))
+    const read = async (site: { site?: string }, has = true) =>
+      (await readTors(table, nowMs, { mark, readers: new Map([["h1", { since: 1, ...site }]]), rows, has: () => has }))
         ?.at[0];
     expect(await read({ site: "site-1" })).toMatchObject({ state: "pending" });
     expect(await read({})).toMatchObject({ state: "told" });
+    // It has all of its own channel, which says to carry the network, but not this step of it.
+    expect(await read({}, false)).toMatchObject({ state: "pending" });
   });
 
   test("gone: sessions as of before the host was known to have left -> not told by them", () => {

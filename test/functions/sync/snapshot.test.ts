@@ -2,7 +2,12 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { digestSum, EMPTY_DIGEST, hashRecord } from "../../../shared/message/digest.ts";
 import { decodeInbox, MAX_PAYLOAD_BYTES, type RecordChange } from "../../../shared/message/inbox.ts";
-import { overlay, snapshotMessages } from "../../../functions/sync/snapshot.ts";
+import { networkChannel } from "../../../shared/model/record.ts";
+import { recordKey } from "../../../functions/publish/channel-items.ts";
+import { getItem, putItem, type Table } from "../../../functions/publish/table.ts";
+import { overlay, readSnapshot, snapshotMessages } from "../../../functions/sync/snapshot.ts";
+import { EngineWorld } from "../publish/engine-world.ts";
+import { endpointItem, hostItem, NOW_MS, networkItem } from "../publish/fixtures.ts";
 
 const channel = "host:h1";
 
@@ -46,6 +51,56 @@ describe("overlay", () => {
           expect(sorted(overlay(read, logged))).toEqual(sorted(expected));
         },
       ),
+    );
+  });
+});
+
+describe("readSnapshot", () => {
+  const NOW_SEC = NOW_MS / 1000;
+
+  /** A network of three records; `meanwhile` happens after each read of it. */
+  async function network(meanwhile: (world: EngineWorld) => Promise<unknown>) {
+    const world = EngineWorld.inMemory();
+    await world.publish(hostItem("h1", 1), networkItem("n1", 100));
+    await world.publish(endpoint("e1"));
+    const client = Object.create(world.table.client) as Table["client"];
+    client.send = (async (command: Parameters<Table["client"]["send"]>[0]) => {
+      const answer = await world.table.client.send(command);
+      await meanwhile(world);
+      return answer;
+    }) as Table["client"]["send"];
+    return () => readSnapshot({ ...world.table, client }, networkChannel("n1"), NOW_SEC);
+  }
+
+  const endpoint = (id: string) => endpointItem(id, { network: "n1", host: "h1", index: Number(id.slice(1)) });
+  /** Another record than the log has, under its key. */
+  const damage = async ({ table }: EngineWorld) => {
+    const key = recordKey(networkChannel("n1"), "endpoint/e1");
+    await putItem(table, { ...(await getItem(table, key)), ...key, version: 77 });
+  };
+  const keysOf = ({ records }: { records: readonly RecordChange[] }) => records.map(({ key }) => key).toSorted();
+
+  test("snapshot: the log stands still -> the records at its head", async () => {
+    const snapshot = await (await network(() => Promise.resolve()))();
+    expect(keysOf(snapshot)).toEqual(["endpoint/e1", "network", "vtep/h1"]);
+    expect(digestSum(snapshot.records.map(hashRecord))).toBe(snapshot.head.digest);
+  });
+
+  test("snapshot: the log moves on with each read -> followed to where its head was last, proven by its digest", async () => {
+    const before = await (await network(() => Promise.resolve()))();
+    let index = 2;
+    const snapshot = await (await network((world) => world.publish(endpoint(`e${index++}`))))();
+    expect(snapshot.head.seq).toBe(before.head.seq + 2);
+    expect(keysOf(snapshot)).toEqual(["endpoint/e1", "endpoint/e2", "endpoint/e3", "network", "vtep/h1"]);
+    expect(digestSum(snapshot.records.map(hashRecord))).toBe(snapshot.head.digest);
+  });
+
+  test.each<[string, (world: EngineWorld) => Promise<unknown>]>([
+    ["stands still", damage],
+    ["moves on", async (world) => [await damage(world), await world.publish(endpoint("e2"))]],
+  ])("snapshot: a record is not what the log says, which %s -> thrown, never handed out", async (_, meanwhile) => {
+    await expect((await network(meanwhile))()).rejects.toThrow(
+      "the records of net:n1 do not sum to the digest of its log",
     );
   });
 });
